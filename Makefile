@@ -1,0 +1,80 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PY := .venv/bin/python
+STAMP := .venv/.installed
+# Tools write caches below a home; without a usable one (unset, empty, absent,
+# read-only) they get one in the tree.
+HAS_HOME := $(shell test -n "$$HOME" -a -d "$$HOME" -a -w "$$HOME" && echo yes)
+ifneq ($(HAS_HOME),yes)
+export HOME := $(CURDIR)/.cache/home
+$(shell mkdir -p .cache/home)
+endif
+export UV_NO_CONFIG = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export HYPOTHESIS_STORAGE_DIRECTORY = .cache/hypothesis
+# Where the tables of measured runs lie; tests that need them skip when absent.
+export RIGHTRIG_SHARED ?= $(CURDIR)/../shared
+
+.PHONY: help install demo check test fix bench docs lock index clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
+
+# Hash-checked packages first, then the project (an editable install carries no hash).
+$(STAMP): requirements.lock pyproject.toml
+	@echo "installing into .venv ..."
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install -q --no-deps "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r requirements.lock
+	@$(PY) -m uv pip install -q --python $(PY) --no-deps --no-build-isolation -e .
+	@$(PY) -m compileall -q src .venv/lib/python*/site-packages/{numpy,pydantic,typer,rich} >/dev/null || true
+	@touch $(STAMP)
+
+install: $(STAMP) ## make .venv from the lock
+
+demo: $(STAMP) ## plan hardware for a real model, from the shipped catalogue
+	@echo '$$ .venv/bin/rightrig plan meta-llama/Llama-3.3-70B-Instruct --rate 5/s --input 1000 --output 300 --ttft-p99 1s --tpot-p99 50ms'
+	@.venv/bin/rightrig plan meta-llama/Llama-3.3-70B-Instruct --rate 5/s --input 1000 --output 300 --ttft-p99 1s --tpot-p99 50ms
+	@echo
+	@echo 'Next, try:'
+	@echo '  .venv/bin/rightrig fit meta-llama/Llama-3.1-8B --on 1xrtx-4090'
+	@echo '  .venv/bin/rightrig predict meta-llama/Llama-3.3-70B-Instruct --on 2xh100-sxm --weights fp8 --concurrency 32'
+	@echo '  .venv/bin/rightrig compare rtx-4090 h100-sxm'
+	@echo '  .venv/bin/rightrig --help'
+
+check: $(STAMP) ## format, lint, types, layers, spelling
+	.venv/bin/ruff format --check -q .
+	.venv/bin/ruff check -q .
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-cache --no-logo
+	.venv/bin/typos src docs tests benchmarks README.md CONTRIBUTING.md CHANGELOG.md
+	$(PY) -m rightrig.facts.index --check
+
+test: $(STAMP) ## run the tests
+	$(PY) -m pytest -q -n 2
+
+fix: $(STAMP) ## format and repair what can be
+	.venv/bin/ruff check -q --fix .
+	.venv/bin/ruff format -q .
+
+bench: $(STAMP) ## time the hot paths; append to benchmarks/results.csv
+	$(PY) benchmarks/bench.py
+
+docs: $(STAMP) ## build the documentation strictly into site/
+	$(PY) -m mkdocs build -q --strict
+
+index: $(STAMP) ## rewrite the catalogue's index after adding a record
+	$(PY) -m rightrig.facts.index
+
+lock: $(STAMP) ## resolve again and rewrite requirements.lock
+	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra calibrate --group dev \
+	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
+	! grep -nE '://|@ ' requirements.lock
+
+clean: ## remove what was built
+	rm -rf .venv .cache site

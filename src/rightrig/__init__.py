@@ -1,0 +1,71 @@
+"""rightrig: which hardware should serve this language model, and does it deliver?
+
+The public API on one screen. Names are loaded when they are first used, so that importing
+rightrig costs nothing.
+
+>>> import rightrig
+>>> catalog = rightrig.shipped()
+>>> rig = rightrig.parse_rig("4xh100-sxm", catalog)
+>>> deployment = rightrig.propose(catalog, catalog.llm("llama-3.3-70b"), rig)
+>>> rightrig.fit(deployment, context_tokens=8192, concurrency=16).verdict
+'fits'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rightrig.demand.objective import Limits, Slo
+    from rightrig.demand.workload import Workload
+    from rightrig.deployment.deployment import Deployment
+    from rightrig.deployment.propose import Choices, propose
+    from rightrig.deployment.rig import Rig, parse_rig
+    from rightrig.facts.catalog import Catalog, shipped
+    from rightrig.facts.models import find_llm
+    from rightrig.interval import Interval
+    from rightrig.planning.constraints import Question
+    from rightrig.planning.search import plan, space_of
+    from rightrig.prediction.memory_fit import fit
+    from rightrig.prediction.predict import predict
+    from rightrig.prediction.serving import Lengths
+
+__version__: Final = "0.1.0"
+__all__ = [
+    "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Rig", "Slo",
+    "Workload", "find_llm", "fit", "parse_rig", "plan", "predict", "propose", "shipped", "space_of",
+]  # fmt: skip
+
+_HOME: Final = {
+    "Catalog": "facts.catalog",
+    "Choices": "deployment.propose",
+    "Deployment": "deployment.deployment",
+    "Interval": "interval",
+    "Lengths": "prediction.serving",
+    "Limits": "demand.objective",
+    "Question": "planning.constraints",
+    "Rig": "deployment.rig",
+    "Slo": "demand.objective",
+    "Workload": "demand.workload",
+    "find_llm": "facts.models",
+    "fit": "prediction.memory_fit",
+    "parse_rig": "deployment.rig",
+    "plan": "planning.search",
+    "predict": "prediction.predict",
+    "propose": "deployment.propose",
+    "shipped": "facts.catalog",
+    "space_of": "planning.search",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its room."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'rightrig' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"rightrig.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Name the public API."""
+    return sorted([*__all__, "__version__"])

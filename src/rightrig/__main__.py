@@ -1,0 +1,5 @@
+"""``python -m rightrig``."""
+
+from rightrig.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""The application: one verb a question."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rightrig.cli import catalogue, compare, fit, plan, predict
+
+app = typer.Typer(
+    help="Which hardware should serve this language model, for this traffic, at this latency, "
+    "for this money.",
+    # Rich help would cost 0.3 s of every start.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    """Print the version and leave."""
+    if value:
+        from rightrig import __version__
+
+        typer.echo(f"rightrig {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Which hardware should serve this language model, and what would it cost."""
+    del version  # its callback did the work
+
+
+app.command("fit")(fit.fit)
+app.command("predict")(predict.predict)
+app.command("plan")(plan.plan)
+app.command("compare")(compare.compare)
+for group in catalogue.GROUPS:
+    app.add_typer(group)

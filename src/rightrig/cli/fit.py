@@ -1,0 +1,53 @@
+"""``rightrig fit``: does it fit, what takes the memory, what remains."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rightrig.cli import options as o
+from rightrig.cli.answer import answer
+
+_DEFAULT_CONTEXT = 8192
+
+
+def fit(
+    model: o.Model,
+    on: o.On,
+    context: Annotated[
+        int | None,
+        typer.Option(help="Tokens of one sequence; default 8192 or the model's most."),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="Sequences at once.")] = 1,
+    runtime: o.Runtime = None,
+    weights: o.Weights = None,
+    kv: o.Kv = None,
+    tp: o.Tp = None,
+    pp: o.Pp = None,
+    replicas: o.Replicas = None,
+    max_seqs: o.MaxSeqs = None,
+    max_batched_tokens: o.MaxBatchedTokens = None,
+    gpu_memory_utilization: o.MemoryUtilization = None,
+    json: o.Json = False,
+) -> None:
+    """Does it fit: per card, what takes the memory, how much context and concurrency remain."""
+    from rightrig.cli.deploying import Choices, check_traffic, deploy
+    from rightrig.prediction.levers import levers
+    from rightrig.prediction.memory_fit import fit as fit_memory
+    from rightrig.report.fit import fit_document, fit_json
+
+    fixed = Choices(
+        runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
+    )
+    deployment = deploy(model, on, fixed)
+    tokens = context or min(_DEFAULT_CONTEXT, deployment.llm.max_context_tokens)
+    check_traffic(deployment, tokens if context is None else context, concurrency)
+    result = fit_memory(deployment, tokens, concurrency)
+    changes = levers(result) if result.verdict in {"no", "offload"} else ()
+    answer(
+        as_json=json,
+        data=lambda: fit_json(result, changes),
+        document=lambda: fit_document(result, changes),
+        yes=result.verdict != "no",
+    )

@@ -1,0 +1,1 @@
+"""What it costs: rent, energy, and what a million tokens come to."""

@@ -1,0 +1,119 @@
+"""How a model is split over cards, and which splits a model allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rightrig.errors import InputError
+
+if TYPE_CHECKING:
+    from rightrig.facts.llm import Llm
+
+
+@dataclass(frozen=True, slots=True)
+class Parallelism:
+    """A split of one engine, and how many engines.
+
+    Attributes:
+        tp: Tensor-parallel ranks: heads and feed-forward are divided, every rank works on
+            every token.
+        pp: Pipeline stages: layers are divided.
+        replicas: Independent engines behind a router.
+    """
+
+    tp: int = 1
+    pp: int = 1
+    replicas: int = 1
+
+    @property
+    def engine_cards(self) -> int:
+        """Cards of one engine."""
+        return self.tp * self.pp
+
+    @property
+    def cards(self) -> int:
+        """Cards of all engines."""
+        return self.engine_cards * self.replicas
+
+    @property
+    def text(self) -> str:
+        """As people write it: ``tp4``, ``tp2·pp3``, ``2×tp2``."""
+        split = f"tp{self.tp}" + (f"·pp{self.pp}" if self.pp > 1 else "")
+        return f"{self.replicas}×{split}" if self.replicas > 1 else split
+
+
+def tp_reason(llm: Llm, tp: int) -> str | None:
+    """Return why a model cannot be split over ``tp`` ranks, or ``None`` when it can.
+
+    Every engine demands ``heads % tp == 0``; key-value heads must divide the ranks or be
+    divided by them (replication), and so must every inner width.
+    """
+    for block in llm.blocks:
+        attention, ffn = block.attention, block.ffn
+        if attention.head_count % tp:
+            return f"{attention.head_count} attention heads do not divide by tp={tp}"
+        kv_heads = attention.kv_head_count
+        if attention.kind != "mla" and kv_heads % tp and tp % kv_heads:
+            return f"{kv_heads} key-value heads neither divide by tp={tp} nor are divided by it"
+        for width in (ffn.inner_size, ffn.expert_inner_size, ffn.shared_inner_size):
+            if width % tp:
+                return f"the inner width {width} does not divide by tp={tp}"
+    return None
+
+
+def valid_tps(llm: Llm, limit: int) -> tuple[int, ...]:
+    """Return the tensor-parallel degrees up to ``limit`` that a model allows."""
+    return tuple(tp for tp in range(1, limit + 1) if tp_reason(llm, tp) is None)
+
+
+def splits_of(llm: Llm, cards: int) -> tuple[Parallelism, ...]:
+    """Return every tp × pp that uses all cards, most tensor-parallel first."""
+    return tuple(
+        Parallelism(tp, cards // tp)
+        for tp in reversed(valid_tps(llm, cards))
+        if cards % tp == 0 and cards // tp <= llm.layer_count
+    )
+
+
+def check_split(llm: Llm, cards: int, tp: int | None, pp: int | None) -> Parallelism:
+    """Return the split that the options ask for on ``cards`` cards.
+
+    With neither given, the most tensor-parallel split that the model allows. Cards that are
+    left over become replicas.
+
+    Raises:
+        InputError: names the value, why it is impossible, and the nearest valid splits.
+    """
+    if tp is not None and tp > 0:
+        reason = tp_reason(llm, tp)
+        if reason is not None:
+            raise InputError(
+                f"--tp {tp} is impossible for {llm.name}: {reason}; {_nearest(llm, cards, tp)}"
+            )
+    if pp is not None and pp > llm.layer_count:
+        raise InputError(
+            f"--pp {pp} exceeds the {llm.layer_count} layers of {llm.name}; use fewer stages"
+        )
+    if tp is None and pp is None:
+        return splits_of(llm, cards)[0]
+    if tp is None:
+        inside = [t for t in valid_tps(llm, cards) if cards % (t * (pp or 1)) == 0]
+        tp = max(inside, default=1)
+    engine = tp * (pp or 1)
+    if engine > cards or cards % engine:
+        raise InputError(
+            f"tp={tp} × pp={pp or 1} needs a multiple of {engine} cards and the rig has {cards}; "
+            f"{_nearest(llm, cards, tp)}"
+        )
+    return Parallelism(tp, pp or 1, cards // engine)
+
+
+def _nearest(llm: Llm, cards: int, tp: int) -> str:
+    """Name the splits that do work near a wrong one."""
+    on_rig = ", ".join(split.text for split in splits_of(llm, cards)[:3])
+    others = [t for t in valid_tps(llm, 2 * max(tp, cards)) if t not in {1, tp}]
+    below = [t for t in others if t < tp][-1:]
+    above = [t for t in others if t > tp][:1]
+    near = " or ".join(f"tp{t} on {t} cards" for t in (*below, *above))
+    return f"valid on {cards} cards: {on_rig}" + (f"; otherwise {near}" if near else "")

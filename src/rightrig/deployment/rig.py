@@ -1,0 +1,230 @@
+"""Rigs: which cards, how many, how they are linked.
+
+Notation: ``COUNTxGPU[@OPTION…][+COUNTxGPU…]``, ``Nn:`` before it for nodes. Options: a power
+cap (``220w``), a PCIe generation and width (``pcie3x16``), a bridge (``nvlink``), a 4-GPU
+board (``hgx4``), host memory (``ram=128GiB``).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from rightrig.errors import InputError, UnknownNameError
+from rightrig.quantities import GIB, check_count, parse
+
+if TYPE_CHECKING:
+    from rightrig.facts.catalog import Catalog
+    from rightrig.facts.gpu import Gpu
+
+MAX_CARDS_PER_NODE: Final = 72
+MAX_NODES: Final = 1024
+NODE_LINK_BYTES_PER_S: Final = 12.5e9
+"""One direction between nodes where the rig does not say: 100 Gb/s Ethernet."""
+_LANE_BYTES_PER_S: Final = {3: 0.985e9, 4: 1.969e9, 5: 3.938e9, 6: 7.563e9}
+_HGX4_PAIR_BYTES_PER_S: Final = 150e9
+_HGX4_CARDS: Final = 4
+_GROUP: Final = re.compile(r"(?:(\d{1,12})\s*x\s*)?([^@+]{1,80})((?:@[^@+]{1,40})*)", re.IGNORECASE)
+_PCIE: Final = re.compile(r"pcie([3-6])x(1|2|4|8|16)", re.IGNORECASE)
+_WATTS: Final = re.compile(r"(\d{1,5})w", re.IGNORECASE)
+_EXAMPLE: Final = "write it as 8xh100-sxm, 4xrtx-4090+1xa100-sxm-80gb or 2n:8xh200-sxm"
+
+LinkKind = Literal["none", "nvlink-switch", "nvlink-bridge", "mesh", "pcie", "pcie-host", "network"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What joins a group of cards that work on one token together.
+
+    Attributes:
+        kind: ``pcie-host`` is PCIe without peer-to-peer: transfers are staged in host memory.
+        bytes_per_s: Rated bandwidth of one card in one direction.
+    """
+
+    kind: LinkKind
+    bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CardGroup:
+    """Equal cards of one node.
+
+    Attributes:
+        power_cap_w: A limit set below the board's power.
+        pcie_bytes_per_s: One direction, where the slot is narrower than the card.
+        bridged: Whether NVLink bridges join pairs.
+        board: ``hgx4`` for a four-GPU board without NVSwitch.
+    """
+
+    count: int
+    gpu: Gpu
+    power_cap_w: float | None = None
+    pcie_bytes_per_s: float | None = None
+    bridged: bool = False
+    board: str = ""
+    options: str = ""
+
+    @property
+    def text(self) -> str:
+        """The group in rig notation."""
+        return f"{self.count}x{self.gpu.slug}{self.options}"
+
+    @property
+    def card_power_w(self) -> float | None:
+        """Power of one card: its cap, or the board's."""
+        return self.power_cap_w or self.gpu.board_power_w
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """One or more equal nodes, each with groups of cards."""
+
+    groups: tuple[CardGroup, ...]
+    nodes_count: int = 1
+    host_memory_bytes: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The rig in its own notation."""
+        prefix = f"{self.nodes_count}n:" if self.nodes_count > 1 else ""
+        return prefix + "+".join(group.text for group in self.groups)
+
+    @property
+    def node_cards(self) -> tuple[CardGroup, ...]:
+        """One entry a card of one node, each a group of one."""
+        return tuple(replace(group, count=1) for group in self.groups for _ in range(group.count))
+
+    @property
+    def cards_per_node(self) -> int:
+        """Cards in one node."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def cards_count(self) -> int:
+        """Cards in all nodes."""
+        return self.cards_per_node * self.nodes_count
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all cards are of one kind."""
+        return len({group.gpu.slug for group in self.groups}) == 1
+
+    @property
+    def gpu(self) -> Gpu:
+        """The card of a uniform rig; of a mixed one, the first."""
+        return self.groups[0].gpu
+
+    def link(self, ranks_count: int) -> Link:
+        """Return what joins ``ranks_count`` cards of this rig that work on one token."""
+        if ranks_count <= 1:
+            return Link("none", float("inf"))
+        if ranks_count > self.cards_per_node:
+            return Link("network", NODE_LINK_BYTES_PER_S)
+        return min((_group_link(g, ranks_count) for g in self.groups), key=lambda k: k.bytes_per_s)
+
+
+def _group_link(group: CardGroup, ranks_count: int) -> Link:
+    """Return the link among equal cards of a node."""
+    fabric = group.gpu.fabric
+    if fabric is not None and ranks_count <= fabric.max_cards:
+        if group.board == "hgx4":
+            return Link("nvlink-bridge", _HGX4_PAIR_BYTES_PER_S * (ranks_count - 1))
+        if fabric.topology == "switch":
+            return Link("nvlink-switch", fabric.bytes_per_s)
+        if fabric.topology == "mesh":
+            peer = fabric.peer_bytes_per_s or fabric.bytes_per_s
+            return Link("mesh", min(fabric.bytes_per_s, peer * (ranks_count - 1)))
+        if group.bridged:
+            return Link("nvlink-bridge", fabric.bytes_per_s)
+    pcie = group.gpu.pcie
+    if pcie is None:
+        return Link("network", NODE_LINK_BYTES_PER_S)
+    rate = group.pcie_bytes_per_s or pcie.bytes_per_s
+    return Link("pcie" if pcie.peer_to_peer else "pcie-host", rate)
+
+
+def parse_rig(text: str, catalog: Catalog) -> Rig:
+    """Return the rig that a text describes, or a system's rig by its name.
+
+    Raises:
+        InputError: for wrong notation, absurd counts or options that the card does not have.
+        UnknownNameError: for a card that no record knows, with suggestions.
+    """
+    body = text.strip()
+    nodes = 1
+    prefix = re.match(r"(\d{1,12})n:", body, re.IGNORECASE)
+    if prefix:
+        nodes = check_count(int(prefix[1]), name="nodes", limit=MAX_NODES)
+        body = body[prefix.end() :]
+    groups, host_bytes = [], None
+    for part in body.split("+"):
+        group, part_host_bytes = _parse_group(part, text, catalog)
+        groups.append(group)
+        host_bytes = part_host_bytes or host_bytes
+    rig = Rig(tuple(groups), nodes, host_bytes)
+    check_count(rig.cards_per_node, name="cards of one node", limit=MAX_CARDS_PER_NODE)
+    return rig
+
+
+def _parse_group(part: str, whole: str, catalog: Catalog) -> tuple[CardGroup, float | None]:
+    """Return one ``COUNTxGPU@…`` group and the host memory that it names."""
+    match = _GROUP.fullmatch(part.strip())
+    if match is None:
+        raise InputError(f"{whole[:80]!r} is no rig: {_EXAMPLE}")
+    count, name, options = int(match[1] or 1), match[2].strip(), match[3]
+    if match[1] is not None:
+        check_count(count, name=f"count of {name!r}", limit=MAX_CARDS_PER_NODE)
+    try:
+        gpu = catalog.gpu(name)
+    except UnknownNameError as error:
+        system = _system_group(part, catalog) if match[1] is None else None
+        if system is None:
+            raise error from None
+        return system, None
+    group = CardGroup(count, gpu, options=options.lower())
+    host_bytes = None
+    for option in filter(None, options.split("@")):
+        if option.lower().startswith("ram="):
+            host_bytes = parse(option[4:], "bytes", name="ram", limit=1024 * 1024 * GIB)
+        else:
+            group = _with_option(group, option)
+    return group, host_bytes
+
+
+def _system_group(name: str, catalog: Catalog) -> CardGroup | None:
+    """Return the cards of a named machine, or ``None`` when no machine is called that."""
+    try:
+        system = catalog.system(name)
+    except UnknownNameError:
+        return None
+    return CardGroup(system.gpu_count, catalog.gpu(system.gpu))
+
+
+def _with_option(group: CardGroup, option: str) -> CardGroup:
+    """Return the group with one option applied, or say why it cannot be."""
+    gpu = group.gpu
+    if watts := _WATTS.fullmatch(option):
+        cap_w = float(watts[1])
+        limit_w = gpu.board_power_w or cap_w
+        if not 0.2 * limit_w <= cap_w <= limit_w:
+            raise InputError(
+                f"@{option}: a power cap for {gpu.slug} lies between {0.2 * limit_w:.0f} "
+                f"and {limit_w:.0f} W"
+            )
+        return replace(group, power_cap_w=cap_w)
+    if slot := _PCIE.fullmatch(option):
+        rate = _LANE_BYTES_PER_S[int(slot[1])] * int(slot[2])
+        own = gpu.pcie.bytes_per_s if gpu.pcie else rate
+        return replace(group, pcie_bytes_per_s=min(rate, own))
+    if option.lower() == "nvlink":
+        if gpu.fabric is None or gpu.fabric.kind != "nvlink":
+            raise InputError(f"@nvlink: {gpu.slug} has no NVLink; leave the option out")
+        return replace(group, bridged=True)
+    if option.lower() == "hgx4":
+        if gpu.fabric is None or gpu.fabric.topology != "switch" or group.count > _HGX4_CARDS:
+            raise InputError(f"@hgx4 is a board of up to 4 SXM cards; {group.text} is none")
+        return replace(group, board="hgx4")
+    raise InputError(
+        f"@{option} is no option of a rig: use 220w, pcie3x16, nvlink, hgx4 or ram=128GiB"
+    )

@@ -1,0 +1,190 @@
+"""The catalogue: records by name, and the one resolver of names.
+
+A name may be a slug, the record's name, a hub id with or without its owner, or an alias
+(other spellings, what nvidia-smi prints, what a cloud calls it); case, spaces, ``-`` and
+``_`` do not matter. An alias that several records claim answers with its candidates.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import tomllib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from rightrig.errors import InputError, RecordError, UnknownNameError
+from rightrig.facts.gpu import Gpu
+from rightrig.facts.index import DATA, Entry
+from rightrig.facts.source import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rightrig.facts.link import Link
+    from rightrig.facts.llm import Llm
+    from rightrig.facts.power import PowerFact
+    from rightrig.facts.price import Price
+    from rightrig.facts.runtime import Runtime
+    from rightrig.facts.system import System
+
+R = TypeVar("R", bound=Record)
+_LABEL = {"gpus": "GPU", "llms": "model", "runtimes": "runtime", "systems": "rig"}
+_MAX_SUGGESTIONS = 3
+
+
+def normalised(name: str) -> str:
+    """Return a name without case, spaces, hyphens and underscores.
+
+    >>> normalised("RTX 4090"), normalised("rtx_4090")
+    ('rtx4090', 'rtx4090')
+    """
+    return name.lower().translate(str.maketrans("", "", " -_\t"))
+
+
+class Catalog:
+    """The records below one folder.
+
+    Args:
+        data: A folder laid out like ``facts/data``, with its ``index.json``.
+    """
+
+    def __init__(self, data: Path = DATA) -> None:
+        """Read the index; records are read when they are asked for."""
+        self._data = data
+        text = (data / "index.json").read_text(encoding="utf-8")
+        self._index: dict[str, dict[str, Entry]] = json.loads(text)
+        self._keys: dict[str, dict[str, set[str]]] = {}
+
+    def slugs(self, kind: str) -> tuple[str, ...]:
+        """Return the slugs of one kind of record, sorted."""
+        return tuple(self._index[kind])
+
+    def resolve(self, kind: str, name: str) -> str:
+        """Return the slug that a name means.
+
+        Raises:
+            UnknownNameError: when no record answers, with the nearest names.
+            InputError: when several do, with the candidates.
+        """
+        keys = self._resolver(kind)
+        found = keys.get(normalised(name), set())
+        exact = {slug for slug in found if normalised(slug) == normalised(name)}
+        candidates = sorted(exact or found)
+        if len(candidates) == 1:
+            return candidates[0]
+        if not candidates:
+            raise UnknownNameError(_LABEL.get(kind, kind), name, self._nearest(kind, name))
+        raise InputError(
+            f"{name!r} may mean {', '.join(candidates[:-1])} or {candidates[-1]}: say which"
+        )
+
+    def _resolver(self, kind: str) -> dict[str, set[str]]:
+        """Return normalised name → slugs, made once a kind."""
+        if kind not in self._keys:
+            keys: dict[str, set[str]] = {}
+            for slug, entry in self._index[kind].items():
+                names = [slug, entry["name"], *entry["aliases"]]
+                # A hub id answers without its owner too.
+                names += [text.rpartition("/")[2] for text in names if "/" in text]
+                for text in names:
+                    keys.setdefault(normalised(text), set()).add(slug)
+            self._keys[kind] = keys
+        return self._keys[kind]
+
+    def _nearest(self, kind: str, name: str) -> list[str]:
+        """Return slugs or names that look like ``name``."""
+        import difflib  # noqa: PLC0415 - needed for a wrong name only
+
+        keys = self._resolver(kind)
+        wanted = normalised(name[:80])
+        near = difflib.get_close_matches(wanted, keys, n=8, cutoff=0.55)
+        near += [key for key in keys if wanted and key.startswith(wanted)]
+        slugs = dict.fromkeys(slug for key in near for slug in sorted(keys[key]))
+        shown = [self._index[kind][s]["name"] if kind == "llms" else s for s in slugs]
+        return shown[:_MAX_SUGGESTIONS]
+
+    def gpu(self, name: str) -> Gpu:
+        """Return the card of that name."""
+        return self._load("gpus", self.resolve("gpus", name), Gpu)
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """Return every card, in the order of their slugs."""
+        return tuple(self._load("gpus", slug, Gpu) for slug in self.slugs("gpus"))
+
+    def llm(self, name: str) -> Llm:
+        """Return the model of that name."""
+        from rightrig.facts.llm import Llm  # noqa: PLC0415 - a card's record needs no models
+
+        return self._load("llms", self.resolve("llms", name), Llm)
+
+    def runtime(self, name: str) -> Runtime:
+        """Return the runtime of that name."""
+        from rightrig.facts.runtime import Runtime  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("runtimes", self.resolve("runtimes", name), Runtime)
+
+    def system(self, name: str) -> System:
+        """Return the machine of that name."""
+        from rightrig.facts.system import System  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("systems", self.resolve("systems", name), System)
+
+    def link(self, name: str) -> Link:
+        """Return the link of that name."""
+        from rightrig.facts.link import Link  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("links", self.resolve("links", name), Link)
+
+    def power_fact(self, name: str) -> PowerFact:
+        """Return the published figure about power of that name."""
+        from rightrig.facts.power import PowerFact  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("power", self.resolve("power", name), PowerFact)
+
+    def prices(self) -> tuple[Price, ...]:
+        """Return every rental offer."""
+        from rightrig.facts.price import Price  # noqa: PLC0415 - loaded when asked for
+
+        path = self._data / "prices" / "cloud.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                {key: value for key, value in row.items() if value != ""}
+                for row in csv.DictReader(file)
+            ]
+        return tuple(
+            _validated(Price, row, f"{path.name} row {n}") for n, row in enumerate(rows, 2)
+        )
+
+    def _load(self, kind: str, slug: str, record_class: type[R]) -> R:
+        """Read and validate one record."""
+        path = self._data / kind / f"{slug}.toml"
+        return _validated(record_class, _toml(path), path.name)
+
+
+@functools.cache
+def _toml(path: Path) -> dict[str, Any]:
+    """Read one file once a process."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise RecordError(f"{path.name} cannot be read: {error}") from error
+
+
+def _validated(record_class: type[R], data: Mapping[str, object], where: str) -> R:
+    """Return the record, or name the first field that breaks the schema."""
+    try:
+        return record_class.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "record"
+        raise RecordError(f"{where}: {field}: {first['msg']}") from error
+
+
+@functools.cache
+def shipped() -> Catalog:
+    """Return the catalogue that comes with rightrig."""
+    return Catalog()

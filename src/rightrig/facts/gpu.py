@@ -1,0 +1,160 @@
+"""Accelerators: what one card (or chip) is, by its datasheet and its driver."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from rightrig.facts.source import Record, Source
+from rightrig.interval import Interval
+from rightrig.quantities import GIB, MIB
+
+# What the driver and the first context keep back where only the NVML figure is known:
+# 0.30 to 0.60 GiB on the cards where both are (H100 0.46, RTX 4090 0.47, RTX 3090 0.42,
+# A100-80 0.65 GiB), so 0.45 with an interval.
+_DRIVER_RESERVE: Final = Interval(0.30 * GIB, 0.45 * GIB, 0.70 * GIB)
+# NVML prints less than the class of the card: 0.944 (L4, ECC on) to 1.0 of it.
+_NVML_OF_MARKETED: Final = Interval(0.935, 0.975, 1.0)
+
+Tier = Literal["data-centre", "professional", "consumer", "embedded", "cloud"]
+
+
+class PeakRates(Record):
+    """Peak dense rates in flop/s. Sparse figures are never stored.
+
+    A bare precision accumulates in FP32; ``*_fp16_accumulate_*`` is the doubled rate of
+    GeForce cards, which vendors print first.
+    """
+
+    fp64_flop_per_s: PositiveFloat | None = None
+    fp64_tensor_flop_per_s: PositiveFloat | None = None
+    fp32_flop_per_s: PositiveFloat | None = None
+    tf32_flop_per_s: PositiveFloat | None = None
+    fp16_flop_per_s: PositiveFloat | None = None
+    fp16_fp16_accumulate_flop_per_s: PositiveFloat | None = None
+    bf16_flop_per_s: PositiveFloat | None = None
+    fp8_flop_per_s: PositiveFloat | None = None
+    fp8_fp16_accumulate_flop_per_s: PositiveFloat | None = None
+    int8_flop_per_s: PositiveFloat | None = None
+    fp4_flop_per_s: PositiveFloat | None = None
+    int4_flop_per_s: PositiveFloat | None = None
+
+
+class Fabric(Record):
+    """A link between cards other than PCIe: NVLink, Infinity Fabric, ICI, RoCE.
+
+    Attributes:
+        kind: The family of the link.
+        generation: Its generation where it has one.
+        bytes_per_s: Bandwidth of one card in **one direction**, to all peers together.
+        peer_bytes_per_s: The same towards a single peer, where that is less.
+        topology: ``switch`` (any pair at full rate), ``mesh`` (direct links to each peer),
+            ``bridge`` (an optional bridge joins ``max_cards`` cards).
+        max_cards: Cards in one domain.
+    """
+
+    kind: Literal["nvlink", "infinity-fabric", "ici", "roce"]
+    generation: PositiveInt | None = None
+    bytes_per_s: PositiveFloat
+    peer_bytes_per_s: PositiveFloat | None = None
+    topology: Literal["switch", "mesh", "bridge"]
+    max_cards: PositiveInt
+
+
+class Pcie(Record):
+    """The card's PCIe connector; ``bytes_per_s`` is one direction, before protocol overhead."""
+
+    generation: PositiveInt
+    lanes: PositiveInt
+    bytes_per_s: PositiveFloat
+    peer_to_peer: bool = True
+
+
+class StreetPrice(Record):
+    """What a card cost somewhere, once. Every price carries its date and source."""
+
+    low_usd: PositiveFloat
+    high_usd: PositiveFloat
+    condition: Literal["new", "used", "unstated"]
+    date: str
+    source: str
+
+
+class Gpu(Record):
+    """One accelerator as software sees it (one GCD of an MI250X, one chip of a TPU).
+
+    The three sizes of a card are three fields: ``memory_marketed_gib`` (its class),
+    ``memory_nvml_mib`` (what nvidia-smi prints), ``memory_cuda_bytes`` (what the driver lets
+    an engine see, and what "0.9" multiplies).
+    """
+
+    slug: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    vendor: Literal["NVIDIA", "AMD", "Intel", "Google", "Apple"]
+    architecture: str
+    compute_capability: str | None = None
+    tier: Tier
+    form_factor: str
+    sm_count: PositiveInt | None = None
+    cuda_core_count: PositiveInt | None = None
+    boost_hz: PositiveFloat | None = None
+    memory_marketed_gib: PositiveFloat
+    memory_nvml_mib: PositiveInt | None = None
+    memory_cuda_bytes: PositiveInt | None = None
+    memory_type: str
+    memory_bandwidth_bytes_per_s: PositiveFloat
+    memory_is_unified: bool = False
+    l2_bytes: PositiveInt | None = None
+    peak: PeakRates
+    board_power_w: PositiveFloat | None = None
+    pcie: Pcie | None = None
+    fabric: Fabric | None = None
+    ecc: Literal["none", "native", "optional-off", "optional-on"]
+    mig_instance_count: NonNegativeInt = 0
+    release_date: str | None = None
+    launch_price_usd: PositiveFloat | None = None
+    street_price: StreetPrice | None = None
+    sources: tuple[Source, ...]
+    unverified: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def memory_bytes(self) -> Interval:
+        """Memory that an engine can see, in bytes: exact where known, else with its interval."""
+        if self.memory_cuda_bytes is not None:
+            return Interval.exact(float(self.memory_cuda_bytes))
+        if self.memory_nvml_mib is not None:
+            nvml_bytes = self.memory_nvml_mib * MIB
+            return _DRIVER_RESERVE.map(lambda reserve_bytes: nvml_bytes - reserve_bytes)
+        if self.memory_is_unified:
+            return self._unified_memory_bytes()
+        nvml = _NVML_OF_MARKETED.scaled(self.memory_marketed_gib * GIB)
+        return Interval(
+            nvml.low - _DRIVER_RESERVE.high,
+            nvml.mid - _DRIVER_RESERVE.mid,
+            nvml.high - _DRIVER_RESERVE.low,
+        )
+
+    def _unified_memory_bytes(self) -> Interval:
+        """Share of a unified memory that the GPU may take, in bytes.
+
+        macOS lets Metal use about 75 % by default (mlx ``set_wired_limit``); elsewhere the
+        operating system and its programs keep some gigabytes.
+        """
+        total_bytes = self.memory_marketed_gib * GIB
+        if self.vendor == "Apple":
+            return Interval(0.67 * total_bytes, 0.75 * total_bytes, 0.80 * total_bytes)
+        return Interval(0.80 * total_bytes, 0.90 * total_bytes, 0.95 * total_bytes)
+
+    @property
+    def evidence_of_memory(self) -> str:
+        """Say how the visible memory is known."""
+        if self.memory_cuda_bytes is not None:
+            return "CUDA-visible size, from the record"
+        if self.memory_nvml_mib is not None:
+            return "nvidia-smi size less about 0.45 GiB"
+        if self.memory_is_unified:
+            return "share of unified memory that the system grants the GPU"
+        return "marketed size less an estimated driver share"

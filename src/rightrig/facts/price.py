@@ -1,0 +1,61 @@
+"""Prices of rented accelerators: one row an offer, with its date and source."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Final
+
+from pydantic import PositiveFloat, PositiveInt
+
+from rightrig.facts.source import Record
+
+STALE_AFTER_DAYS: Final = 180
+_YEAR_MONTH_DAY: Final = re.compile(r"(20\d\d)(?:-(\d\d))?(?:-(\d\d))?")
+
+
+class Price(Record):
+    """One offer of one provider.
+
+    ``on_demand_usd_per_hour`` is for the **whole instance** of ``gpu_count`` cards; use
+    ``per_gpu_usd_per_hour`` for one card. ``max_gpu_count`` is the largest multiple that the
+    provider puts into one machine at the same price per card.
+    """
+
+    provider: str
+    region: str
+    instance: str
+    gpu: str
+    gpu_count: PositiveInt
+    max_gpu_count: PositiveInt
+    on_demand_usd_per_hour: PositiveFloat | None = None
+    spot_usd_per_hour: PositiveFloat | None = None
+    date: str
+    source: str
+    trust: str
+    note: str = ""
+
+    @property
+    def per_gpu_usd_per_hour(self) -> float | None:
+        """On-demand price of one card, in USD/h."""
+        if self.on_demand_usd_per_hour is None:
+            return None
+        return self.on_demand_usd_per_hour / self.gpu_count
+
+    def age_days(self, today: datetime.date) -> int | None:
+        """Return the days since the price was seen; ``None`` where the source is undated.
+
+        A year alone counts from its first day: the age is then an upper bound.
+        """
+        match = _YEAR_MONTH_DAY.search(self.date)
+        if match is None or "undated" in self.date:
+            return None
+        year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
+        return (today - datetime.date(year, month, day)).days
+
+    def staleness(self, today: datetime.date) -> str:
+        """Return a warning for an old or undated price, else an empty text."""
+        age = self.age_days(today)
+        if age is None:
+            return "undated"
+        return f"{age} days old" if age > STALE_AFTER_DAYS else ""

@@ -1,0 +1,103 @@
+"""Number formats: how many bits one weight takes, and which tensors stay at 16 bits.
+
+Bits per weight include scales and zero points; each entry derives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rightrig.errors import UnknownNameError
+from rightrig.facts.llm import TensorClass  # noqa: TC001 - part of a public dataclass
+
+ComputeType = Literal["fp16", "fp8", "int8", "fp4"]
+_HIGH_PRECISION: Final[tuple[TensorClass, ...]] = ("embedding", "head", "router", "norm")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFormat:
+    """One format of weights.
+
+    Attributes:
+        name: As on the command line.
+        bits_per_weight: Of the tensors that it converts, scales included.
+        compute: Type in which the tensor cores multiply; weight-only formats multiply in
+            16 bits after unpacking.
+        kept_16bit: Tensor classes that checkpoints of this format leave at 16 bits.
+        derivation: Where the bits come from.
+    """
+
+    name: str
+    bits_per_weight: float
+    compute: ComputeType = "fp16"
+    kept_16bit: tuple[TensorClass, ...] = _HIGH_PRECISION
+    derivation: str = ""
+
+    @property
+    def is_weight_only(self) -> bool:
+        """Whether the weights are unpacked to 16 bits before they are multiplied."""
+        return self.compute == "fp16" and self.bits_per_weight < 16.0  # noqa: PLR2004 - 16-bit types
+
+
+FORMATS: Final[dict[str, WeightFormat]] = {
+    f.name: f
+    for f in (
+        WeightFormat("bf16", 16.0, derivation="2 bytes"),
+        WeightFormat("fp16", 16.0, derivation="2 bytes"),
+        WeightFormat("fp32", 32.0, kept_16bit=(), derivation="4 bytes"),
+        WeightFormat("fp8", 8.0, "fp8", derivation="1 byte; one scale a tensor or channel"),
+        WeightFormat(
+            "fp8-block", 8.0 + 32 / (128 * 128), "fp8", derivation="8 + 32/(128·128), FP32 scale"
+        ),
+        WeightFormat("int8", 8.0, "int8", derivation="1 byte; one scale a channel"),
+        WeightFormat("awq", 4 + 16 / 128 + 4 / 128, derivation="4 + 16/128 + 4/128, group 128"),
+        WeightFormat("gptq", 4 + 16 / 128 + 4 / 128, derivation="4 + 16/128 + 4/128, group 128"),
+        WeightFormat("int4-g32", 4 + 16 / 32, derivation="4 + 16/32, one scale a group of 32"),
+        WeightFormat("nvfp4", 4 + 8 / 16, "fp4", derivation="4 + 8/16, E4M3 scale a block of 16"),
+        WeightFormat("mxfp4", 4 + 8 / 32, "fp4", derivation="4 + 8/32, E8M0 scale a block of 32"),
+        WeightFormat("mxfp8", 8 + 8 / 32, "fp8", derivation="8 + 8/32, OCP MX"),
+        WeightFormat(
+            "nf4", 4 + 8 / 64 + 32 / (64 * 256), derivation="4 + 8/64 + 32/(64·256), double-quant"
+        ),
+        WeightFormat("nf4-single", 4 + 32 / 64, derivation="4 + 32/64, FP32 absmax a block of 64"),
+        WeightFormat("hqq4", 4 + 2 * 16 / 64, derivation="4 + 32/64, scale and zero a group of 64"),
+        WeightFormat("exl2-8bpw", 8.0, derivation="8 bits a weight on average, by its name"),
+    )
+}
+
+GGML_BITS: Final[dict[str, float]] = {
+    "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q4_0": 4.5, "Q4_1": 5.0, "Q5_0": 5.5,
+    "Q5_1": 6.0, "Q2_K": 2.625, "Q3_K": 3.4375, "Q4_K": 4.5, "Q5_K": 5.5, "Q6_K": 6.5625,
+    "IQ4_XS": 4.25, "IQ4_NL": 4.5, "IQ3_S": 3.4375, "IQ3_XXS": 3.0625, "IQ2_XXS": 2.0625,
+    "IQ2_XS": 2.3125, "IQ1_S": 1.5625, "MXFP4": 4.25,
+}  # fmt: skip
+"""Bits per weight of ggml's block types: bytes a block × 8 / weights a block."""
+
+KV_BITS: Final[dict[str, float]] = {
+    "fp32": 32.0, "bf16": 16.0, "fp16": 16.0, "fp8": 8.0, "int8": 8.0,
+    "q8_0": 8.5, "q5_1": 6.0, "q5_0": 5.5, "q4_1": 5.0, "q4_0": 4.5, "iq4_nl": 4.5,
+}  # fmt: skip
+"""Bits per element of a KV cache."""
+
+GGUF_MIXES: Final = (
+    "q2_k", "q3_k_m", "q4_0", "q4_k_s", "q4_k_m", "q5_0", "q5_k_m", "q6_k", "q8_0", "f16",
+)  # fmt: skip
+"""File types of llama.cpp whose mixes rightrig knows tensor by tensor (work.weights)."""
+
+
+def weight_format(name: str) -> WeightFormat:
+    """Return the format of that name.
+
+    Raises:
+        UnknownNameError: with the formats that exist.
+    """
+    found = FORMATS.get(name.lower().replace("_", "-"))
+    if found is None:
+        raise UnknownNameError("weight format", name, (*FORMATS, *GGUF_MIXES))
+    return found
+
+
+def is_gguf_mix(name: str) -> bool:
+    """Whether the name is one of llama.cpp's file types."""
+    return name.lower() in GGUF_MIXES

@@ -1,0 +1,1 @@
+"""What to choose: candidates, the rules that reject them, their price, their rank."""

@@ -1,0 +1,211 @@
+"""Evaluate candidates: what memory holds, what load an engine carries within objectives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rightrig.deployment.deployment import EngineLimits, Precision, default_limits, memory_class
+from rightrig.deployment.parallelism import Parallelism
+from rightrig.deployment.rig import CardGroup, Rig
+from rightrig.facts.quantization import KV_BITS
+from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates, kv_of
+from rightrig.prediction.efficiency import LinkSpeed, link_speed, speeds
+from rightrig.prediction.engine_memory import (
+    CardShare,
+    llama_cpp_layers,
+    llama_cpp_shares,
+    vllm_shares,
+)
+from rightrig.prediction.predict import half_width_ratio, stack_speeds
+from rightrig.prediction.serving import LoadPoint, at_rate, largest_load
+from rightrig.prediction.step_time import StepTimer
+from rightrig.work.step import Stored
+from rightrig.work.weights import class_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from rightrig.demand.objective import Confidence, Slo
+    from rightrig.facts.gpu import Gpu
+    from rightrig.facts.llm import Llm
+    from rightrig.facts.runtime import Runtime
+    from rightrig.prediction.efficiency import Evidence
+    from rightrig.prediction.serving import Lengths
+
+NO_LIMIT_S = 1e9
+"""Stands for an objective that is not set, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What memory leaves for traffic, a value a row.
+
+    Attributes:
+        capacity_seqs: Sequences of the asked length that one engine holds; 0 when it does not fit.
+        short_bytes: What the worst card lacks for one sequence; 0 when it fits.
+    """
+
+    capacity_seqs: NDArray[np.float64]
+    short_bytes: NDArray[np.float64]
+
+
+def limits_for(runtime: Runtime, gpu: Gpu) -> EngineLimits:
+    """Return the engine limits that a plan assumes: the runtime's defaults.
+
+    llama.cpp serves one sequence unless told otherwise; a plan tells it otherwise.
+    """
+    limits = default_limits(runtime, gpu)
+    return replace(limits, max_seqs=LLAMA_CPP_SLOTS) if runtime.slug == "llama.cpp" else limits
+
+
+def memory(
+    llm: Llm, candidates: Candidates, tokens: int, kv: str | None, confidence: Confidence
+) -> Memory:
+    """Return the capacity of every row; shares are computed once for equal engines."""
+    known: dict[tuple[int, ...], tuple[CardShare, ...]] = {}
+    capacity = np.zeros(len(candidates.rows))
+    short = np.zeros(len(candidates.rows))
+    for number, row in enumerate(candidates.rows):
+        gpu, runtime = candidates.gpus[row["gpu"]], candidates.runtimes[row["runtime"]]
+        split = Parallelism(int(row["tp"]), int(row["pp"]))
+        limits = limits_for(runtime, gpu)
+        key = (int(row["runtime"]), int(row["format"]), split.tp, split.pp, memory_class(gpu))
+        if key not in known:
+            precision = Precision(candidates.formats[row["format"]], kv or kv_of(runtime))
+            known[key] = _shares(llm, precision, split, limits, tokens)
+        held, lacking = _capacity(known[key], gpu, limits, tokens, confidence)
+        capacity[number], short[number] = min(held, limits.max_seqs), lacking
+    return Memory(capacity, short)
+
+
+def _shares(
+    llm: Llm, precision: Precision, split: Parallelism, limits: EngineLimits, tokens: int
+) -> tuple[CardShare, ...]:
+    """Return the shares of one engine on equal cards."""
+    if KV_BITS.get(precision.kv) and precision.kv == "fp16":
+        layers = llama_cpp_layers(llm.layer_count, (1.0,) * split.pp)
+        return llama_cpp_shares(llm, precision, limits, tokens, layers)
+    return vllm_shares(llm, precision, split, limits)
+
+
+def _capacity(
+    shares: tuple[CardShare, ...],
+    gpu: Gpu,
+    limits: EngineLimits,
+    tokens: int,
+    confidence: Confidence,
+) -> tuple[float, float]:
+    """Return the sequences that the tightest card holds, and what it lacks for one."""
+    total = gpu.memory_bytes
+    sure = confidence == "surely"
+    budget = (total.low if sure else total.mid) * limits.memory_ratio
+    held, short = np.inf, 0.0
+    for share in shares:
+        fixed = share.fixed_bytes
+        room = budget - (fixed.high if sure else fixed.mid)
+        one = share.kv_bytes(tokens)
+        held = min(held, max(0.0, room // one))
+        short = max(short, one - room)
+    return float(held), short
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that share a runtime and a format, with their timer."""
+
+    numbers: NDArray[np.int64]
+    timer: StepTimer
+    evidence: tuple[Evidence, ...]
+
+
+def groups(
+    llm: Llm, candidates: Candidates, numbers: NDArray[np.int64], kv: str | None
+) -> Iterator[Group]:
+    """Yield the given rows in groups of one runtime and one format, each with its timer."""
+    rows = candidates.rows[numbers]
+    for runtime_index, format_index in sorted(
+        {(int(r["runtime"]), int(r["format"])) for r in rows}
+    ):
+        chosen = (rows["runtime"] == runtime_index) & (rows["format"] == format_index)
+        part = rows[chosen]
+        runtime = candidates.runtimes[runtime_index]
+        name = candidates.formats[format_index]
+        own = llm.checkpoint.format if name == "checkpoint" else name
+        kinds = {int(i): speeds(candidates.gpus[i], runtime, own) for i in np.unique(part["gpu"])}
+        rates = [kinds[int(i)] for i in part["gpu"]]
+        by_layers = "layer" in runtime.splits
+        tokens = [limits_for(runtime, candidates.gpus[i]).max_batched_tokens for i in part["gpu"]]
+        timer = StepTimer(
+            llm=llm,
+            stored=Stored(class_bits(llm, name), KV_BITS[kv or kv_of(runtime)]),
+            speeds=stack_speeds(rates),
+            link=_links(candidates, part),
+            ranks=part["tp"].astype(float),
+            stages=part["pp"].astype(float),
+            in_flight=np.ones(len(part)) if by_layers else part["pp"].astype(float),
+            step_tokens=np.array(tokens, dtype=float),
+        )
+        yield Group(numbers[chosen], timer, tuple(rate.evidence for rate in rates))
+
+
+def _links(candidates: Candidates, rows: NDArray[np.void]) -> LinkSpeed:
+    """Return the all-reduce speeds of rows as arrays."""
+    known: dict[tuple[int, int], LinkSpeed] = {}
+    found = []
+    for row in rows:
+        ranks = max(int(row["tp"]), 2 if row["pp"] > 1 else 1)
+        cards = int(row["tp"]) * int(row["pp"])
+        key = (int(row["gpu"]), ranks)
+        if key not in known:
+            gpu = candidates.gpus[key[0]]
+            rig = Rig((CardGroup(max(cards, ranks), gpu),))
+            known[key] = link_speed(gpu, rig.link(ranks), ranks)
+        found.append(known[key])
+    return LinkSpeed(
+        np.array([link.latency_s for link in found]),
+        np.array([link.bus_bytes_per_s for link in found]),
+        found[0].evidence,
+    )
+
+
+def largest_loads(
+    group: Group,
+    lengths: Lengths,
+    capacity_seqs: NDArray[np.float64],
+    slo: Slo,
+    confidence: Confidence,
+) -> LoadPoint:
+    """Return the largest load within objectives of every row of a group.
+
+    With ``surely`` the objectives are divided by the prediction's uncertainty.
+    """
+    ttft, tpot = slo.ttft_p99_s or NO_LIMIT_S, slo.tpot_p99_s or NO_LIMIT_S
+    factor_ttft, factor_tpot = p99_factors(group, confidence)
+    return largest_load(group.timer, lengths, capacity_seqs, ttft / factor_ttft, tpot / factor_tpot)
+
+
+def p99_factors(
+    group: Group, confidence: Confidence
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Return by how much each row's predicted p99 latencies are raised before they are judged."""
+    if confidence == "likely":
+        ones = np.ones(len(group.numbers))
+        return ones, ones
+    ttft = [half_width_ratio("ttft_p99", evidence) for evidence in group.evidence]
+    tpot = [half_width_ratio("tpot_p99", evidence) for evidence in group.evidence]
+    return np.array(ttft), np.array(tpot)
+
+
+def points_at_rate(
+    group: Group,
+    lengths: Lengths,
+    rate_requests_per_s: NDArray[np.float64],
+    capacity_seqs: NDArray[np.float64],
+) -> LoadPoint:
+    """Return the operating points of a group's rows, each at its own rate an engine."""
+    return at_rate(group.timer, lengths, rate_requests_per_s, capacity_seqs)

@@ -1,0 +1,205 @@
+"""The search: all cards × splits × formats, priced, ranked, and the losers with their reasons."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from rightrig.costs.offers import cheapest
+from rightrig.planning.candidates import Candidates, enumerate_candidates
+from rightrig.planning.constraints import CONSTRAINTS, Question
+from rightrig.planning.evaluate import groups, largest_loads, memory, p99_factors
+from rightrig.planning.finalists import Plan, PlannedRig, Tariff, finalists
+from rightrig.planning.table import Table
+from rightrig.prediction.serving import Lengths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rightrig.costs.offers import Purchase
+    from rightrig.facts.catalog import Catalog
+    from rightrig.facts.gpu import Gpu
+    from rightrig.facts.llm import Llm
+    from rightrig.facts.price import Price
+    from rightrig.facts.runtime import Runtime
+
+
+TARIFF_FACT: Final = "electricity-us-commercial"
+"""The record of the tariff that a plan assumes: US commercial average."""
+PUE_FACT: Final = "pue-industry-average-2025"
+"""The record of the PUE that a plan assumes: industry average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What may be chosen from.
+
+    Attributes:
+        gpus: Cards, all of the catalogue unless limited.
+        runtimes: Runtimes in order of preference.
+        prices: Offers to rent from.
+        tariff: What electricity costs.
+        formats: Weight formats, or ``None`` for the usual ones.
+        kv: KV format, or ``None`` for 16 bits.
+    """
+
+    gpus: tuple[Gpu, ...]
+    runtimes: tuple[Runtime, ...]
+    prices: tuple[Price, ...]
+    tariff: Tariff
+    formats: tuple[str, ...] | None = None
+    kv: str | None = None
+
+
+def space_of(catalog: Catalog, question: Question) -> Space:
+    """Return the whole catalogue within the limits of a question."""
+    limits = question.limits
+    gpus = (catalog.gpu(limits.gpu),) if limits.gpu else catalog.gpus()
+    if limits.vendor:
+        gpus = tuple(gpu for gpu in gpus if gpu.vendor.lower() == limits.vendor.lower())
+    prices = catalog.prices()
+    if limits.provider:
+        prices = tuple(p for p in prices if p.provider.lower() == limits.provider.lower())
+    runtimes = (catalog.runtime("vllm"), catalog.runtime("llama.cpp"))
+    tariff = Tariff(catalog.power_fact(TARIFF_FACT).low, catalog.power_fact(PUE_FACT).low)
+    return Space(gpus, runtimes, prices, tariff)
+
+
+def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
+    """Return the ranked plans for a model and its traffic, and why the other cards lost.
+
+    Args:
+        llm: The model.
+        question: Traffic, objectives, limits.
+        space: What may be chosen from.
+        top: How many plans to return.
+    """
+    started_s = time.perf_counter()
+    candidates = enumerate_candidates(llm, space.gpus, space.runtimes, space.formats, space.kv)
+    table = _evaluate(llm, candidates, question, space)
+    first_broken = _first_broken(table, question)
+    feasible = np.flatnonzero(first_broken == len(CONSTRAINTS))
+    ranked = finalists(llm, table, feasible, question, space.kv, space.tariff)
+    return Plan(
+        llm=llm,
+        question=question,
+        plans=ranked[:top],
+        rejected=_rejected(table, first_broken, question),
+        candidates_count=len(candidates.rows) + len(candidates.barred),
+        pruned_count=int((first_broken == 0).sum()) + len(candidates.barred),
+        feasible_count=len(feasible),
+        elapsed_s=time.perf_counter() - started_s,
+        tariff=space.tariff,
+    )
+
+
+def _evaluate(llm: Llm, candidates: Candidates, question: Question, space: Space) -> Table:
+    """Return the table: memory for all rows, loads for those that fit, rent for their engines."""
+    workload, limits = question.workload, question.limits
+    tokens = workload.input_tokens + workload.output_tokens
+    held = memory(llm, candidates, tokens, space.kv, limits.confidence)
+    count = len(candidates.rows)
+    rate, ttft, tpot = np.zeros(count), np.full(count, np.nan), np.full(count, np.nan)
+    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    fitting = np.flatnonzero(held.capacity_seqs >= 1.0)
+    for group in groups(llm, candidates, fitting, space.kv):
+        capacity = held.capacity_seqs[group.numbers]
+        load = largest_loads(group, lengths, capacity, question.slo, limits.confidence)
+        raise_ttft, raise_tpot = p99_factors(group, limits.confidence)
+        rate[group.numbers] = load.rate_requests_per_s
+        ttft[group.numbers] = load.ttft_p99_s * raise_ttft
+        tpot[group.numbers] = load.tpot_p99_s * raise_tpot
+    wanted = workload.rate_requests_per_s * (1.0 + limits.headroom_ratio)
+    engines = np.where(rate > 0.0, np.ceil(wanted / np.maximum(rate, 1e-12)), np.inf)
+    cards = engines * candidates.rows["tp"] * candidates.rows["pp"]
+    rent, purchases = _rents(candidates, engines, space.prices)
+    watts = np.array([gpu.board_power_w or np.nan for gpu in candidates.gpus])
+    return Table(
+        candidates=candidates,
+        capacity_seqs=held.capacity_seqs,
+        short_bytes=held.short_bytes,
+        engine_rate_per_s=rate,
+        judged_ttft_s=ttft,
+        judged_tpot_s=tpot,
+        engines_count=engines,
+        cards_count=cards,
+        rent_usd_per_month=rent,
+        rated_power_w=cards * watts[candidates.rows["gpu"]] if count else cards,
+        purchases=purchases,
+    )
+
+
+def _rents(
+    candidates: Candidates, engines: NDArray[np.float64], prices: Sequence[Price]
+) -> tuple[NDArray[np.float64], dict[int, Purchase]]:
+    """Return the cheapest rent of every row's engines, and the purchase behind it."""
+    rent = np.full(len(engines), np.nan)
+    purchases = {}
+    offers: dict[str, list[Price]] = {}
+    for price in prices:
+        offers.setdefault(price.gpu, []).append(price)
+    for number in np.flatnonzero(np.isfinite(engines)):
+        row = candidates.rows[number]
+        slug = candidates.gpus[row["gpu"]].slug
+        bought = cheapest(
+            offers.get(slug, ()), slug, int(row["tp"] * row["pp"]), int(engines[number])
+        )
+        if bought is not None:
+            rent[number] = bought.rent_usd_per_month
+            purchases[int(number)] = bought
+    return rent, purchases
+
+
+def _first_broken(table: Table, question: Question) -> NDArray[np.int64]:
+    """Return, for each row, the place of the first constraint that it breaks."""
+    first = np.full(len(table.rows), len(CONSTRAINTS))
+    for place in reversed(range(len(CONSTRAINTS))):
+        first[CONSTRAINTS[place].broken(table, question)] = place
+    return first
+
+
+def _rejected(
+    table: Table, first_broken: NDArray[np.int64], question: Question
+) -> tuple[tuple[str, str, str], ...]:
+    """Return (card, rule, reason) for every card without a plan: that of its best row.
+
+    A card's best row is the one that broke its first rule latest; among equals, the nearest
+    miss: least memory lacking, then least latency, then least cost.
+    """
+    found = [
+        (table.candidates.gpus[index].slug, rule, reason)
+        for index, (rule, reason) in table.candidates.barred.items()
+    ]
+    gpus = table.rows["gpu"]
+    for index in np.unique(gpus):
+        mine = np.flatnonzero(gpus == index)
+        place = int(first_broken[mine].max())
+        if place == len(CONSTRAINTS):
+            continue
+        near = mine[first_broken[mine] == place]
+        number = int(near[np.argmin(_miss(table, near, place))])
+        rule = CONSTRAINTS[place]
+        found.append((table.gpu(number).slug, rule.id, rule.reason(table, number, question)))
+    return tuple(sorted(found))
+
+
+def _miss(table: Table, numbers: NDArray[np.int64], place: int) -> NDArray[np.float64]:
+    """Return how far each row misses a constraint, in any unit that orders them."""
+    columns = {
+        "MEM-FIT": table.short_bytes,
+        "SLO-TTFT": table.judged_ttft_s,
+        "SLO-TPOT": table.judged_tpot_s,
+        "PRICE-NONE": table.cards_count,
+        "LIMIT-GPUS": table.cards_count,
+        "LIMIT-BUDGET": table.rent_usd_per_month,
+        "LIMIT-POWER": np.nan_to_num(table.rated_power_w, nan=np.inf),
+    }
+    return columns[CONSTRAINTS[place].id][numbers]
+
+
+__all__ = ["Plan", "PlannedRig", "Question", "Space", "plan", "space_of"]

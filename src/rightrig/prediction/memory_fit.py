@@ -1,0 +1,320 @@
+"""Does it fit: per card, never pooled.
+
+A card's budget is what the engine may use of what the driver shows; what the engine needs
+is its fixed parts and one KV cache a concurrent sequence. The verdict is the worst card's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from rightrig.facts.explanation import Explanation, Figure
+from rightrig.facts.quantization import KV_BITS
+from rightrig.interval import Interval, sum_if_independent
+from rightrig.prediction.engine_memory import (
+    CardShare,
+    Component,
+    host_bytes,
+    llama_cpp_layers,
+    llama_cpp_shares,
+    vllm_shares,
+)
+from rightrig.quantities import show_bytes, show_gib
+from rightrig.work import kv_cache, weights
+
+if TYPE_CHECKING:
+    from rightrig.deployment.deployment import Deployment
+    from rightrig.deployment.rig import CardGroup
+
+Verdict = Literal["fits", "tight", "offload", "no"]
+COMFORT_RATIO: Final = 0.08
+"""Free share of the budget from which a fit is more than tight."""
+HOST_RATIO: Final = 0.85
+"""Share of the host's memory that offloaded layers may take."""
+_RANK: Final[dict[Verdict, int]] = {"fits": 0, "tight": 1, "offload": 2, "no": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class CardFit:
+    """The memory of one card.
+
+    Attributes:
+        budget: What the engine may use, in bytes.
+        components: What it needs, KV cache included.
+        kv_sequence_bytes: KV cache of one sequence of the asked length on this card.
+        max_context_tokens: Longest context at the asked concurrency, by this card's middle.
+        max_seqs: Most sequences of the asked length, by this card's middle.
+    """
+
+    card: int
+    gpu: str
+    total: Interval
+    budget: Interval
+    components: tuple[Component, ...]
+    kv_sequence_bytes: float
+    max_context_tokens: int
+    max_seqs: int
+    verdict: Verdict
+
+    @property
+    def required(self) -> Interval:
+        """All components together, in bytes."""
+        return sum_if_independent(part.size for part in self.components)
+
+    @property
+    def free_bytes(self) -> float:
+        """Budget less need, by the middle; negative when it does not fit."""
+        return self.budget.mid - self.required.mid
+
+    @property
+    def headroom_ratio(self) -> float:
+        """Free share of the budget."""
+        return self.free_bytes / self.budget.mid
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The answer of ``fit``: a verdict for a context and a concurrency, card by card.
+
+    Attributes:
+        context_tokens, concurrency: What the verdict is for (concurrency over all replicas).
+        weights_bytes: The whole model, once.
+        kv_bytes_per_token: Of one token over the whole model, before sharding.
+        kv_sequence_bytes: One sequence over all cards of an engine, as the engine stores it.
+        kv_sequence_ideal_bytes: The same without pages, padding and replication.
+        max_context_tokens, max_concurrency: The largest possible, each with the other as asked.
+        host_bytes: Host memory that llama.cpp needs.
+    """
+
+    deployment: Deployment
+    context_tokens: int
+    concurrency: int
+    verdict: Verdict
+    cards: tuple[CardFit, ...]
+    weights_bytes: float
+    kv_bytes_per_token: float
+    kv_sequence_bytes: float
+    kv_sequence_ideal_bytes: float
+    max_context_tokens: int
+    max_concurrency: int
+    host_bytes: float = 0.0
+    offloaded_layers: int = 0
+
+    @property
+    def binding(self) -> CardFit:
+        """The card that decides: worst verdict, then least headroom."""
+        return max(self.cards, key=lambda card: (_RANK[card.verdict], -card.headroom_ratio))
+
+    def explain(self) -> Explanation:
+        """Return the reasons of the verdict."""
+        return _explain(self)
+
+
+def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
+    """Return whether a deployment fits for a context length and a concurrency.
+
+    Args:
+        deployment: A deployment whose rules hold (``deployment.compatibility.broken``).
+        context_tokens: Prompt and answer of one sequence together.
+        concurrency: Sequences at once over all replicas.
+    """
+    replicas = deployment.parallelism.replicas
+    per_engine = math.ceil(concurrency / replicas)
+    shares = _shares(deployment, context_tokens)
+    cards = _engine_cards(deployment)
+    fits = tuple(
+        _fit_card(index, group, share, deployment, context_tokens, per_engine)
+        for index, (group, share) in enumerate(zip(cards, shares, strict=True))
+    )
+    verdict = max((card.verdict for card in fits), key=lambda v: _RANK[v])
+    result = _assemble(deployment, fits, verdict, context_tokens, concurrency)
+    if verdict == "no" and "layer" in deployment.runtime.splits:
+        return _try_offload(result)
+    return result
+
+
+def _assemble(
+    deployment: Deployment,
+    cards: tuple[CardFit, ...],
+    verdict: Verdict,
+    context_tokens: int,
+    concurrency: int,
+) -> Fit:
+    """Return the whole answer from its cards."""
+    llm, precision = deployment.llm, deployment.precision
+    kv_bits = KV_BITS[precision.kv]
+    host = 0.0
+    if "layer" in deployment.runtime.splits:
+        host = host_bytes(llm, precision, context_tokens, llm.layer_count)
+    return Fit(
+        deployment=deployment,
+        context_tokens=context_tokens,
+        concurrency=concurrency,
+        verdict=verdict,
+        cards=cards,
+        weights_bytes=weights.weight_bytes(llm, precision.weights),
+        kv_bytes_per_token=kv_cache.model_kv_bytes_per_token(llm, kv_bits),
+        kv_sequence_bytes=sum(card.kv_sequence_bytes for card in cards),
+        kv_sequence_ideal_bytes=kv_cache.kv_bytes_of_sequence(
+            llm.block_counts, context_tokens, kv_bits
+        ),
+        max_context_tokens=min(card.max_context_tokens for card in cards),
+        max_concurrency=min(card.max_seqs for card in cards) * deployment.parallelism.replicas,
+        host_bytes=host,
+    )
+
+
+def _engine_cards(deployment: Deployment) -> tuple[CardGroup, ...]:
+    """Return the cards of one engine; replicas on equal cards are equal."""
+    rig = deployment.rig
+    cards = rig.node_cards * rig.nodes_count
+    return cards[: deployment.parallelism.engine_cards]
+
+
+def _shares(deployment: Deployment, context_tokens: int) -> tuple[CardShare, ...]:
+    """Return what each card of one engine holds."""
+    llm, precision, limits = deployment.llm, deployment.precision, deployment.limits
+    if "layer" in deployment.runtime.splits:
+        memories = tuple(card.gpu.memory_bytes.mid for card in _engine_cards(deployment))
+        layers = llama_cpp_layers(llm.layer_count, memories)
+        return llama_cpp_shares(llm, precision, limits, context_tokens, layers)
+    split = deployment.parallelism
+    stages = vllm_shares(llm, precision, split, limits)
+    return tuple(share for share in stages for _ in range(split.tp))
+
+
+def _fit_card(
+    index: int,
+    group: CardGroup,
+    share: CardShare,
+    deployment: Deployment,
+    context_tokens: int,
+    concurrency: int,
+) -> CardFit:
+    """Return the memory of one card."""
+    total = group.gpu.memory_bytes
+    limits = deployment.limits
+    budget = total.scaled(limits.memory_ratio)
+    sequence_bytes = share.kv_bytes(context_tokens)
+    kv = Component("kv", Interval.exact(concurrency * sequence_bytes), "closed form of the cache")
+    parts = (*share.fixed, kv)
+    required = sum_if_independent(part.size for part in parts)
+    room_bytes = budget.mid - share.fixed_bytes.mid
+    return CardFit(
+        card=index,
+        gpu=group.gpu.slug,
+        total=total,
+        budget=budget,
+        components=parts,
+        kv_sequence_bytes=sequence_bytes,
+        max_context_tokens=_longest_context(share, room_bytes, concurrency, deployment),
+        max_seqs=_most_sequences(room_bytes, sequence_bytes, deployment),
+        verdict=card_verdict(budget, required),
+    )
+
+
+def card_verdict(budget: Interval, required: Interval) -> Verdict:
+    """Return ``fits`` (surely, with 8 % to spare), ``tight`` (likely) or ``no``."""
+    spare = budget.mid - required.mid
+    doubt = math.hypot(budget.mid - budget.low, required.high - required.mid)
+    if spare - doubt >= 0.0 and spare >= COMFORT_RATIO * budget.mid:
+        return "fits"
+    return "tight" if spare >= 0.0 else "no"
+
+
+def _most_sequences(room_bytes: float, sequence_bytes: float, deployment: Deployment) -> int:
+    """Return how many sequences of one length the room takes, at most ``max_seqs``."""
+    if room_bytes <= 0.0 or sequence_bytes <= 0.0:
+        return 0
+    held = int(room_bytes // sequence_bytes)
+    # llama.cpp sets its slots at start; vLLM refuses to run more than its limit at once.
+    return held if "layer" in deployment.runtime.splits else min(held, deployment.limits.max_seqs)
+
+
+def _longest_context(
+    share: CardShare, room_bytes: float, concurrency: int, deployment: Deployment
+) -> int:
+    """Return the longest context, up to the model's, that ``concurrency`` sequences may have."""
+    low, high = 0, deployment.llm.max_context_tokens
+    if concurrency * share.kv_bytes(high) <= room_bytes:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if concurrency * share.kv_bytes(middle) <= room_bytes:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _try_offload(result: Fit) -> Fit:
+    """Return the fit with layers moved to host memory, when the rig names enough of it."""
+    deployment, host_limit = result.deployment, result.deployment.rig.host_memory_bytes
+    if host_limit is None:
+        return result
+    llm, cards = deployment.llm, _engine_cards(deployment)
+    memories = tuple(card.gpu.memory_bytes.mid for card in cards)
+    per_card = llama_cpp_layers(llm.layer_count, memories)
+    for kept in range(llm.layer_count - 1, -1, -1):
+        layers = _fewer_layers(per_card, llm.layer_count - kept)
+        shares = llama_cpp_shares(
+            llm, deployment.precision, deployment.limits, result.context_tokens, layers
+        )
+        fits = tuple(
+            _fit_card(i, card, share, deployment, result.context_tokens, result.concurrency)
+            for i, (card, share) in enumerate(zip(cards, shares, strict=True))
+        )
+        if all(card.verdict != "no" for card in fits):
+            host = host_bytes(llm, deployment.precision, result.context_tokens, kept)
+            if host > HOST_RATIO * host_limit:
+                return result
+            return replace(
+                result,
+                verdict="offload",
+                cards=fits,
+                host_bytes=host,
+                offloaded_layers=llm.layer_count - kept,
+            )
+    return result
+
+
+def _fewer_layers(per_card: tuple[int, ...], removed: int) -> tuple[int, ...]:
+    """Return the split with ``removed`` layers less, taken from the fullest cards first."""
+    counts = list(per_card)
+    for _ in range(removed):
+        counts[counts.index(max(counts))] -= 1
+    return tuple(counts)
+
+
+def _explain(result: Fit) -> Explanation:
+    """Return sentences, figures and sources of a fit."""
+    card = result.binding
+    split = result.deployment.parallelism
+    need = f"{show_gib(card.required.mid)} of {show_gib(card.budget.mid)}"
+    traffic = f"{result.concurrency} × {result.context_tokens:,} tokens"
+    if result.verdict == "no":
+        first = (
+            f"Does not fit: card {card.card} ({card.gpu}) would need {need} for {traffic}, "
+            f"{show_gib(-card.free_bytes)} too much."
+        )
+    else:
+        first = (
+            f"{result.verdict.capitalize()}: card {card.card} ({card.gpu}, {split.text}) needs "
+            f"{need} for {traffic}; {card.headroom_ratio:.0%} of the budget stays free."
+        )
+    largest = max(card.components, key=lambda part: part.size.mid)
+    second = f"Largest part: {largest.name}, {show_bytes(largest.size.mid)} a card."
+    figures = (
+        Figure("weights_bytes", result.weights_bytes, show_bytes(result.weights_bytes), "F3.2"),
+        Figure(
+            "kv_bytes_per_token",
+            result.kv_bytes_per_token,
+            f"{result.kv_bytes_per_token:,.0f} B",
+            "F2",
+        ),
+        Figure("budget_bytes", card.budget.mid, show_bytes(card.budget.mid), "F4.0"),
+    )
+    sources = tuple(dict.fromkeys(part.basis for part in card.components))
+    return Explanation((first, second), figures, sources)

@@ -1,0 +1,63 @@
+"""Collectives: latency and bandwidth (α-β) times of what cards send each other.
+
+Bandwidths are of one card in one direction. Sources: Thakur et al. 2005
+(doi:10.1177/1094342005051521), Patarasuk and Yuan 2009; formulas F7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rightrig.work.operators import Floats
+
+
+def all_reduce_s(
+    message_bytes: Floats, ranks_count: Floats, latency_s: Floats, bus_bytes_per_s: Floats
+) -> Floats:
+    """Return ``α + 2·(n−1)/n · S / busbw``, the form that kernel samples are fitted with.
+
+    ``bus_bytes_per_s`` is the bus bandwidth of nccl-tests. One rank sends nothing.
+    """
+    moved = 2.0 * (ranks_count - 1.0) / ranks_count * message_bytes
+    return np.where(
+        np.asarray(ranks_count) > 1, latency_s + moved / bus_bytes_per_s, 0.0 * latency_s
+    )
+
+
+def ring_all_reduce_s(
+    message_bytes: float, ranks_count: int, hop_s: float, link_bytes_per_s: float
+) -> float:
+    """Return ``2·(n−1)·α + 2·(n−1)/n · S/bw`` (F7.1).
+
+    >>> round(ring_all_reduce_s(134217728, 2, 0.0, 450e9) * 1e3, 4)
+    0.2983
+    """
+    steps = ranks_count - 1
+    return 2.0 * steps * hop_s + 2.0 * steps / ranks_count * message_bytes / link_bytes_per_s
+
+
+def all_gather_s(
+    message_bytes: float, ranks_count: int, hop_s: float, link_bytes_per_s: float
+) -> float:
+    """Return ``(n−1)·α + (n−1)/n · S/bw`` (F7.1); a reduce-scatter takes as long."""
+    steps = ranks_count - 1
+    return steps * hop_s + steps / ranks_count * message_bytes / link_bytes_per_s
+
+
+def send_s(message_bytes: Floats, latency_s: Floats, link_bytes_per_s: Floats) -> Floats:
+    """Return ``α + S/bw`` of one transfer from card to card (F7.1)."""
+    return latency_s + message_bytes / link_bytes_per_s
+
+
+def tensor_parallel_decode_s(
+    rank_bytes: float, achieved_bytes_per_s: float, all_reduces_count: int, all_reduce_time_s: float
+) -> float:
+    """Return a batch-1 decode step: ``W/(tp·BW·η) + 2L·t_AR`` (F7.4).
+
+    >>> round(tensor_parallel_decode_s(68.98e9 / 4, 3.35e12 * 0.8, 160, 6e-6) * 1e3, 2)
+    7.39
+    """
+    return rank_bytes / achieved_bytes_per_s + all_reduces_count * all_reduce_time_s

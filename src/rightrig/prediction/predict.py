@@ -1,0 +1,285 @@
+"""The prediction of one deployment: TTFT, TPOT, throughput, power, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from rightrig.facts.explanation import Explanation, Figure
+from rightrig.facts.quantization import KV_BITS
+from rightrig.interval import Interval
+from rightrig.prediction.efficiency import (
+    Evidence,
+    KernelRates,
+    Speeds,
+    link_speed,
+    speeds,
+    tables,
+)
+from rightrig.prediction.memory_fit import Fit, fit
+from rightrig.prediction.power import card_power_w
+from rightrig.prediction.serving import Lengths, closed_loop, decode_step, prefill_s
+from rightrig.prediction.step_time import Part, Resource, StepTimer, account, bottleneck
+from rightrig.quantities import show_number, show_seconds
+from rightrig.work.step import Stored
+from rightrig.work.weights import class_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rightrig.deployment.deployment import Deployment
+    from rightrig.work.operators import Floats
+
+Quantity = Literal["tpot", "ttft", "throughput", "tpot_p99", "ttft_p99"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a deployment does at one concurrency.
+
+    Attributes:
+        concurrency: Users that wait for their answers, over all replicas.
+        running: Sequences that run at once over all replicas; fewer when memory is short.
+        ttft_s, tpot_s: Mean time to first token, mean time per output token.
+        output_tokens_per_s, total_tokens_per_s: Of the whole deployment.
+        requests_per_s: Requests finished.
+        power_w: Cards only, all of them; ``None`` where a card's power is not published.
+        parts: The account of one decode step, longest first.
+        bound_tpot_s: Least TPOT that the datasheet allows (η = 1).
+    """
+
+    deployment: Deployment
+    lengths: Lengths
+    fit: Fit
+    concurrency: int
+    running: float
+    ttft_s: Interval
+    tpot_s: Interval
+    output_tokens_per_s: Interval
+    total_tokens_per_s: Interval
+    requests_per_s: Interval
+    power_w: Interval | None
+    parts: tuple[Part, ...]
+    bottleneck: Resource
+    bottleneck_ratio: float
+    bound_tpot_s: float
+    evidence: Evidence
+    sources: tuple[str, ...]
+
+    def explain(self) -> Explanation:
+        """Return what limits the speed, with figures and sources."""
+        return _explain(self)
+
+
+def half_width_ratio(quantity: Quantity, evidence: Evidence) -> float:
+    """Return the factor between the middle and the ends of a quantity's interval."""
+    factor: float = tables("intervals")[quantity][evidence]
+    return factor
+
+
+def timer_of(deployment: Deployment) -> StepTimer:
+    """Return the step timer of one engine of a deployment."""
+    llm, precision, split = deployment.llm, deployment.precision, deployment.parallelism
+    own = llm.checkpoint.format if precision.weights == "checkpoint" else precision.weights
+    rig = deployment.rig
+    shares = [
+        (
+            group.count / rig.cards_per_node,
+            speeds(group.gpu, deployment.runtime, own, group.power_cap_w),
+        )
+        for group in rig.groups
+    ]
+    linked = max(split.tp, 2 if split.pp > 1 else 1)
+    link = link_speed(rig.gpu, rig.link(linked), linked)
+    by_layers = "layer" in deployment.runtime.splits
+    return StepTimer(
+        llm=llm,
+        stored=Stored(class_bits(llm, precision.weights), KV_BITS[precision.kv]),
+        speeds=_blend(shares),
+        link=link,
+        ranks=split.tp,
+        stages=split.pp,
+        # llama.cpp's layer split passes one batch through the cards in turn.
+        in_flight=1.0 if by_layers else float(split.pp),
+        step_tokens=float(deployment.limits.max_batched_tokens),
+    )
+
+
+def _blend(shares: Sequence[tuple[float, Speeds]]) -> Speeds:
+    """Return the speeds of cards that take shares of the layers.
+
+    Times add, so rates combine as the weighted harmonic mean.
+    """
+    first = shares[0][1]
+    if len(shares) == 1:
+        return first
+
+    def harmonic(values: Sequence[Floats]) -> Floats:
+        return 1.0 / sum(share / value for (share, _), value in zip(shares, values, strict=True))
+
+    def rates(name: str) -> KernelRates:
+        kernels = [getattr(own, name) for _, own in shares]
+        return KernelRates(
+            harmonic([k.compute_flop_per_s for k in kernels]),
+            harmonic([k.memory_bytes_per_s for k in kernels]),
+            sum(share * k.overhead_s for (share, _), k in zip(shares, kernels, strict=True)),
+        )
+
+    weakest = max((own.evidence for _, own in shares), key=_EVIDENCE_ORDER.index)
+    return replace(
+        first,
+        gemm=rates("gemm"),
+        head=rates("head"),
+        attention=rates("attention"),
+        evidence=weakest,
+        prefill_flop_per_s=harmonic([own.prefill_flop_per_s for _, own in shares]),
+        peak_flop_per_s=harmonic([own.peak_flop_per_s for _, own in shares]),
+        peak_16bit_flop_per_s=harmonic([own.peak_16bit_flop_per_s for _, own in shares]),
+        peak_bytes_per_s=harmonic([own.peak_bytes_per_s for _, own in shares]),
+    )
+
+
+_EVIDENCE_ORDER: tuple[Evidence, ...] = ("same GPU", "same architecture", "datasheet only")
+
+
+def stack_speeds(rows: Sequence[Speeds]) -> Speeds:
+    """Return many cards' speeds as one record of arrays, an element a row.
+
+    The rows must be of one runtime: what is not a number is taken from the first.
+    """
+    first = rows[0]
+    columns: dict[str, object] = {}
+    for field in fields(Speeds):
+        values = [getattr(row, field.name) for row in rows]
+        if isinstance(values[0], KernelRates):
+            columns[field.name] = KernelRates(
+                np.array([v.compute_flop_per_s for v in values]),
+                np.array([v.memory_bytes_per_s for v in values]),
+                np.array([v.overhead_s for v in values]),
+            )
+        elif isinstance(values[0], float):
+            columns[field.name] = np.array(values)
+    return replace(first, **columns)  # type: ignore[arg-type] # names and types are the fields' own
+
+
+def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -> Prediction:
+    """Return the speed of a deployment at a concurrency.
+
+    Args:
+        deployment: A deployment whose rules hold.
+        lengths: Prompt and answer.
+        concurrency: Users in a closed loop, over all replicas; ``None`` for as many as memory
+            and the engine's limit allow.
+    """
+    tokens = int(lengths.input_tokens + lengths.output_tokens)
+    room = fit(deployment, tokens, concurrency or 1)
+    capacity = room.max_concurrency
+    asked = concurrency or max(capacity, 1)
+    running = float(min(asked, max(capacity, 1)))
+    replicas = deployment.parallelism.replicas
+    timer = timer_of(deployment)
+    per_engine = max(1.0, running / replicas)
+    point = closed_loop(timer, per_engine, lengths)
+    rate = float(point.rate_requests_per_s) * replicas
+    # Users beyond what memory holds wait for a place: Little's law over the whole cycle.
+    waiting_s = (asked - running) / rate if asked > running else 0.0
+    step = decode_step(timer, per_engine, lengths)
+    parts = account(timer, step)
+    resource, share = bottleneck(parts)
+    evidence = timer.speeds.evidence
+    bound = float(timer.bound_s(step))
+    tpot = _bounded(float(point.tpot_mean_s), half_width_ratio("tpot", evidence), bound)
+    output = _rate_interval(rate * lengths.output_tokens, tpot, bound, running, evidence)
+    return Prediction(
+        deployment=deployment,
+        lengths=lengths,
+        fit=room if concurrency else fit(deployment, tokens, max(int(running), 1)),
+        concurrency=asked,
+        running=running,
+        ttft_s=Interval.around(
+            float(point.ttft_mean_s) + waiting_s, half_width_ratio("ttft", evidence)
+        ),
+        tpot_s=tpot,
+        output_tokens_per_s=output,
+        total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
+        requests_per_s=output.scaled(1.0 / lengths.output_tokens),
+        power_w=_power(deployment, timer, per_engine, lengths),
+        parts=parts,
+        bottleneck=resource,
+        bottleneck_ratio=share,
+        bound_tpot_s=bound,
+        evidence=evidence,
+        sources=timer.speeds.sources,
+    )
+
+
+def _bounded(mid: float, factor: float, least: float) -> Interval:
+    """Return an interval around a time whose low end never passes the roofline."""
+    around = Interval.around(mid, factor)
+    return Interval(min(max(around.low, least), mid), mid, around.high)
+
+
+def _rate_interval(
+    mid_tokens_per_s: float, tpot: Interval, bound_s: float, running: float, evidence: Evidence
+) -> Interval:
+    """Return the interval of a throughput; its high end never passes the roofline."""
+    around = Interval.around(mid_tokens_per_s, half_width_ratio("throughput", evidence))
+    ceiling = max(mid_tokens_per_s, min(running / bound_s, mid_tokens_per_s * tpot.mid / tpot.low))
+    return Interval(around.low, around.mid, min(around.high, ceiling))
+
+
+def _power(
+    deployment: Deployment, timer: StepTimer, per_engine: float, lengths: Lengths
+) -> Interval | None:
+    """Return the mean power of all cards, ±25 %, in W."""
+    rig = deployment.rig
+    watts = [(group.count, group.card_power_w) for group in rig.groups]
+    if any(card is None for _, card in watts):
+        return None
+    step = decode_step(timer, per_engine, lengths)
+    flop = sum(float(np.asarray(op.flop)) for op in timer.operators(step))
+    use_ratio = flop / float(timer.speeds.peak_flop_per_s) / float(timer.step_s(step))
+    # Cards of a pipeline work in turn when fewer sequences run than there are stages.
+    busy = min(1.0, per_engine / float(timer.stages)) if timer.in_flight == 1.0 else 1.0
+    if timer.in_flight == 1.0 and float(timer.stages) > 1:
+        busy = 1.0 / float(timer.stages)
+    total = sum(
+        count * float(card_power_w(card, use_ratio, busy))
+        for count, card in watts
+        if card is not None
+    )
+    return Interval.around(total * rig.nodes_count, 1.25)
+
+
+def _explain(result: Prediction) -> Explanation:
+    """Return sentences, figures and sources of a prediction."""
+    first, second = result.parts[0], result.parts[1]
+    step_s = sum(part.time_s for part in result.parts)
+    waits = (
+        f"A decode step waits {result.bottleneck_ratio:.0%} of its time for "
+        f"{result.bottleneck}: {first.name} takes {show_seconds(first.time_s)} and "
+        f"{second.name} {show_seconds(second.time_s)} of {show_seconds(step_s)}."
+    )
+    sentences = [
+        waits,
+        f"The datasheet allows no step below {show_seconds(result.bound_tpot_s)} (η = 1).",
+        f"Evidence: {result.evidence}; the interval is the central 80 %.",
+    ]
+    if result.running < result.concurrency:
+        sentences.append(
+            f"Memory holds {result.running:,.0f} of {result.concurrency:,} sequences at once; "
+            "the others wait, and TTFT counts their wait."
+        )
+    figures = tuple(
+        Figure(name, value.mid, show_number(value.mid), "prediction")
+        for name, value in (
+            ("output_tokens_per_s", result.output_tokens_per_s),
+            ("requests_per_s", result.requests_per_s),
+        )
+    )
+    return Explanation(tuple(sentences), figures, result.sources)
+
+
+__all__ = ["Lengths", "Prediction", "half_width_ratio", "predict", "prefill_s", "timer_of"]

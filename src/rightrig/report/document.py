@@ -1,0 +1,49 @@
+"""A document: paragraphs, tables and bars, before they meet a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Align = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One line of text, or one that may be wrapped; ``style`` is a hint for terminals."""
+
+    text: str
+    style: Literal["plain", "title", "dim", "good", "warn", "bad"] = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: headers, rows of texts, and which columns hold numbers."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[int, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stacked bar: parts in one unit, the whole, and a mark on the way."""
+
+    label: str
+    parts: tuple[tuple[str, float], ...]
+    whole: float
+    mark: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars with one legend."""
+
+    bars: tuple[Bar, ...]
+    legend: dict[str, str] = field(default_factory=dict)
+
+
+Block: TypeAlias = Paragraph | Grid | Bars
+Document: TypeAlias = tuple[Block, ...]

@@ -1,0 +1,193 @@
+"""The report of a fit: a bar per card, what takes the memory, what remains, what would help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rightrig.quantities import GIB, show_bytes, show_gib
+from rightrig.report.document import Bar, Bars, Document, Grid, Paragraph
+from rightrig.report.values import (
+    Json,
+    deployment_json,
+    deployment_text,
+    explanation_json,
+    interval_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rightrig.prediction.levers import Lever
+    from rightrig.prediction.memory_fit import CardFit, Fit
+
+_STYLE = {"fits": "good", "tight": "warn", "offload": "warn", "no": "bad"}
+_MANY = 4
+
+
+def fit_document(fit: Fit, changes: Sequence[Lever]) -> Document:
+    """Return a fit as a document."""
+    explanation = fit.explain()
+    blocks: list[object] = [
+        Paragraph(deployment_text(fit.deployment), "title"),
+        Paragraph(f"{fit.verdict.upper()}: {explanation.sentences[0]}", _STYLE[fit.verdict]),  # type: ignore[arg-type]
+        _bars(fit),
+        _components(fit.binding),
+        Paragraph(_kv_sentence(fit)),
+        Paragraph(_room_sentence(fit)),
+    ]
+    if fit.verdict == "offload" or fit.host_bytes:
+        blocks.append(Paragraph(_host_sentence(fit)))
+    if changes:
+        blocks.append(Paragraph("What would make it fit, cheapest first:", "title"))
+        blocks += [
+            Paragraph(f"  {lever.change}   → {lever.fit.verdict}, costs {lever.costs}")
+            for lever in changes
+        ]
+    blocks += [Paragraph(note, "dim") for note in _notes(fit)]
+    return tuple(blocks)  # type: ignore[arg-type]
+
+
+def _bars(fit: Fit) -> Bars:
+    """Return one bar a card; equal cards of a large rig share one."""
+    shown: list[tuple[str, CardFit]] = []
+    cards = fit.cards
+    start = 0
+    for index, card in enumerate(cards):
+        last = index + 1 == len(cards)
+        if last or _differs(card, cards[index + 1]) or len(cards) <= _MANY:
+            label = f"card {start}" if start == index else f"cards {start}-{index}"
+            shown.append((f"{label} {card.gpu}", card))
+            start = index + 1
+    bars = tuple(
+        Bar(
+            label,
+            tuple((part.name, part.size.mid / GIB) for part in card.components),
+            card.total.mid / GIB,
+            card.budget.mid / GIB,
+            f"{show_gib(card.required.mid)} of {show_gib(card.budget.mid)}, {card.verdict}",
+        )
+        for label, card in shown
+    )
+    return Bars(bars, {"kv": "KV cache"})
+
+
+def _differs(left: CardFit, right: CardFit) -> bool:
+    """Whether two neighbouring cards hold different things."""
+    return (left.gpu, left.components) != (right.gpu, right.components)
+
+
+def _components(card: CardFit) -> Grid:
+    """Return the parts of the binding card with their intervals and grounds."""
+    rows: list[tuple[str, ...]] = [
+        (
+            part.name,
+            show_bytes(part.size.mid),
+            f"{part.size.low / GIB:.2f} … {part.size.high / GIB:.2f} GiB",
+            _short(part.basis),
+        )
+        for part in card.components
+    ]
+    rows.append(
+        (
+            "free",
+            show_bytes(card.free_bytes),
+            "",
+            f"budget {show_gib(card.budget.mid)} of {show_gib(card.total.mid)}",
+        )
+    )
+    return Grid(("on the tightest card", "size", "80 % between", "grounds"), tuple(rows), (1, 2))
+
+
+def _short(text: str, width: int = 58) -> str:
+    """Return a text cut at a word."""
+    return text if len(text) <= width else text[: width - 1].rsplit(" ", 1)[0] + " …"
+
+
+def _kv_sentence(fit: Fit) -> str:
+    """Say what the KV cache takes, as the engine stores it and without its rounding."""
+    text = (
+        f"KV cache: {fit.kv_bytes_per_token:,.0f} B a token; one sequence of "
+        f"{fit.context_tokens:,} tokens takes {show_bytes(fit.kv_sequence_bytes)} over "
+        f"{len(fit.cards)} card{'s' if len(fit.cards) > 1 else ''}"
+    )
+    if abs(fit.kv_sequence_bytes / fit.kv_sequence_ideal_bytes - 1.0) > 0.001:  # noqa: PLR2004 - not shown
+        text += (
+            f" ({show_bytes(fit.kv_sequence_ideal_bytes)} without pages, padding and replication)"
+        )
+    return f"{text}. Weights: {show_bytes(fit.weights_bytes)}."
+
+
+def _room_sentence(fit: Fit) -> str:
+    """Say how far context and concurrency could go, each with the other as asked."""
+    limit = fit.deployment.llm.max_context_tokens
+    whole = " (the model's own limit)" if fit.max_context_tokens == limit else ""
+    return (
+        f"Largest possible: {fit.max_context_tokens:,} tokens of context{whole} at concurrency "
+        f"{fit.concurrency:,}; {fit.max_concurrency:,} concurrent sequences of "
+        f"{fit.context_tokens:,} tokens."
+    )
+
+
+def _host_sentence(fit: Fit) -> str:
+    """Say what stays in host memory."""
+    moved = f", {fit.offloaded_layers} layers with it" if fit.offloaded_layers else ""
+    return f"Host memory: {show_bytes(fit.host_bytes)} for the input embedding{moved}."
+
+
+def _notes(fit: Fit) -> list[str]:
+    """Return what a reader should know before trusting the numbers."""
+    gpu = fit.deployment.rig.gpu
+    notes = [f"Memory of {gpu.slug}: {gpu.evidence_of_memory}."]
+    llm = fit.deployment.llm
+    if llm.not_counted:
+        notes.append(f"Not counted: {', '.join(llm.not_counted)}.")
+    if fit.deployment.parallelism.replicas > 1:
+        notes.append(
+            f"Cards of one of {fit.deployment.parallelism.replicas} equal engines are shown."
+        )
+    return notes
+
+
+def fit_json(fit: Fit, changes: Sequence[Lever]) -> Json:
+    """Return a fit as JSON."""
+    return {
+        "verdict": fit.verdict,
+        "deployment": deployment_json(fit.deployment),
+        "context_tokens": fit.context_tokens,
+        "concurrency": fit.concurrency,
+        "weights_bytes": fit.weights_bytes,
+        "kv_bytes_per_token": fit.kv_bytes_per_token,
+        "kv_bytes_per_sequence": fit.kv_sequence_bytes,
+        "kv_bytes_per_sequence_ideal": fit.kv_sequence_ideal_bytes,
+        "max_context_tokens": fit.max_context_tokens,
+        "max_concurrency": fit.max_concurrency,
+        "host_bytes": fit.host_bytes,
+        "offloaded_layers": fit.offloaded_layers,
+        "binding_card": fit.binding.card,
+        "cards": [_card_json(card) for card in fit.cards],
+        "levers": [
+            {"change": x.change, "costs": x.costs, "verdict": x.fit.verdict} for x in changes
+        ],
+        "explanation": explanation_json(fit.explain()),
+    }
+
+
+def _card_json(card: CardFit) -> Json:
+    """Return one card as JSON."""
+    return {
+        "card": card.card,
+        "gpu": card.gpu,
+        "verdict": card.verdict,
+        "total_bytes": interval_json(card.total),
+        "budget_bytes": interval_json(card.budget),
+        "required_bytes": interval_json(card.required),
+        "free_bytes": card.free_bytes,
+        "headroom_ratio": card.headroom_ratio,
+        "kv_bytes_per_sequence": card.kv_sequence_bytes,
+        "max_context_tokens": card.max_context_tokens,
+        "max_seqs": card.max_seqs,
+        "components": [
+            {"name": part.name, "bytes": interval_json(part.size), "source": part.basis}
+            for part in card.components
+        ],
+    }

@@ -1,0 +1,94 @@
+"""The report of a prediction: speeds with intervals, the account of a step, the bottleneck."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rightrig.quantities import show_number, show_seconds
+from rightrig.report.document import Document, Grid, Paragraph
+from rightrig.report.values import (
+    Json,
+    deployment_json,
+    deployment_text,
+    explanation_json,
+    interval_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rightrig.interval import Interval
+    from rightrig.prediction.predict import Prediction
+
+_SHOWN_PARTS = 6
+
+
+def predict_document(result: Prediction) -> Document:
+    """Return a prediction as a document."""
+    lengths = result.lengths
+    rows = [
+        _row("TTFT, mean", result.ttft_s, show_seconds),
+        _row("TPOT, mean", result.tpot_s, show_seconds),
+        _row("output tokens/s", result.output_tokens_per_s, show_number),
+        _row("tokens/s, prompt too", result.total_tokens_per_s, show_number),
+        _row("requests/s", result.requests_per_s, show_number),
+    ]
+    if result.power_w is not None:
+        rows.append(_row("power of the cards", result.power_w, lambda w: f"{w:,.0f} W"))
+    step_s = sum(part.time_s for part in result.parts)
+    parts = tuple(
+        (part.name, show_seconds(part.time_s), f"{part.time_s / step_s:.0%}", part.resource)
+        for part in result.parts[:_SHOWN_PARTS]
+    )
+    head = (
+        f"{result.concurrency:,} users in a closed loop, {lengths.input_tokens:,.0f} tokens in, "
+        f"{lengths.output_tokens:,.0f} out."
+    )
+    return (
+        Paragraph(deployment_text(result.deployment), "title"),
+        Paragraph(head),
+        *_memory_warning(result),
+        Grid(("quantity", "middle", "80 % between"), tuple(rows), (1, 2)),
+        Grid(("one decode step", "time", "share", "waits for"), parts, (1, 2)),
+        *(Paragraph(sentence) for sentence in result.explain().sentences),
+        *(Paragraph(f"Fitted on: {source}", "dim") for source in result.sources),
+    )
+
+
+def _memory_warning(result: Prediction) -> tuple[Paragraph, ...]:
+    """Say first when the deployment does not fit: its speed is then only what it would be."""
+    if result.fit.verdict != "no":
+        return ()
+    return (Paragraph(f"DOES NOT FIT: {result.fit.explain().sentences[0]}", "bad"),)
+
+
+def _row(name: str, value: Interval, show: Callable[[float], str]) -> tuple[str, str, str]:
+    """Return one quantity with its interval."""
+    return (name, show(value.mid), f"{show(value.low)} … {show(value.high)}")
+
+
+def predict_json(result: Prediction) -> Json:
+    """Return a prediction as JSON."""
+    return {
+        "deployment": deployment_json(result.deployment),
+        "input_tokens": result.lengths.input_tokens,
+        "output_tokens": result.lengths.output_tokens,
+        "concurrency": result.concurrency,
+        "running_seqs": result.running,
+        "fit_verdict": result.fit.verdict,
+        "ttft_s": interval_json(result.ttft_s),
+        "tpot_s": interval_json(result.tpot_s),
+        "output_tokens_per_s": interval_json(result.output_tokens_per_s),
+        "total_tokens_per_s": interval_json(result.total_tokens_per_s),
+        "requests_per_s": interval_json(result.requests_per_s),
+        "power_w": None if result.power_w is None else interval_json(result.power_w),
+        "bottleneck": result.bottleneck,
+        "bottleneck_ratio": result.bottleneck_ratio,
+        "bound_tpot_s": result.bound_tpot_s,
+        "evidence": result.evidence,
+        "parts": [
+            {"name": part.name, "time_s": part.time_s, "resource": part.resource}
+            for part in result.parts
+        ],
+        "explanation": explanation_json(result.explain()),
+    }

@@ -1,0 +1,116 @@
+"""Documents on a terminal (Rich) or in a pipe (plain text; Rich is not even imported)."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from rightrig.report.document import Bar, Bars, Grid, Paragraph
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rightrig.report.document import Document
+
+BAR_WIDTH: Final = 44
+_STYLES: Final = {
+    "plain": "", "title": "bold", "dim": "dim", "good": "bold green", "warn": "bold yellow",
+    "bad": "bold red",
+}  # fmt: skip
+_GLYPHS: Final = "█▓▒░▚▞"
+_PIPE_WIDTH: Final = 100
+
+
+def show(document: Document) -> None:
+    """Print a document to standard output."""
+    if sys.stdout.isatty():
+        _show_rich(document)
+    else:
+        sys.stdout.write(plain_text(document))
+
+
+def plain_text(document: Document, width: int = _PIPE_WIDTH) -> str:
+    """Return a document as plain text."""
+    lines: list[str] = []
+    for block in document:
+        if isinstance(block, Paragraph):
+            lines += textwrap.wrap(block.text, width, break_on_hyphens=False) or [""]
+        elif isinstance(block, Grid):
+            lines += _plain_grid(block)
+        else:
+            lines += bar_lines(block)
+    return "\n".join(lines) + "\n"
+
+
+def _plain_grid(grid: Grid) -> list[str]:
+    """Return a table with aligned columns and no frame."""
+    rows = [grid.headers, *grid.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(grid.headers))]
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = [
+            cell.rjust(width) if i in grid.numeric else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    title = [grid.title] if grid.title else []
+    rule = "  ".join("─" * width for width in widths)
+    return [*title, line(grid.headers), rule, *(line(row) for row in grid.rows)]
+
+
+def bar_lines(block: Bars) -> list[str]:
+    """Return stacked bars as text, a glyph a part, with a legend below."""
+    names = list(dict.fromkeys(name for bar in block.bars for name, _ in bar.parts))
+    glyphs = {name: _GLYPHS[i % len(_GLYPHS)] for i, name in enumerate(names)}
+    width = max(len(bar.label) for bar in block.bars)
+    lines = [f"{bar.label.ljust(width)} {_bar(bar, glyphs)} {bar.note}" for bar in block.bars]
+    legend = "  ".join(f"{glyphs[name]} {block.legend.get(name, name)}" for name in names)
+    return [*lines, f"{' ' * width} {legend}  · free  │ budget"]
+
+
+def _bar(bar: Bar, glyphs: dict[str, str]) -> str:
+    """Return one bar of ``BAR_WIDTH`` cells; a part too large for it is cut at the end."""
+    cells = ["·"] * BAR_WIDTH
+    reached = 0.0
+    for name, size in bar.parts:
+        first = min(BAR_WIDTH, round(reached / bar.whole * BAR_WIDTH))
+        reached += size
+        last = min(BAR_WIDTH, round(reached / bar.whole * BAR_WIDTH))
+        for i in range(first, max(last, min(first + 1, BAR_WIDTH)) if size > 0 else first):
+            cells[i] = glyphs[name]
+    mark = min(BAR_WIDTH - 1, round(bar.mark / bar.whole * BAR_WIDTH))
+    over = "»" if reached > bar.whole else "▏"
+    return "▕" + "".join(cells[:mark]) + "│" + "".join(cells[mark:]) + over
+
+
+def _show_rich(document: Document) -> None:
+    """Print with colours and tables that fit the terminal."""
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+
+    console = Console(highlight=False)
+    for block in document:
+        if isinstance(block, Paragraph):
+            console.print(block.text, style=_STYLES[block.style], markup=False)
+        elif isinstance(block, Grid):
+            _rich_grid(console, block)
+        else:
+            for line in bar_lines(block):
+                console.print(line, markup=False, no_wrap=True, crop=True)
+
+
+def _rich_grid(console: Console, grid: Grid) -> None:
+    """Print one table with Rich, or plainly where the terminal is too narrow for a frame."""
+    from rich import box  # noqa: PLC0415 - only on a terminal
+    from rich.table import Table  # noqa: PLC0415 - only on a terminal
+
+    table = Table(
+        box=box.SIMPLE_HEAD, title=grid.title or None, title_justify="left", pad_edge=False
+    )
+    for i, header in enumerate(grid.headers):
+        table.add_column(header, justify="right" if i in grid.numeric else "left", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console.print(table, width=max(40, shutil.get_terminal_size().columns))

@@ -1,0 +1,70 @@
+"""Small pieces that several reports share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rightrig.deployment.deployment import Deployment
+    from rightrig.facts.explanation import Explanation
+    from rightrig.interval import Interval
+
+Json = dict[str, object]
+
+
+def interval_json(value: Interval) -> Json:
+    """Return an interval as JSON: its ends and its middle."""
+    return {"low": value.low, "mid": value.mid, "high": value.high}
+
+
+def interval_text(value: Interval, show: Callable[[float], str]) -> str:
+    """Return an interval as people read it: the middle, and the ends in brackets."""
+    if value.low == value.high:
+        return show(value.mid)
+    return f"{show(value.mid)} [{show(value.low)} … {show(value.high)}]"
+
+
+def explanation_json(explanation: Explanation) -> Json:
+    """Return an explanation as JSON."""
+    return {
+        "sentences": list(explanation.sentences),
+        "figures": [
+            {"name": f.name, "value": f.value, "text": f.text, "source": f.source}
+            for f in explanation.figures
+        ],
+        "sources": list(explanation.sources),
+    }
+
+
+def deployment_json(deployment: Deployment) -> Json:
+    """Return what is deployed, as JSON."""
+    split, limits = deployment.parallelism, deployment.limits
+    return {
+        "model": deployment.llm.name,
+        "rig": deployment.rig.text,
+        "runtime": deployment.runtime.slug,
+        "runtime_version": deployment.runtime.version,
+        "weights": deployment.precision.weights,
+        "checkpoint_format": deployment.llm.checkpoint.format,
+        "kv": deployment.precision.kv,
+        "tp": split.tp,
+        "pp": split.pp,
+        "replicas": split.replicas,
+        "max_seqs": limits.max_seqs,
+        "max_batched_tokens": limits.max_batched_tokens,
+        "gpu_memory_utilization_ratio": limits.memory_ratio,
+    }
+
+
+def deployment_text(deployment: Deployment) -> str:
+    """Return what is deployed, in one line."""
+    precision = deployment.precision
+    stored = deployment.llm.checkpoint.format
+    weights = f"{stored} (as published)" if precision.weights == "checkpoint" else precision.weights
+    return (
+        f"{deployment.llm.name} on {deployment.rig.text}, {deployment.runtime.name} "
+        f"{deployment.runtime.version}, {deployment.parallelism.text}, weights {weights}, "
+        f"KV cache {precision.kv}"
+    )

@@ -1,0 +1,225 @@
+"""Parameters of a model by tensor class, and the bytes that they take in a format.
+
+Equations: formulas F1 (counting) and F3 (formats) of docs/methodology/memory.md.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rightrig.facts.quantization import FORMATS, is_gguf_mix, weight_format
+from rightrig.work.gguf_mix import gguf_bits
+
+if TYPE_CHECKING:
+    from rightrig.facts.llm import Attention, Block, Ffn, Llm, TensorClass
+
+VOCAB_PADDING = 64
+"""Tensor-parallel engines pad the vocabulary to a multiple of this before splitting it
+(vLLM ``vocab_parallel_embedding``)."""
+
+
+def attention_params(attention: Attention, hidden_size: int, ranks_count: int = 1) -> int:
+    """Return the attention parameters of one layer on one tensor-parallel rank.
+
+    Full and sliding attention: ``d·H·h + d·KV·h + d·KV·v + H·v·d`` (F1.1) with query heads
+    divided by the ranks and key-value heads as ``max(1, KV // ranks)``: below one head a rank
+    they are replicated. MLA (F1.3): the down-projections are replicated, the rest divided.
+    """
+    heads = attention.head_count // ranks_count
+    if attention.kind == "mla":
+        return _mla_params(attention, hidden_size, heads)
+    kv_heads = max(1, attention.kv_head_count // ranks_count)
+    key, value = attention.head_dim, attention.value_dim
+    matrices = hidden_size * (heads * key + kv_heads * (key + value)) + heads * value * hidden_size
+    biases = (heads * key + kv_heads * (key + value)) if attention.bias else 0
+    biases += hidden_size if attention.output_bias else 0
+    return matrices + biases + attention.qk_norm_params + attention.sink_params // ranks_count
+
+
+def _mla_params(attention: Attention, hidden_size: int, heads: int) -> int:
+    """Return MLA parameters of one layer (F1.3; DeepSeek-V3 report, arXiv:2412.19437)."""
+    latent, rope = attention.kv_lora_rank, attention.rope_head_dim
+    rank, value = attention.query_lora_rank, attention.value_dim
+    query = heads * attention.head_dim
+    queries = hidden_size * query
+    if rank:
+        queries = hidden_size * rank + rank + rank * query
+    latents = hidden_size * (latent + rope) + latent
+    up = latent * heads * (attention.nope_head_dim + value)
+    biases = (rank + latent + rope) if attention.bias else 0
+    return queries + latents + up + heads * value * hidden_size + biases
+
+
+def matrices_count(ffn: Ffn) -> int:
+    """Return the matrices of one feed-forward network: 3 when gated, else 2."""
+    return 3 if ffn.gated else 2
+
+
+def ffn_params(ffn: Ffn, hidden_size: int, ranks_count: int = 1) -> dict[TensorClass, int]:
+    """Return the feed-forward parameters of one layer on one rank, by tensor class.
+
+    Dense: ``3·d·f`` (2 without a gate). Experts: ``E·3·d·f_e`` + router ``d·E`` + shared (F1.2).
+    """
+    parts: Counter[TensorClass] = Counter()
+    width = matrices_count(ffn)
+    if ffn.inner_size:
+        inner = ffn.inner_size // ranks_count
+        parts["ffn"] = width * hidden_size * inner
+        parts["ffn"] += ((width - 1) * inner + hidden_size) if ffn.bias else 0
+    if ffn.expert_count:
+        inner = ffn.expert_inner_size // ranks_count
+        one = width * hidden_size * inner
+        one += ((width - 1) * inner + hidden_size) if ffn.bias else 0
+        parts["expert"] = ffn.expert_count * one
+        parts["router"] = ffn.expert_count * (hidden_size + (1 if ffn.router_bias else 0))
+    if ffn.shared_inner_size:
+        parts["shared_expert"] = width * hidden_size * (ffn.shared_inner_size // ranks_count)
+        parts["router"] += hidden_size if ffn.shared_gate else 0
+    return dict(parts)
+
+
+def block_params(block: Block, hidden_size: int, ranks_count: int = 1) -> dict[TensorClass, int]:
+    """Return the parameters of one layer on one rank, by tensor class."""
+    parts = ffn_params(block.ffn, hidden_size, ranks_count)
+    parts["attention"] = attention_params(block.attention, hidden_size, ranks_count)
+    parts["norm"] = block.norm_params
+    return parts
+
+
+def vocabulary_params(llm: Llm, ranks_count: int = 1) -> int:
+    """Return the parameters of one vocabulary matrix on one rank (padded when split)."""
+    if ranks_count == 1:
+        return llm.vocab_size * llm.hidden_size
+    padded = -(-llm.vocab_size // VOCAB_PADDING) * VOCAB_PADDING
+    return -(-padded // ranks_count) * llm.hidden_size
+
+
+def params_by_class(llm: Llm) -> dict[TensorClass, int]:
+    """Return the parameters of a whole model, by tensor class.
+
+    Tied embeddings count once, as ``embedding``.
+    """
+    totals: Counter[TensorClass] = Counter()
+    for block, count in llm.block_counts:
+        for kind, params in block_params(block, llm.hidden_size).items():
+            totals[kind] += params * count
+    totals["embedding"] = vocabulary_params(llm) + llm.position_params
+    if not llm.tied_embeddings:
+        totals["head"] = vocabulary_params(llm)
+    totals["head"] += llm.vocab_size if llm.head_bias else 0
+    totals["norm"] += llm.final_norm_params
+    return {kind: params for kind, params in totals.items() if params}
+
+
+def total_params_count(llm: Llm) -> int:
+    """Return all parameters of the model (what its memory holds)."""
+    return sum(params_by_class(llm).values())
+
+
+def active_params_count(llm: Llm) -> int:
+    """Return the parameters that one token passes through, embeddings included (F1.2)."""
+    idle = 0
+    for block, count in llm.block_counts:
+        ffn = block.ffn
+        if ffn.expert_count:
+            experts = ffn_params(ffn, llm.hidden_size)["expert"]
+            idle += count * experts * (ffn.expert_count - ffn.experts_per_token) // ffn.expert_count
+    return total_params_count(llm) - idle
+
+
+def matmul_params_count(llm: Llm) -> int:
+    """Return the active parameters that are multiplied: all but the looked-up embedding (F1.4)."""
+    if llm.tied_embeddings:
+        return active_params_count(llm) - llm.position_params
+    return active_params_count(llm) - vocabulary_params(llm) - llm.position_params
+
+
+def bits_of_class(llm: Llm, kind: TensorClass, format_name: str) -> float:
+    """Return bits per weight of one tensor class when the model is stored in a format.
+
+    ``checkpoint`` is the format that the model is published in. Formats other than the
+    checkpoint's own leave the classes at 16 bits that such checkpoints usually leave.
+    """
+    own = llm.checkpoint
+    name = own.format if format_name == "checkpoint" else format_name
+    if is_gguf_mix(name):
+        return gguf_bits(llm, name)[kind]
+    chosen = weight_format(name)
+    kept = chosen.kept_16bit
+    if name == own.format and own.kept_16bit is not None:
+        kept = (*own.kept_16bit, "norm")
+    if kind in kept:
+        return FORMATS["bf16"].bits_per_weight
+    return chosen.bits_per_weight
+
+
+@functools.lru_cache(maxsize=4096)
+def class_bits(llm: Llm, format_name: str) -> dict[TensorClass, float]:
+    """Return bits per weight of every tensor class of the model in a format."""
+    kinds: tuple[TensorClass, ...] = (
+        "embedding", "head", "attention", "ffn", "expert", "shared_expert", "router", "norm",
+    )  # fmt: skip
+    return {kind: bits_of_class(llm, kind, format_name) for kind in kinds}
+
+
+def weight_bytes(llm: Llm, format_name: str) -> float:
+    """Return the bytes of the whole model: Σ over classes of params · bits / 8 (F3.2)."""
+    bits = class_bits(llm, format_name)
+    return sum(params * bits[kind] / 8.0 for kind, params in params_by_class(llm).items())
+
+
+def stage_layers(layer_count: int, stages_count: int) -> tuple[int, ...]:
+    """Return the layers of each pipeline stage.
+
+    Equal shares; a remainder goes to the stages before the last, last of them first, as vLLM
+    does, because the last stage holds the head.
+
+    >>> stage_layers(80, 6)
+    (13, 13, 13, 14, 14, 13)
+    """
+    share, rest = divmod(layer_count, stages_count)
+    sizes = [share] * stages_count
+    for step in range(rest):
+        sizes[-2 - step if step < stages_count - 1 else -1] += 1
+    return tuple(sizes)
+
+
+def stage_blocks(llm: Llm, stages_count: int) -> tuple[tuple[tuple[Block, int], ...], ...]:
+    """Return, for each pipeline stage, its kinds of layers and how many of each."""
+    order = [index for index, count in llm.layout for _ in range(count)]
+    stages = []
+    start = 0
+    for size in stage_layers(llm.layer_count, stages_count):
+        counts = Counter(order[start : start + size])
+        stages.append(tuple((llm.blocks[index], counts[index]) for index in sorted(counts)))
+        start += size
+    return tuple(stages)
+
+
+@functools.lru_cache(maxsize=4096)
+def rank_weight_bytes(
+    llm: Llm, format_name: str, ranks_count: int, stages_count: int
+) -> tuple[float, ...]:
+    """Return weight bytes on one tensor-parallel rank of each pipeline stage (F4, F7.6).
+
+    The embedding lies on the first stage, the head on the last; with tied embeddings and more
+    than one stage, both hold a copy. Norms and routers are whole on every rank.
+    """
+    bits = class_bits(llm, format_name)
+    sizes = []
+    for blocks in stage_blocks(llm, stages_count):
+        total = 0.0
+        for block, count in blocks:
+            parts = block_params(block, llm.hidden_size, ranks_count)
+            total += count * sum(params * bits[kind] / 8.0 for kind, params in parts.items())
+        sizes.append(total)
+    vocabulary = vocabulary_params(llm, ranks_count)
+    sizes[0] += (vocabulary + llm.position_params) * bits["embedding"] / 8.0
+    if not llm.tied_embeddings:
+        sizes[-1] += vocabulary * bits["head"] / 8.0
+    elif stages_count > 1:
+        sizes[-1] += vocabulary * bits["embedding"] / 8.0
+    sizes[-1] += llm.final_norm_params * bits["norm"] / 8.0
+    return tuple(sizes)
