@@ -21,14 +21,11 @@ from rightrig.prediction.calibrate import (
     DevicePeak,
     KernelFit,
     KernelSample,
-    attention_flop,
-    attention_kv_bytes,
     fit_all_reduce,
     fit_attention,
     fit_gemm,
-    gemm_flop,
-    gemm_moved_bytes,
 )
+from rightrig.work.operators import attention_flop, cache_bytes, gemm_bytes, gemm_flop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,9 +96,10 @@ def gemm_sample(
     shape: tuple[int, int, int], dtype: str, measured_s: float, peak: DevicePeak, *, is_warm: bool
 ) -> KernelSample:
     """Return one timed product of ``(m, n, k)``; inputs have the format of the weights."""
+    m, n, k = shape
     element_bytes = ELEMENT_BYTES[dtype]
-    moved = gemm_moved_bytes(*shape, weight_bytes=element_bytes, input_bytes=element_bytes)
-    return KernelSample(gemm_flop(*shape), moved, measured_s, peak, is_warm)
+    moved = float(gemm_bytes(m, n * k * element_bytes, k, n, element_bytes))
+    return KernelSample(float(gemm_flop(m, n * k)), moved, measured_s, peak, is_warm)
 
 
 def read_gemm(shared: Path, facts: Mapping[str, Row]) -> KernelGroups:
@@ -134,7 +132,7 @@ def in_engine_sample(row: Row, facts: Row) -> KernelSample:
     """
     m_count, n_count, k_count = (int(part) for part in row["size"].split("x"))
     shape = (m_count, n_count, k_count)
-    measured_s = gemm_flop(*shape) / (float(row["value"]) * 1e12)
+    measured_s = float(gemm_flop(m_count, n_count * k_count)) / (float(row["value"]) * 1e12)
     sample = gemm_sample(shape, "bf16", measured_s, peak_of(facts, "bf16"), is_warm=False)
     beats_memory = sample.moved_bytes / measured_s > sample.peak.memory_bytes_per_s
     return replace(sample, is_warm=beats_memory)
@@ -149,13 +147,12 @@ def read_attention(shared: Path, facts: Mapping[str, Row]) -> KernelGroups:
     for row in rows(shared / "measurements/kernels_attention.csv"):
         dtype = DTYPES.get(row["kv_dtype"], row["kv_dtype"])
         batch, size, context = int(row["batch"]), int(row["head_dim"]), int(row["context_len"])
-        kv_bytes = attention_kv_bytes(
-            batch, int(row["n_kv_heads"]), size, context, ELEMENT_BYTES[dtype]
-        )
+        elements = 2 * size * int(row["n_kv_heads"])
+        kv_bytes = float(cache_bytes(batch, context, elements, ELEMENT_BYTES[dtype]))
         is_warm = row["l2_suspect"] == "1"
         if is_warm and kv_bytes > 0.5e6 * float(facts[row["gpu"]]["l2_mb"]):
             continue
-        flop = attention_flop(batch, int(row["n_heads"]), size, context)
+        flop = float(attention_flop(batch, context, int(row["n_heads"]), 2 * size))
         measured_s = float(row["latency_us"]) * 1e-6
         peak = peak_of(facts[row["gpu"]], "bf16")
         sample = KernelSample(flop, kv_bytes, measured_s, peak, is_warm)

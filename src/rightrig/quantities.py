@@ -115,7 +115,7 @@ def show_bytes(size_bytes: float) -> str:
     >>> show_bytes(2147483648)
     '2.147 GB (2.000 GiB)'
     """
-    if abs(size_bytes) >= 0.05 * GB:
+    if abs(size_bytes) >= 1e-3 * GB:
         return f"{size_bytes / GB:.3f} GB ({size_bytes / GIB:.3f} GiB)"
     return f"{size_bytes:,.0f} B"
 

@@ -11,14 +11,11 @@ from rightrig.prediction.calibrate import (
     AllReduceSample,
     DevicePeak,
     KernelSample,
-    attention_flop,
-    attention_kv_bytes,
     fit_all_reduce,
     fit_attention,
     fit_gemm,
-    gemm_flop,
-    gemm_moved_bytes,
 )
+from rightrig.work.operators import attention_flop, cache_bytes, gemm_bytes, gemm_flop
 
 pytest.importorskip("scipy")
 
@@ -46,8 +43,8 @@ def gemm_samples(
     samples = []
     for m in rows:
         for n, k in SHAPES:
-            moved = gemm_moved_bytes(m, n, k, weight_bytes=2.0, input_bytes=2.0)
-            sample = KernelSample(gemm_flop(m, n, k), moved, 1.0, peak, is_warm)
+            moved = float(gemm_bytes(m, 2.0 * n * k, k, n))
+            sample = KernelSample(float(gemm_flop(m, n * k)), moved, 1.0, peak, is_warm)
             samples.append(
                 timed(sample, compute_ratio=0.75, memory_ratio=memory_ratio, overhead_s=6e-6)
             )
@@ -58,8 +55,8 @@ def attention_samples() -> list[KernelSample]:
     samples = []
     for batch in (1, 8, 64, 256):
         for context in (128, 1024, 8192):
-            flop = attention_flop(batch, 64, 128, context)
-            kv_bytes = attention_kv_bytes(batch, 8, 128, context, 2.0)
+            flop = float(attention_flop(batch, context, 64, 256))
+            kv_bytes = float(cache_bytes(batch, context, 8 * 256, 2.0))
             samples.append(
                 timed(
                     KernelSample(flop, kv_bytes, 1.0, PEAK),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.demand.workload import MAX_TOKENS
-from rightrig.deployment.propose import Choices, propose
+from rightrig.deployment.propose import MODELLED, Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
@@ -15,7 +15,7 @@ from rightrig.quantities import check_count
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
 
-__all__ = ["Choices", "check_traffic", "deploy"]
+__all__ = ["Choices", "check_traffic", "deploy", "others"]
 MAX_CONCURRENCY = 10_000_000
 
 
@@ -24,6 +24,19 @@ def deploy(model: str, on: str, choices: Choices) -> Deployment:
     catalog = shipped()
     rig = parse_rig(on, catalog)
     return propose(catalog, find_llm(model, catalog), rig, choices)
+
+
+def others(deployment: Deployment) -> dict[str, Deployment]:
+    """Return the same model and rig on the other modelled runtimes, by the option for it."""
+    found = {}
+    for name in MODELLED:
+        if name != deployment.runtime.slug:
+            try:
+                other = propose(shipped(), deployment.llm, deployment.rig, Choices(runtime=name))
+            except InputError:
+                continue  # it does not run there
+            found[f"--runtime {name} --weights {other.precision.weights}"] = other
+    return found
 
 
 def check_traffic(deployment: Deployment, context_tokens: int, concurrency: int) -> None:

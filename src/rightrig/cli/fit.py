@@ -32,7 +32,7 @@ def fit(
     json: o.Json = False,
 ) -> None:
     """Does it fit: per card, what takes the memory, how much context and concurrency remain."""
-    from rightrig.cli.deploying import Choices, check_traffic, deploy
+    from rightrig.cli.deploying import Choices, check_traffic, deploy, others
     from rightrig.prediction.levers import levers
     from rightrig.prediction.memory_fit import fit as fit_memory
     from rightrig.report.fit import fit_document, fit_json
@@ -44,7 +44,7 @@ def fit(
     tokens = context or min(_DEFAULT_CONTEXT, deployment.llm.max_context_tokens)
     check_traffic(deployment, tokens if context is None else context, concurrency)
     result = fit_memory(deployment, tokens, concurrency)
-    changes = levers(result) if result.verdict in {"no", "offload"} else ()
+    changes = levers(result, others(deployment)) if result.verdict in {"no", "offload"} else ()
     answer(
         as_json=json,
         data=lambda: fit_json(result, changes),

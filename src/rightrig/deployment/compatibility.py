@@ -199,11 +199,12 @@ def broken(deployment: Deployment) -> tuple[Violation, ...]:
 def default_weights(runtime: Runtime, checkpoint_format: str, gpu: Gpu) -> str:
     """Return the format that a user of the runtime would start with.
 
-    The checkpoint's own where it loads; 16-bit FP16 on cards without BF16; Q4_K_M for
-    runtimes that read GGUF files.
+    The checkpoint's own where it loads; 16-bit FP16 on cards without BF16; for runtimes that
+    read GGUF files Q4_K_M, unless they know the checkpoint's own format (MXFP4).
     """
+    loads = format_reason(runtime, gpu, checkpoint_format) is None
     if any(is_gguf_mix(name) for name in runtime.weight_formats):
-        return "q4_k_m"
-    if checkpoint_format == "bf16" and format_reason(runtime, gpu, "bf16"):
+        return "checkpoint" if loads else "q4_k_m"
+    if checkpoint_format == "bf16" and not loads:
         return "fp16"
     return "checkpoint"

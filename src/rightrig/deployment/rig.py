@@ -182,7 +182,7 @@ def _parse_group(part: str, whole: str, catalog: Catalog) -> tuple[CardGroup, fl
         if system is None:
             raise error from None
         return system, None
-    group = CardGroup(count, gpu, options=options.lower())
+    group = CardGroup(count, gpu, options=options)
     host_bytes = None
     for option in filter(None, options.split("@")):
         if option.lower().startswith("ram="):

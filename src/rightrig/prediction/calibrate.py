@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rightrig.errors import InputError, MissingError
+from rightrig.prediction.network import all_reduce_s
+from rightrig.prediction.roofline import smooth_max_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +43,6 @@ The middle of what end-to-end runs ask for: 0.1 on Ada, 0.4 on Hopper, 0.8 on Bl
 ENOUGH_COUNT: Final = 3
 """A share is identified by at least this many samples that are bound by it at full peak."""
 
-_CORNER: Final = 3.0  # the power of the smooth maximum; infinity would be a sharp one
 _SOFT_RATIO: Final = 0.1  # beyond an error of about 10 % the loss grows linearly
 _SMALL_RATIO: Final = 0.02  # lower bound of each share
 _WARM_LIMIT_RATIO: Final = 20.0  # a cache is faster than the memory behind it
@@ -120,57 +121,6 @@ class _Columns:
     is_warm: Flags
 
 
-def gemm_flop(m_count: int, n_count: int, k_count: int) -> float:
-    """Return the work of an m-by-k matrix times a k-by-n matrix: ``flop = 2 m n k``.
-
-    One multiplication and one addition per term, the convention of every datasheet.
-
-    >>> gemm_flop(1, 8192, 8192)
-    134217728.0
-    """
-    return 2.0 * m_count * n_count * k_count
-
-
-def gemm_moved_bytes(
-    m_count: int, n_count: int, k_count: int, *, weight_bytes: float, input_bytes: float
-) -> float:
-    """Return the bytes that a matrix product must move: ``k n w + m k a + 2 m n``.
-
-    Each matrix once: weights of ``weight_bytes`` (w) and inputs of ``input_bytes`` (a) per
-    element, the result in 16 bits. The working set of the roofline (Williams et al. 2009,
-    doi:10.1145/1498765.1498785).
-
-    >>> gemm_moved_bytes(1, 8192, 8192, weight_bytes=1.0, input_bytes=1.0)
-    67133440.0
-    """
-    weights = k_count * n_count * weight_bytes
-    return weights + m_count * (k_count * input_bytes + 2.0 * n_count)
-
-
-def attention_flop(batch_count: int, heads_count: int, head_size: int, context_token: int) -> float:
-    """Return the work of attention in one decode step: ``4 · batch · heads · size · context``.
-
-    Scores and weighted sum at two flop per term (Vaswani et al. 2017, eq. 1).
-
-    >>> attention_flop(1, 32, 128, 1000)
-    16384000.0
-    """
-    return 4.0 * batch_count * heads_count * head_size * context_token
-
-
-def attention_kv_bytes(
-    batch_count: int, kv_heads_count: int, head_size: int, context_token: int, element_bytes: float
-) -> float:
-    """Return the keys and values read in one decode step of one layer.
-
-    ``2 · batch · context · kv_heads · size · element_bytes`` (Shazeer 2019, arXiv:1911.02150).
-
-    >>> attention_kv_bytes(1, 8, 128, 1000, 2.0)
-    4096000.0
-    """
-    return 2.0 * batch_count * context_token * kv_heads_count * head_size * element_bytes
-
-
 def fit_gemm(
     samples: Sequence[KernelSample], *, fallback_memory_ratio: float | None = None
 ) -> KernelFit:
@@ -237,14 +187,12 @@ def fit_all_reduce(samples: Sequence[AllReduceSample], *, ranks_count: int) -> A
     _require(len(samples), 2)
     measured_s = _positive([s.measured_s for s in samples])
     message_bytes = _positive([s.message_bytes for s in samples])
-    bus_bytes = 2.0 * (ranks_count - 1) / ranks_count * message_bytes
 
     def predicted_s(logs: Array) -> Array:
-        latency_s, inverse_s_per_byte = np.exp(logs)
-        seconds: Array = latency_s + bus_bytes * inverse_s_per_byte
-        return seconds
+        latency_s, s_per_byte = np.exp(logs)
+        return np.asarray(all_reduce_s(message_bytes, ranks_count, latency_s, 1.0 / s_per_byte))
 
-    start = np.log([measured_s.min(), (measured_s / bus_bytes).min()])
+    start = np.log([measured_s.min(), (measured_s / message_bytes).min()])
     logs = _minimise(
         lambda x: np.log(predicted_s(x) / measured_s), [start], (start - 10.0, start + 10.0)
     )
@@ -335,9 +283,8 @@ def _kernel_s(columns: _Columns, parameters: Array) -> Array:
     memory_log = np.where(columns.is_warm, parameters[_WARM], parameters[_MEMORY])
     compute_s = columns.compute_s / np.exp(parameters[_COMPUTE])
     memory_s = columns.memory_s / np.exp(memory_log)
-    corner_s = (compute_s**_CORNER + memory_s**_CORNER) ** (1.0 / _CORNER)
-    seconds: Array = parameters[_OVERHEAD] / _MICROSECONDS + corner_s
-    return seconds
+    overhead_s = float(parameters[_OVERHEAD]) / _MICROSECONDS
+    return overhead_s + np.asarray(smooth_max_s(compute_s, memory_s), dtype=np.float64)
 
 
 def _minimise(

@@ -12,14 +12,18 @@ from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rightrig.deployment.deployment import Deployment
+    from rightrig.deployment.parallelism import Parallelism
+    from rightrig.deployment.rig import Rig
 
 _SMALL_SEQS: Final = 64
 _SMALL_BATCH: Final = 2048
+_LARGE_RATIO: Final = 0.95
 _LEAST_CONTEXT: Final = 512
-_MOST_CARDS: Final = 16
+_NODE_CARDS: Final = 8
+_MOST_NODES: Final = 4
 _VLLM_FORMATS: Final = ("fp8", "awq")
 
 
@@ -38,13 +42,21 @@ class Lever:
     fit: Fit
 
 
-def levers(result: Fit, limit: int = 3) -> tuple[Lever, ...]:
+def levers(
+    result: Fit, others: Mapping[str, Deployment] | None = None, limit: int = 4
+) -> tuple[Lever, ...]:
     """Return the cheapest changes that make a fit out of ``no``, cheapest first.
 
-    Order: engine limits (free), KV format, weight format, shorter or fewer sequences, cards.
+    Order: engine limits (free), another runtime, KV format, weight format, fewer or shorter
+    sequences, more cards.
+
+    Args:
+        result: The fit that failed.
+        others: Deployments of the same model and rig to try, by the option that asks for them.
+        limit: How many to return.
     """
     found: list[Lever] = []
-    for lever in _candidates(result):
+    for lever in _candidates(result, others or {}):
         if lever.fit.verdict in {"fits", "tight"}:
             found.append(lever)
         if len(found) == limit:
@@ -52,12 +64,22 @@ def levers(result: Fit, limit: int = 3) -> tuple[Lever, ...]:
     return tuple(found)
 
 
-def _candidates(result: Fit) -> Iterator[Lever]:
+def _candidates(result: Fit, others: Mapping[str, Deployment]) -> Iterator[Lever]:
     """Yield every change worth trying, from free to costly."""
     yield from _limits(result)
+    for change, other in others.items():
+        again = _again(result, other)
+        if again is not None:
+            yield Lever(change, "nothing" if _keeps_quality(result, other) else "quality", again)
     yield from _formats(result)
     yield from _traffic(result)
     yield from _cards(result)
+
+
+def _keeps_quality(result: Fit, other: Deployment) -> bool:
+    """Whether another deployment stores the weights in no fewer bits."""
+    own = result.deployment
+    return _bits(other, other.precision.weights) >= _bits(own, own.precision.weights)
 
 
 def _again(result: Fit, deployment: Deployment) -> Fit | None:
@@ -74,6 +96,10 @@ def _limits(result: Fit) -> Iterator[Lever]:
     seqs = max(_SMALL_SEQS, result.concurrency)
     if "layer" in deployment.runtime.splits or limits.max_seqs <= seqs:
         return
+    fuller = replace(limits, memory_ratio=max(limits.memory_ratio, _LARGE_RATIO))
+    again = _again(result, replace(deployment, limits=fuller))
+    if again is not None:
+        yield Lever(f"--gpu-memory-utilization {_LARGE_RATIO}", "nothing", again)
     smaller = replace(
         limits, max_seqs=seqs, max_batched_tokens=min(_SMALL_BATCH, limits.max_batched_tokens)
     )
@@ -118,22 +144,29 @@ def _traffic(result: Fit) -> Iterator[Lever]:
 
 
 def _cards(result: Fit) -> Iterator[Lever]:
-    """Yield more cards of the same kind, split in the way that fits soonest."""
+    """Yield the fewest cards of the same kind that fit: within a node of eight, then nodes."""
     deployment = result.deployment
     rig = deployment.rig
     if not rig.is_uniform or rig.nodes_count > 1:
         return
-    count = rig.cards_count
-    while count < _MOST_CARDS:
-        count += 1
-        group = replace(rig.groups[0], count=count)
-        wider = replace(rig, groups=(group,))
-        if "layer" in deployment.runtime.splits:
-            splits = [replace(deployment.parallelism, pp=count)]
-        else:
-            splits = [s for s in splits_of(deployment.llm, count) if s.tp > 1 or count == 1][:2]
-        for split in splits:
-            again = _again(result, replace(deployment, rig=wider, parallelism=split))
-            if again is not None and again.verdict != "no":
-                yield Lever(f"--on {wider.text} ({split.text})", "money", again)
+    group = rig.groups[0]
+    wider = [
+        replace(rig, groups=(replace(group, count=count),))
+        for count in range(rig.cards_count + 1, _NODE_CARDS + 1)
+    ]
+    whole = replace(group, count=max(_NODE_CARDS, rig.cards_count))
+    wider += [replace(rig, groups=(whole,), nodes_count=nodes) for nodes in (2, _MOST_NODES)]
+    for larger in wider:
+        for split in _splits(deployment, larger):
+            again = _again(result, replace(deployment, rig=larger, parallelism=split))
+            if again is not None and again.verdict in {"fits", "tight"}:
+                yield Lever(f"--on {larger.text} ({split.text})", "money", again)
                 return
+
+
+def _splits(deployment: Deployment, rig: Rig) -> tuple[Parallelism, ...]:
+    """Return the splits to try on more cards: the two most tensor-parallel inside a node."""
+    if "layer" in deployment.runtime.splits:
+        return (replace(deployment.parallelism, pp=rig.cards_count),)
+    inside = [s for s in splits_of(deployment.llm, rig.cards_count) if s.tp <= rig.cards_per_node]
+    return tuple(inside[:2])

@@ -275,6 +275,8 @@ def _try_offload(result: Fit) -> Fit:
                 verdict="offload",
                 cards=fits,
                 host_bytes=host,
+                max_context_tokens=min(card.max_context_tokens for card in fits),
+                max_concurrency=min(card.max_seqs for card in fits),
                 offloaded_layers=llm.layer_count - kept,
             )
     return result
@@ -296,13 +298,13 @@ def _explain(result: Fit) -> Explanation:
     traffic = f"{result.concurrency} × {result.context_tokens:,} tokens"
     if result.verdict == "no":
         first = (
-            f"Does not fit: card {card.card} ({card.gpu}) would need {need} for {traffic}, "
+            f"Card {card.card} ({card.gpu}, {split.text}) would need {need} for {traffic}, "
             f"{show_gib(-card.free_bytes)} too much."
         )
     else:
         first = (
-            f"{result.verdict.capitalize()}: card {card.card} ({card.gpu}, {split.text}) needs "
-            f"{need} for {traffic}; {card.headroom_ratio:.0%} of the budget stays free."
+            f"Card {card.card} ({card.gpu}, {split.text}) needs {need} for {traffic}; "
+            f"{card.headroom_ratio:.0%} of the budget stays free."
         )
     largest = max(card.components, key=lambda part: part.size.mid)
     second = f"Largest part: {largest.name}, {show_bytes(largest.size.mid)} a card."

@@ -158,7 +158,7 @@ def wait_p99_s(service_s: Floats, busy_ratio: Floats) -> Floats:
     and no more than a share ρ waits at all. Newton's method from above converges monotonically.
 
     >>> round(float(wait_p99_s(1.0, 0.3)), 2)
-    2.29
+    2.23
     """
     busy = np.clip(busy_ratio, _TAIL_RATIO, _MOST_BUSY_RATIO)
     decay = 2.0 * np.log(1.0 / busy) + 2.0 * (1.0 - busy) + 1.0

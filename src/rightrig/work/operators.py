@@ -7,13 +7,15 @@ formula serves a single prediction and a search over thousands of candidates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ACTIVATION_BYTES: Final = 2.0
+"""Activations are 16-bit."""
 Floats: TypeAlias = "float | NDArray[np.float64]"
 OperatorKind = Literal[
     "gemm", "experts", "head", "attention", "prefill", "rows", "all_reduce", "send"
@@ -71,10 +73,53 @@ def gemm_flop(rows_count: Floats, params_count: Floats) -> Floats:
 
 
 def gemm_bytes(
-    rows_count: Floats, weight_bytes: Floats, inputs_count: Floats, outputs_count: Floats
+    rows_count: Floats,
+    weight_bytes: Floats,
+    inputs_count: Floats,
+    outputs_count: Floats,
+    input_element_bytes: float = ACTIVATION_BYTES,
 ) -> Floats:
-    """Return the weights once, and 16-bit activations in and out: ``w + 2·m·(k + n)``."""
-    return weight_bytes + 2.0 * rows_count * (inputs_count + outputs_count)
+    """Return the bytes that a matrix product must move: ``w + m·(k·a + 2·n)``.
+
+    Each matrix once: weights, inputs of ``a`` bytes an element (16-bit unless said), a 16-bit
+    result. The working set of the roofline (Williams et al. 2009, doi:10.1145/1498765.1498785).
+
+    >>> gemm_bytes(1, 2.0 * 4096 * 4096, 4096, 4096)
+    33570816.0
+    """
+    inputs_bytes = inputs_count * input_element_bytes
+    return weight_bytes + rows_count * (inputs_bytes + outputs_count * ACTIVATION_BYTES)
+
+
+def attention_flop(
+    queries_count: Floats, context_tokens: Floats, heads_count: Floats, dims_count: Floats
+) -> Floats:
+    """Return the work of attention: ``2 · queries · context · heads · (h + v)``.
+
+    Scores over ``h`` dimensions and the weighted sum over ``v``, at two flop a term (F5.1);
+    ``dims_count`` is their sum.
+
+    >>> attention_flop(1, 1000, 32, 256)
+    16384000.0
+    """
+    return 2.0 * queries_count * context_tokens * heads_count * dims_count
+
+
+def cache_bytes(
+    sequences_count: Floats,
+    context_tokens: Floats,
+    elements_count: Floats,
+    element_bytes: float,
+) -> Floats:
+    """Return the keys and values that a step reads: ``sequences · context · elements · bytes``.
+
+    ``elements_count`` are the cached values of a token: ``KV·(h + v)`` (Shazeer 2019,
+    arXiv:1911.02150), or MLA's latent.
+
+    >>> cache_bytes(1, 1000, 8 * 256, 2.0)
+    4096000.0
+    """
+    return sequences_count * context_tokens * elements_count * element_bytes
 
 
 def distinct_experts_count(

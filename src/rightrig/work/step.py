@@ -17,6 +17,8 @@ from rightrig.work.operators import (
     Operator,
     Step,
     all_reduce_message_bytes,
+    attention_flop,
+    cache_bytes,
     distinct_experts_count,
     gemm_bytes,
     gemm_flop,
@@ -100,22 +102,22 @@ def _attention_operators(
     context = step.context_tokens if window is None else np.minimum(step.context_tokens, window)
     reach = step.prefill_context_tokens
     attended = reach if window is None else np.minimum(reach, window)
-    per_token = _attention_flop_per_token(attention, heads)
-    cached = _rank_elements(attention, ranks) * stored.kv_bits / 8.0
+    elements, element_bytes = _rank_elements(attention, ranks), stored.kv_bits / 8.0
+    queries = step.prefill_tokens
     return [
         projections,
         Operator(
             "attention decode",
             "attention",
-            flop=count * step.decode_seqs * context * per_token,
-            moved_bytes=count * step.decode_seqs * context * cached,
+            flop=count * attention_flop(step.decode_seqs, context, heads, _decode_dims(attention)),
+            moved_bytes=count * cache_bytes(step.decode_seqs, context, elements, element_bytes),
             launches_count=float(count),
         ),
         Operator(
             "attention prefill",
             "prefill",
-            flop=count * step.prefill_tokens * attended * _prefill_flop_per_token(attention, heads),
-            moved_bytes=count * step.prefill_tokens * cached,
+            flop=count * attention_flop(queries, attended, heads, _prefill_dims(attention)),
+            moved_bytes=count * cache_bytes(queries, 1.0, elements, element_bytes),
         ),
     ]
 
@@ -138,19 +140,19 @@ def _rank_elements(attention: Attention, ranks: Floats) -> Floats:
     return float(elements_per_token(attention, int(ranks)))
 
 
-def _attention_flop_per_token(attention: Attention, heads: Floats) -> Floats:
-    """Return flop of one query token against one cached token: ``2·H·(h + v)``.
+def _decode_dims(attention: Attention) -> int:
+    """Return the dimensions of scores and sums of one head in decode.
 
-    MLA in its absorbed form works on the latent: ``2·H·(2c + r)`` (F5.1).
+    MLA in its absorbed form works on the latent: ``(c + r) + c`` (F5.1).
     """
     if attention.kind == "mla":
-        return 2.0 * heads * (2.0 * attention.kv_lora_rank + attention.rope_head_dim)
-    return 2.0 * heads * (attention.head_dim + attention.value_dim)
+        return 2 * attention.kv_lora_rank + attention.rope_head_dim
+    return _prefill_dims(attention)
 
 
-def _prefill_flop_per_token(attention: Attention, heads: Floats) -> Floats:
+def _prefill_dims(attention: Attention) -> int:
     """Return the same in prefill, where MLA expands its latent to full heads."""
-    return 2.0 * heads * (attention.head_dim + attention.value_dim)
+    return attention.head_dim + attention.value_dim
 
 
 def _ffn_operators(

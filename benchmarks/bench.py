@@ -1,0 +1,128 @@
+"""Time the hot paths against their budgets; append the figures to benchmarks/results.csv.
+
+    make bench
+
+CPU seconds (user and system, of the process and its children), best of five: the machine may
+be shared. Ends with 1 when a budget is exceeded.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import platform
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rightrig.demand.objective import Limits, Slo
+from rightrig.demand.workload import Workload
+from rightrig.facts.catalog import shipped
+from rightrig.planning.search import Question, plan, space_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESULTS = Path(__file__).parent / "results.csv"
+MODEL = "meta-llama/Llama-3.3-70B-Instruct"
+REPEATS = 5
+PROGRAM = str(Path(sys.executable).parent / "rightrig")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure and its budget; ``least`` is for figures that should be large."""
+
+    name: str
+    value: float
+    unit: str
+    most: float | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the budget is kept."""
+        return self.most is None or self.value <= self.most
+
+
+def child_cpu_s(arguments: list[str]) -> float:
+    """Return the best CPU seconds of a command."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([PROGRAM, *arguments], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        best = min(best, used)
+    return best
+
+
+def best_s(action: Callable[[], object]) -> float:
+    """Return the best wall seconds of a call in this process."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def measure() -> list[Figure]:
+    """Return every figure."""
+    plan_words = ["plan", MODEL, "--rate", "5/s", "--ttft-p99", "1s", "--tpot-p99", "50ms"]
+    catalog = shipped()
+    llm = catalog.llm(MODEL)
+    question = Question(
+        Workload(rate_requests_per_s=5.0, input_tokens=1000, output_tokens=300),
+        Slo(ttft_p99_s=1.0, tpot_p99_s=0.05),
+        Limits(),
+    )
+    space = space_of(catalog, question)
+    result = plan(llm, question, space)
+    search_s = best_s(lambda: plan(llm, question, space))
+    return [
+        Figure("help_cpu", child_cpu_s(["--help"]), "s", 0.2),
+        Figure("fit_cpu", child_cpu_s(["fit", MODEL, "--on", "4xh100-sxm"]), "s", 0.6),
+        Figure("predict_cpu", child_cpu_s(["predict", MODEL, "--on", "4xh100-sxm"]), "s"),
+        Figure("plan_cpu", child_cpu_s(plan_words), "s"),
+        Figure("whole_catalogue_plan", search_s, "s", 1.0),
+        Figure("candidates", float(result.candidates_count), "count"),
+        Figure("candidates_rate", result.candidates_count / search_s, "per_s"),
+    ]
+
+
+def cpu_name() -> str:
+    """Return the processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def main() -> int:
+    """Measure, print, append, and say whether the budgets are kept."""
+    figures = measure()
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    is_new = not RESULTS.exists()
+    with RESULTS.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow(["date", "cpu", "python", "name", "value", "unit", "budget"])
+        for f in figures:
+            budget = "" if f.most is None else f"{f.most:g}"
+            row = [today, cpu_name(), platform.python_version(), f.name, f"{f.value:.4g}", f.unit]
+            writer.writerow([*row, budget])
+    for f in figures:
+        exceeded = "" if f.is_kept else ", EXCEEDED"
+        budget = "" if f.most is None else f"  (budget {f.most:g}{exceeded})"
+        print(f"{f.name:24}{f.value:10.4g} {f.unit}{budget}")
+    return 0 if all(f.is_kept for f in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
