@@ -27,7 +27,7 @@ MODULES: Final = (
     "costs.money",
 )
 
-REGISTRY: Final = pint.UnitRegistry(None)
+REGISTRY: Final[pint.UnitRegistry[float]] = pint.UnitRegistry(None)
 for definition in (
     "s = [time]", "hour = 3600 * s", "month = 730 * hour", "year = 8760 * hour", "years = year",
     "byte = [information]", "bytes = byte", "bits = byte / 8", "mib = 2**20 * byte",
@@ -90,25 +90,25 @@ def check_dimensions(formula: Callable[..., Any]) -> None:
     )
 
 
-def quantity(unit: str) -> Any:  # noqa: ANN401 - formulas take what behaves like a number
+def quantity(unit: str) -> Any:
     """Return a half of a unit; what has no dimension stays a plain number."""
     half = REGISTRY.Quantity(0.5, unit)
     return 0.5 if half.dimensionless else half
 
 
-def formulas() -> list[Callable[..., Any]]:
-    found: list[Callable[..., Any]] = []
-    for name in MODULES:
-        module = importlib.import_module(f"rightrig.{name}")
-        for function in vars(module).values():
-            is_own = inspect.isfunction(function) and function.__module__ == module.__name__
-            if is_own and unit_of(function.__name__) and not function.__name__.startswith("_"):
-                if all(units_of_parameters(function).values()):
-                    found.append(function)
-    return found
+def is_formula(function: Callable[..., Any]) -> bool:
+    """Whether a function's result and every parameter have a unit."""
+    named = not function.__name__.startswith("_") and unit_of(function.__name__) is not None
+    return named and None not in units_of_parameters(function).values()
 
 
-FORMULAS: Final = formulas()
+def formulas_of(name: str) -> list[Callable[..., Any]]:
+    module = importlib.import_module(f"rightrig.{name}")
+    functions = [found for _, found in inspect.getmembers(module, inspect.isfunction)]
+    return [f for f in functions if f.__module__ == module.__name__ and is_formula(f)]
+
+
+FORMULAS: Final = [formula for name in MODULES for formula in formulas_of(name)]
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.__name__)

@@ -95,7 +95,8 @@ def _components(card: CardFit) -> Grid:
             f"budget {show_gib(card.budget.mid)} of {show_gib(card.total.mid)}",
         )
     )
-    return Grid(("on the tightest card", "size", "80 % between", "grounds"), tuple(rows), (1, 2))
+    headers = ("part", "size", "80 % between", "grounds")
+    return Grid(headers, tuple(rows), (1, 2), title=f"On the tightest card, card {card.card}:")
 
 
 def _short(text: str, width: int = 58) -> str:

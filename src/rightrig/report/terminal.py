@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from rightrig.report.document import Document
 
 BAR_WIDTH: Final = 44
+LEAST_BAR: Final = 16
 _STYLES: Final = {
     "plain": "", "title": "bold", "dim": "dim", "good": "bold green", "warn": "bold yellow",
     "bad": "bold red",
@@ -61,27 +61,30 @@ def _plain_grid(grid: Grid) -> list[str]:
     return [*title, line(grid.headers), rule, *(line(row) for row in grid.rows)]
 
 
-def bar_lines(block: Bars) -> list[str]:
+def bar_lines(block: Bars, width: int = _PIPE_WIDTH) -> list[str]:
     """Return stacked bars as text, a glyph a part, with a legend below."""
     names = list(dict.fromkeys(name for bar in block.bars for name, _ in bar.parts))
     glyphs = {name: _GLYPHS[i % len(_GLYPHS)] for i, name in enumerate(names)}
-    width = max(len(bar.label) for bar in block.bars)
-    lines = [f"{bar.label.ljust(width)} {_bar(bar, glyphs)} {bar.note}" for bar in block.bars]
+    label = max(len(bar.label) for bar in block.bars)
+    note = max(len(bar.note) for bar in block.bars)
+    cells = max(LEAST_BAR, min(BAR_WIDTH, width - label - note - 5))
+    lines = [f"{b.label.ljust(label)} {_bar(b, glyphs, cells)} {b.note}" for b in block.bars]
     legend = "  ".join(f"{glyphs[name]} {block.legend.get(name, name)}" for name in names)
-    return [*lines, f"{' ' * width} {legend}  · free  │ budget"]
+    keys = textwrap.wrap(f"{legend}  · free  │ budget", max(20, width - 4))
+    return [*lines, *(f"    {line}" for line in keys)]
 
 
-def _bar(bar: Bar, glyphs: dict[str, str]) -> str:
-    """Return one bar of ``BAR_WIDTH`` cells; a part too large for it is cut at the end."""
-    cells = ["·"] * BAR_WIDTH
+def _bar(bar: Bar, glyphs: dict[str, str], width: int) -> str:
+    """Return one bar of ``width`` cells; a part too large for it is cut at the end."""
+    cells = ["·"] * width
     reached = 0.0
     for name, size in bar.parts:
-        first = min(BAR_WIDTH, round(reached / bar.whole * BAR_WIDTH))
+        first = min(width, round(reached / bar.whole * width))
         reached += size
-        last = min(BAR_WIDTH, round(reached / bar.whole * BAR_WIDTH))
-        for i in range(first, max(last, min(first + 1, BAR_WIDTH)) if size > 0 else first):
+        last = min(width, round(reached / bar.whole * width))
+        for i in range(first, max(last, min(first + 1, width)) if size > 0 else first):
             cells[i] = glyphs[name]
-    mark = min(BAR_WIDTH - 1, round(bar.mark / bar.whole * BAR_WIDTH))
+    mark = min(width - 1, round(bar.mark / bar.whole * width))
     over = "»" if reached > bar.whole else "▏"
     return "▕" + "".join(cells[:mark]) + "│" + "".join(cells[mark:]) + over
 
@@ -97,8 +100,8 @@ def _show_rich(document: Document) -> None:
         elif isinstance(block, Grid):
             _rich_grid(console, block)
         else:
-            for line in bar_lines(block):
-                console.print(line, markup=False, no_wrap=True, crop=True)
+            for line in bar_lines(block, console.width):
+                console.print(line, markup=False)
 
 
 def _rich_grid(console: Console, grid: Grid) -> None:
@@ -107,10 +110,15 @@ def _rich_grid(console: Console, grid: Grid) -> None:
     from rich.table import Table  # noqa: PLC0415 - only on a terminal
 
     table = Table(
-        box=box.SIMPLE_HEAD, title=grid.title or None, title_justify="left", pad_edge=False
+        box=box.SIMPLE_HEAD,
+        title=grid.title or None,
+        title_justify="left",
+        title_style="",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for i, header in enumerate(grid.headers):
         table.add_column(header, justify="right" if i in grid.numeric else "left", overflow="fold")
     for row in grid.rows:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
-    console.print(table, width=max(40, shutil.get_terminal_size().columns))
+    console.print(table)

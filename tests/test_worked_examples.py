@@ -1,0 +1,369 @@
+"""Worked examples: numbers of ../shared/design/worked_examples.csv, recomputed by the library.
+
+An example begins with its row's id. Rows for later issues, which bring the functions:
+
+- W022: linear attention is not modelled yet.
+- W038 to W048, W091 to W095: memory and speed of training (finetune).
+- W059, W060: tiles and waves of one matrix product; fitted shares stand for them.
+- W068: the fullest expert; expert parallelism is not modelled yet.
+- W072, W073: NCCL's own tuner; fitted all-reduces stand for it.
+- W077, W078, W089, W090: bubbles of training pipelines, disaggregated serving.
+- W081 to W088: queues and speculation (simulation).
+- W096 to W107: failures, checkpoints, bit errors (reliability).
+- W112, W113, W115, W116: ownership, break-even, spot (costs).
+- W118, W119: partitions of a card (tenants).
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from rightrig.costs.money import energy_usd_per_month, owned_cost_usd_per_token
+from rightrig.facts.catalog import shipped
+from rightrig.facts.llm import Attention, Block, Ffn
+from rightrig.facts.quantization import GGML_BITS, weight_format
+from rightrig.prediction.network import ring_all_reduce_s, tensor_parallel_decode_s
+from rightrig.prediction.power import energy_per_token_j
+from rightrig.prediction.roofline import (
+    achieved_bandwidth_ratio,
+    decode_bound_tokens_per_s,
+    ridge_tokens_count,
+    tensor_peak_flop_per_s,
+)
+from rightrig.quantities import GIB, MIB
+from rightrig.work import kv_cache
+from rightrig.work.operators import Step, all_reduce_message_bytes, distinct_experts_count
+from rightrig.work.step import Stored, prefill_flop, step_operators
+from rightrig.work.weights import (
+    active_params_count,
+    attention_params,
+    class_bits,
+    params_by_class,
+    total_params_count,
+    weight_bytes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rightrig.facts.gpu import Gpu
+    from rightrig.facts.llm import Llm
+
+SHARED: Final = Path(
+    os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[1] / ".." / "shared"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row: its id and subject, what the table expects, and how the library gets there."""
+
+    name: str
+    expected: float
+    found: Callable[[], float]
+
+    @property
+    def row_id(self) -> str:
+        return self.name.partition(" ")[0]
+
+
+def llm(name: str) -> Llm:
+    return shipped().llm(name)
+
+
+def gpu(name: str) -> Gpu:
+    return shipped().gpu(name)
+
+
+def bandwidth(name: str) -> float:
+    return gpu(name).memory_bandwidth_bytes_per_s
+
+
+def total(name: str) -> Callable[[], float]:
+    return lambda: total_params_count(llm(name))
+
+
+def active(name: str) -> Callable[[], float]:
+    return lambda: active_params_count(llm(name))
+
+
+def kv_token_bytes(name: str, ranks: int = 1) -> float:
+    return kv_cache.kv_bytes_per_token(llm(name).block_counts, 16.0, ranks)
+
+
+def kv_sequence_bytes(name: str, tokens: int) -> float:
+    return kv_cache.kv_bytes_of_sequence(llm(name).block_counts, tokens, 16.0)
+
+
+def bits(name: str) -> Callable[[], float]:
+    return lambda: weight_format(name).bits_per_weight
+
+
+def gemma_style_bytes() -> float:
+    """One sequence of 32,768 tokens; 8 layers see all of it, 40 the last 1,024."""
+
+    def block(kind: str, window: int | None) -> Block:
+        attention = {"head_count": 16, "kv_head_count": 8, "head_dim": 256}
+        return Block(
+            attention=Attention.model_validate(
+                {**attention, "kind": kind, "window_tokens": window}
+            ),
+            ffn=Ffn(inner_size=8192),
+            norm_params=0,
+        )
+
+    blocks = ((block("full", None), 8), (block("sliding", 1024), 40))
+    return kv_cache.kv_bytes_of_sequence(blocks, 32768, 16.0)
+
+
+def norms(name: str) -> int:
+    """Norms count among the multiplied parameters of F1.4; a step multiplies matrices only."""
+    return params_by_class(llm(name))["norm"]
+
+
+def decode_flop(name: str, context: int) -> float:
+    model = llm(name)
+    stored = Stored(class_bits(model, "bf16"), 16.0)
+    operators = step_operators(model, stored, Step(1.0, float(context)))
+    return sum(float(operator.flop) for operator in operators) + 2.0 * norms(name)
+
+
+def kv_room_bytes() -> float:
+    """Return what an H100 keeps for the cache of Llama-2-7B, with 1.5 GB for the rest."""
+    total_bytes = (gpu("h100-sxm").memory_nvml_mib or 0) * MIB
+    return 0.92 * total_bytes - weight_bytes(llm("llama-2-7b"), "fp16") - 1.5e9
+
+
+def kv_capacity_tokens() -> float:
+    """Return the tokens of whole pages in that room."""
+    blocks = llm("llama-2-7b").block_counts
+    page_bytes = kv_cache.kv_bytes_of_paged_sequence(blocks, 1, 16.0, 1, 8192)
+    return kv_room_bytes() // page_bytes * kv_cache.BLOCK_TOKENS
+
+
+def distinct(name: str, tokens: int) -> float:
+    ffn = llm(name).blocks[-1].ffn
+    return float(distinct_experts_count(ffn.expert_count, ffn.experts_per_token, tokens))
+
+
+def ring_ms(ranks: int, link_bytes_per_s: float) -> float:
+    return 1e3 * ring_all_reduce_s(134217728.0, ranks, 0.0, link_bytes_per_s)
+
+
+def tensor_parallel_ms(ranks: int, all_reduce_s: float) -> float:
+    model = llm("llama-2-70b")
+    return 1e3 * tensor_parallel_decode_s(
+        total_params_count(model) * weight_format("fp8").bits_per_weight / 8.0 / ranks,
+        0.8 * bandwidth("h100-sxm"),
+        2 * model.layer_count,
+        all_reduce_s,
+    )
+
+
+def peak_tflop_per_s(name: str, fma_per_clock: int) -> float:
+    card = gpu(name)
+    return 1e-12 * tensor_peak_flop_per_s(card.sm_count or 0, fma_per_clock, card.boost_hz or 0.0)
+
+
+def usd_per_million(usd: float, tokens_per_s: float) -> Callable[[], float]:
+    return lambda: 1e6 * owned_cost_usd_per_token(usd, tokens_per_s, 3.0)
+
+
+EXAMPLES: Final = (
+    # F1: parameters.
+    Example("W001 Llama-2-7B parameters", 6738415616, total("llama-2-7b")),
+    Example("W002 Llama-2-13B parameters", 13015864320, total("llama-2-13b")),
+    Example("W003 Llama-2-70B parameters", 68976648192, total("llama-2-70b")),
+    Example("W004 Llama-3-8B parameters", 8030261248, total("llama-3-8b")),
+    Example("W005 Llama-3.1-70B parameters", 70553706496, total("llama-3.1-70b")),
+    Example("W006 Llama-3.1-405B parameters", 405853388800, total("llama-3.1-405b")),
+    Example("W007 Mistral-7B parameters", 7241732096, total("mistral-7b-v0.1")),
+    Example("W008 Mixtral-8x7B parameters", 46702792704, total("mixtral-8x7b-v0.1")),
+    Example("W009 Mixtral-8x7B active", 12879925248, active("mixtral-8x7b-v0.1")),
+    Example("W010 Qwen3-235B parameters", 235093634560, total("qwen3-235b-a22b")),
+    Example("W011 Qwen3-235B active", 22190763520, active("qwen3-235b-a22b")),
+    Example(
+        "W012 DeepSeek-V3 attention of a layer",
+        187107328,
+        lambda: attention_params(llm("deepseek-v3").blocks[0].attention, 7168),
+    ),
+    Example("W013 DeepSeek-V3 parameters", 671026419200, total("deepseek-v3")),
+    Example("W014 DeepSeek-V3 active", 37552297472, active("deepseek-v3")),
+    # F2: KV cache.
+    Example("W015 Llama-2-7B KV of a token", 524288, lambda: kv_token_bytes("llama-2-7b")),
+    Example(
+        "W016 Llama-2-7B KV of 4096 tokens",
+        2147483648,
+        lambda: kv_sequence_bytes("llama-2-7b", 4096),
+    ),
+    Example(
+        "W017 Llama-2-7B KV of 32 x 4096 tokens",
+        68719476736,
+        lambda: 32 * kv_sequence_bytes("llama-2-7b", 4096),
+    ),
+    Example(
+        "W018 Llama-2-70B KV of 4096 tokens",
+        1342177280,
+        lambda: kv_sequence_bytes("llama-2-70b", 4096),
+    ),
+    Example("W019 Qwen3-235B KV of a token", 192512, lambda: kv_token_bytes("qwen3-235b-a22b")),
+    Example("W020 DeepSeek-V3 KV of a token", 70272, lambda: kv_token_bytes("deepseek-v3")),
+    Example("W021 KV of windows and 32768 tokens", 2483027968, gemma_style_bytes),
+    Example("W023 Llama-70B KV at tp16", 40960, lambda: kv_token_bytes("llama-2-70b", 16)),
+    # F3: formats.
+    Example("W024 nf4 bits", 4.5, bits("nf4-single")),
+    Example("W025 nf4 bits, double quantisation", 4.126953125, bits("nf4")),
+    Example("W026 awq bits", 4.15625, bits("awq")),
+    Example("W027 mxfp4 bits", 4.25, bits("mxfp4")),
+    Example("W028 nvfp4 bits", 4.5, bits("nvfp4")),
+    Example("W029 q4_0 bits", 4.5, lambda: GGML_BITS["Q4_0"]),
+    Example("W030 q4_k bits", 4.5, lambda: GGML_BITS["Q4_K"]),
+    Example("W031 q6_k bits", 6.5625, lambda: GGML_BITS["Q6_K"]),
+    Example("W032 q8_0 bits", 8.5, lambda: GGML_BITS["Q8_0"]),
+    Example("W033 iq2_xxs bits", 2.0625, lambda: GGML_BITS["IQ2_XXS"]),
+    Example("W034 fp8 in blocks bits", 8.001953125, bits("fp8-block")),
+    Example("W035 Llama-2-70B AWQ", 36613668860.0, lambda: weight_bytes(llm("llama-2-70b"), "awq")),
+    Example(
+        "W036 Llama-3.1-70B NF4", 39517110270.0, lambda: weight_bytes(llm("llama-3.1-70b"), "nf4")
+    ),
+    Example(
+        "W037 bits a weight of a Llama-3-70B file of 39.60 GiB",
+        4.821311689,
+        lambda: 39.60 * GIB * 8 / total_params_count(llm("llama-3-70b")),
+    ),
+    # F5: work and rooflines.
+    Example(
+        "W049 Llama-2-7B flop of a token", 15362170880.0, lambda: decode_flop("llama-2-7b", 4096)
+    ),
+    Example(
+        "W050 Llama-2-7B prefill of 4096 tokens",
+        57451925730000.0,
+        lambda: prefill_flop(llm("llama-2-7b"), 4096.0) + 2.0 * 4096 * norms("llama-2-7b"),
+    ),
+    Example(
+        "W051 Llama-2-7B on H100",
+        248.5747534,
+        lambda: decode_bound_tokens_per_s(
+            weight_bytes(llm("llama-2-7b"), "fp16"), bandwidth("h100-sxm")
+        ),
+    ),
+    Example(
+        "W052 70B in 35 GB on H100",
+        95.71428571,
+        lambda: decode_bound_tokens_per_s(35e9, bandwidth("h100-sxm")),
+    ),
+    Example(
+        "W053 Llama-2-7B on RTX 4090",
+        74.79503027,
+        lambda: decode_bound_tokens_per_s(
+            weight_bytes(llm("llama-2-7b"), "fp16"), bandwidth("rtx-4090")
+        ),
+    ),
+    Example(
+        "W054 bandwidth used on RTX 4090",
+        0.8126208356,
+        lambda: achieved_bandwidth_ratio(
+            60.78, weight_bytes(llm("llama-2-7b"), "fp16"), bandwidth("rtx-4090")
+        ),
+    ),
+    Example(
+        "W055 bandwidth used on A100 PCIe",
+        0.514209018,
+        lambda: achieved_bandwidth_ratio(
+            73.83, weight_bytes(llm("llama-2-7b"), "fp16"), bandwidth("a100-pcie-80gb")
+        ),
+    ),
+    Example(
+        "W056 bandwidth used on H100 PCIe",
+        0.5053327524,
+        lambda: achieved_bandwidth_ratio(25.88, 36.37 * GIB, bandwidth("h100-pcie")),
+    ),
+    Example(
+        "W057 bandwidth used on two H100",
+        0.5667593143,
+        lambda: achieved_bandwidth_ratio(1 / 18.58e-3, 35.2768e9, bandwidth("h100-sxm")),
+    ),
+    Example(
+        "W058 ridge of H100",
+        295.3432836,
+        lambda: ridge_tokens_count(
+            gpu("h100-sxm").peak.bf16_flop_per_s or 0.0, bandwidth("h100-sxm"), 2.0
+        ),
+    ),
+    Example("W061 H100 peak", 989.42976, lambda: peak_tflop_per_s("h100-sxm", 2048)),
+    Example("W062 RTX 4090 peak, FP16 sums", 330.30144, lambda: peak_tflop_per_s("rtx-4090", 512)),
+    Example("W063 RTX 4090 peak", 165.15072, lambda: peak_tflop_per_s("rtx-4090", 256)),
+    Example("W064 A100 peak", 311.86944, lambda: peak_tflop_per_s("a100-sxm-80gb", 1024)),
+    # F6: experts; F7: what cards send.
+    Example("W065 experts of a token", 8.0, lambda: distinct("qwen3-235b-a22b", 1)),
+    Example("W066 experts of 32 tokens", 111.7710353, lambda: distinct("qwen3-235b-a22b", 32)),
+    Example("W067 experts of 64 tokens", 222.4424877, lambda: distinct("deepseek-v3", 64)),
+    Example("W069 all-reduce between 2", 0.2982616178, lambda: ring_ms(2, 450e9)),
+    Example("W070 all-reduce among 8", 0.5219578311, lambda: ring_ms(8, 450e9)),
+    Example("W071 all-reduce over PCIe", 5.36870912, lambda: ring_ms(2, 25e9)),
+    Example(
+        "W074 all-reduce of a 70B",
+        16384,
+        lambda: float(all_reduce_message_bytes(1, llm("llama-2-70b").hidden_size)),
+    ),
+    Example("W075 step of a 70B at tp4", 7.394388824, lambda: tensor_parallel_ms(4, 6e-6)),
+    Example("W076 step of a 70B at tp2", 13.66877765, lambda: tensor_parallel_ms(2, 5e-6)),
+    # F8: capacity; F12: money; F13: energy.
+    Example("W079 KV tokens of an H100", 121488, kv_capacity_tokens),
+    Example(
+        "W080 sequences of 4096",
+        29.66370152,
+        lambda: kv_room_bytes() / kv_sequence_bytes("llama-2-7b", 4096),
+    ),
+    Example("W108 H100 at 95 tokens/s", 3.50142861, usd_per_million(31470.0, 95.0)),
+    Example("W109 RTX 4090 at 42 tokens/s", 0.6379708149, usd_per_million(2535.0, 42.0)),
+    Example("W110 H100 at 2800 tokens/s", 0.1187984707, usd_per_million(31470.0, 2800.0)),
+    Example("W111 RTX 4090 at 320 tokens/s", 0.08373366946, usd_per_million(2535.0, 320.0)),
+    Example(
+        "W114 electricity of a year",
+        2459.808,
+        lambda: 12 * energy_usd_per_month(2340.0, 1.0, 0.12),
+    ),
+    Example("W117 energy of a token", 0.12, lambda: energy_per_token_j(300.0, 2500.0)),
+)
+
+
+def rows_of_table() -> dict[str, str]:
+    """Return row id → expected value of the shared table, as it is written there."""
+    path = SHARED / "design" / "worked_examples.csv"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here: set RIGHTRIG_SHARED to the folder that holds design/")
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row["expected"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_the_library_finds_what_the_table_expects(example: Example) -> None:
+    if isinstance(example.expected, int):
+        assert example.found() == example.expected
+    else:
+        assert example.found() == pytest.approx(example.expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.row_id)
+def test_an_example_stands_in_the_shared_table(example: Example) -> None:
+    assert float(rows_of_table()[example.row_id]) == example.expected
+
+
+def test_every_row_is_an_example_or_left_to_a_later_issue() -> None:
+    later = {
+        f"W{number:03}"
+        for first, last in re.findall(r"W(\d{3})(?: to W(\d{3}))?", __doc__ or "")
+        for number in range(int(first), int(last or first) + 1)
+    }
+    examples = {example.row_id for example in EXAMPLES}
+    assert len(examples) == len(EXAMPLES)
+    assert not examples & later
+    assert examples | later == rows_of_table().keys()
