@@ -216,7 +216,7 @@ EXAMPLES: Final = (
     Example("W019 Qwen3-235B KV of a token", 192512, lambda: kv_token_bytes("qwen3-235b-a22b")),
     Example("W020 DeepSeek-V3 KV of a token", 70272, lambda: kv_token_bytes("deepseek-v3")),
     Example("W021 KV of windows and 32768 tokens", 2483027968, gemma_style_bytes),
-    Example("W023 Llama-70B KV at tp16", 40960, lambda: kv_token_bytes("llama-2-70b", 16)),
+    Example("W023 Llama-2-70B KV at tp16", 40960, lambda: kv_token_bytes("llama-2-70b", 16)),
     # F3: formats.
     Example("W024 nf4 bits", 4.5, bits("nf4-single")),
     Example("W025 nf4 bits, double quantisation", 4.126953125, bits("nf4")),

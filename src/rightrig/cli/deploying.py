@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rightrig.demand.workload import MAX_TOKENS
 from rightrig.deployment.propose import MODELLED, Choices, propose
@@ -10,13 +10,21 @@ from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.facts.models import find_llm
+from rightrig.prediction.levers import levers
+from rightrig.prediction.memory_fit import fit
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
-    from rightrig.deployment.deployment import Deployment
+    from collections.abc import Sequence
 
-__all__ = ["Choices", "check_traffic", "deploy", "others"]
-MAX_CONCURRENCY = 10_000_000
+    from rightrig.deployment.deployment import Deployment
+    from rightrig.deployment.rig import Rig
+    from rightrig.prediction.levers import Lever
+    from rightrig.prediction.memory_fit import Fit
+
+__all__ = ["Choices", "check_traffic", "deploy", "fitted", "sides"]
+MAX_CONCURRENCY: Final = 10_000_000
+DEFAULT_CONTEXT: Final = 8192
 
 
 def deploy(model: str, on: str, choices: Choices) -> Deployment:
@@ -24,6 +32,19 @@ def deploy(model: str, on: str, choices: Choices) -> Deployment:
     catalog = shipped()
     rig = parse_rig(on, catalog)
     return propose(catalog, find_llm(model, catalog), rig, choices)
+
+
+def fitted(
+    deployment: Deployment, context_tokens: int | None, concurrency: int
+) -> tuple[Fit, tuple[Lever, ...]]:
+    """Return the fit for a command's traffic, and what would help when it does not fit."""
+    most = deployment.llm.max_context_tokens
+    tokens = min(DEFAULT_CONTEXT, most) if context_tokens is None else context_tokens
+    check_traffic(deployment, tokens, concurrency)
+    result = fit(deployment, tokens, concurrency)
+    if result.verdict in {"fits", "tight"}:
+        return result, ()
+    return result, levers(result, others(deployment))
 
 
 def others(deployment: Deployment) -> dict[str, Deployment]:
@@ -37,6 +58,19 @@ def others(deployment: Deployment) -> dict[str, Deployment]:
                 continue  # it does not run there
             found[f"--runtime {name} --weights {other.precision.weights}"] = other
     return found
+
+
+def sides(texts: Sequence[str]) -> tuple[Rig, ...]:
+    """Return the rigs that ``compare`` puts side by side."""
+    if len(texts) < 2:  # noqa: PLR2004 - two sides
+        raise InputError(
+            "compare needs two or more cards or rigs, such as: compare rtx-4090 h100-sxm"
+        )
+    rigs = tuple(parse_rig(text, shipped()) for text in texts)
+    mixed = next((rig for rig in rigs if not rig.is_uniform), None)
+    if mixed is not None:
+        raise InputError(f"{mixed.text} mixes cards; compare rigs of one kind of card")
+    return rigs
 
 
 def check_traffic(deployment: Deployment, context_tokens: int, concurrency: int) -> None:

@@ -9,8 +9,6 @@ import typer
 from rightrig.cli import options as o
 from rightrig.cli.answer import answer
 
-_DEFAULT_CONTEXT = 8192
-
 
 def fit(
     model: o.Model,
@@ -32,19 +30,13 @@ def fit(
     json: o.Json = False,
 ) -> None:
     """Does it fit: per card, what takes the memory, how much context and concurrency remain."""
-    from rightrig.cli.deploying import Choices, check_traffic, deploy, others
-    from rightrig.prediction.levers import levers
-    from rightrig.prediction.memory_fit import fit as fit_memory
+    from rightrig.cli.deploying import Choices, deploy, fitted
     from rightrig.report.fit import fit_document, fit_json
 
     fixed = Choices(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
     )
-    deployment = deploy(model, on, fixed)
-    tokens = context or min(_DEFAULT_CONTEXT, deployment.llm.max_context_tokens)
-    check_traffic(deployment, tokens if context is None else context, concurrency)
-    result = fit_memory(deployment, tokens, concurrency)
-    changes = levers(result, others(deployment)) if result.verdict in {"no", "offload"} else ()
+    result, changes = fitted(deploy(model, on, fixed), context, concurrency)
     answer(
         as_json=json,
         data=lambda: fit_json(result, changes),

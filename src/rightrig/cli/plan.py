@@ -36,14 +36,12 @@ def plan(
     from rightrig.cli.asking import Asked, search
     from rightrig.report.plan import plan_document, plan_json
 
-    result = search(
-        Asked(
-            model=model, rate=rate, input=input, output=output, ttft_p99=ttft_p99,
-            tpot_p99=tpot_p99, budget=budget, max_power=max_power, max_gpus=max_gpus, gpu=gpu,
-            vendor=vendor, provider=provider, weights=weights, kv=kv, headroom=headroom,
-            confidence=confidence, rank_by=rank_by, top=top,
-        )
-    )  # fmt: skip
+    result = search(Asked(
+        model=model, rate=rate, input=input, output=output, ttft_p99=ttft_p99,
+        tpot_p99=tpot_p99, budget=budget, max_power=max_power, max_gpus=max_gpus, gpu=gpu,
+        vendor=vendor, provider=provider, weights=weights, kv=kv, headroom=headroom,
+        confidence=confidence, rank_by=rank_by, top=top,
+    ))  # fmt: skip
     answer(
         as_json=json,
         data=lambda: plan_json(result),

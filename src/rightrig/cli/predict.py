@@ -29,16 +29,13 @@ def predict(
 ) -> None:
     """How fast: TTFT, TPOT, throughput and power at a concurrency, with 80 % intervals."""
     from rightrig.cli.deploying import Choices, deploy
-    from rightrig.cli.traffic import concurrency_of, lengths_of
-    from rightrig.prediction.predict import predict as predict_speed
+    from rightrig.cli.traffic import predicted
     from rightrig.report.predict import predict_document, predict_json
 
     fixed = Choices(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
     )
-    deployment = deploy(model, on, fixed)
-    lengths = lengths_of(deployment, input, output)
-    result = predict_speed(deployment, lengths, concurrency_of(concurrency))
+    result = predicted(deploy(model, on, fixed), input, output, concurrency)
     answer(
         as_json=json,
         data=lambda: predict_json(result),

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 from rightrig.cli.deploying import MAX_CONCURRENCY, check_traffic
 from rightrig.errors import InputError
+from rightrig.prediction.predict import Prediction, predict
 from rightrig.prediction.serving import Lengths
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
+
+
+def predicted(
+    deployment: Deployment, input_tokens: int, output_tokens: int, concurrency: str
+) -> Prediction:
+    """Return the speed of a deployment for a command's traffic."""
+    lengths = lengths_of(deployment, input_tokens, output_tokens)
+    return predict(deployment, lengths, concurrency_of(concurrency))
 
 
 def lengths_of(deployment: Deployment, input_tokens: int, output_tokens: int) -> Lengths:

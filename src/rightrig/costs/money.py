@@ -5,7 +5,6 @@ from __future__ import annotations
 from rightrig.quantities import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 HOURS_PER_YEAR = 8760.0
-TOKENS_PER_MILLION = 1e6
 
 
 def rent_usd_per_month(instance_usd_per_hour: float, instances_count: int) -> float:

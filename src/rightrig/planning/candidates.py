@@ -80,7 +80,7 @@ def enumerate_candidates(
                 names.append(name)
             place = (index, runtimes.index(runtime), names.index(name))
             rows += [(*place, s.tp, s.pp) for s in _splits(runtime, sizes, gpu)]
-        if not options.allowed:
+        if options.reason is not None:
             barred[index] = options.reason
     return Candidates(np.array(rows, dtype=ROW), tuple(gpus), tuple(runtimes), tuple(names), barred)
 
@@ -88,25 +88,28 @@ def enumerate_candidates(
 @dataclass(frozen=True, slots=True)
 class _Options:
     allowed: tuple[tuple[Runtime, str], ...]
-    reason: tuple[str, str]
+    reason: tuple[str, str] | None
 
 
 def _options(
     llm: Llm, gpu: Gpu, runtimes: Sequence[Runtime], formats: Sequence[str] | None, kv: str | None
 ) -> _Options:
-    """Return the formats of the first runtime that runs on a card, or why none does."""
-    reason = ("RT-NONE", "no modelled runtime was asked for")
-    for number, runtime in enumerate(runtimes):
-        allowed = []
+    """Return the formats of the first runtime that runs on a card, or why none does.
+
+    Cards with unified memory get those of every runtime: their owners use both kinds.
+    """
+    allowed: list[tuple[Runtime, str]] = []
+    reasons: list[tuple[str, str]] = []
+    for runtime in runtimes:
         for name in _formats_for(llm, runtime, gpu, formats):
             bad = broken(single_card(llm, gpu, runtime, Precision(name, kv or kv_of(runtime))))
-            if not bad:
+            if bad:
+                reasons.append((bad[0].rule_id, bad[0].reason))
+            else:
                 allowed.append((runtime, name))
-            elif number == 0:
-                reason = (bad[0].rule_id, bad[0].reason)
-        if allowed:
-            return _Options(tuple(allowed), reason)
-    return _Options((), reason)
+        if allowed and not gpu.memory_is_unified:
+            break
+    return _Options(tuple(allowed), None if allowed else reasons[0])
 
 
 def kv_of(runtime: Runtime) -> str:

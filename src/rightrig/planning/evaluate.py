@@ -77,20 +77,28 @@ def memory(
         key = (int(row["runtime"]), int(row["format"]), split.tp, split.pp, memory_class(gpu))
         if key not in known:
             precision = Precision(candidates.formats[row["format"]], kv or kv_of(runtime))
-            known[key] = _shares(llm, precision, split, limits, tokens)
+            by_layers = "layer" in runtime.splits
+            known[key] = _shares(llm, precision, split, limits, tokens if by_layers else None)
         held, lacking = _capacity(known[key], gpu, limits, tokens, confidence)
         capacity[number], short[number] = min(held, limits.max_seqs), lacking
     return Memory(capacity, short)
 
 
 def _shares(
-    llm: Llm, precision: Precision, split: Parallelism, limits: EngineLimits, tokens: int
+    llm: Llm,
+    precision: Precision,
+    split: Parallelism,
+    limits: EngineLimits,
+    layer_split_tokens: int | None,
 ) -> tuple[CardShare, ...]:
-    """Return the shares of one engine on equal cards."""
-    if KV_BITS.get(precision.kv) and precision.kv == "fp16":
-        layers = llama_cpp_layers(llm.layer_count, (1.0,) * split.pp)
-        return llama_cpp_shares(llm, precision, limits, tokens, layers)
-    return vllm_shares(llm, precision, split, limits)
+    """Return the shares of one engine on equal cards.
+
+    ``layer_split_tokens`` is the context for runtimes that split by layers, else ``None``.
+    """
+    if layer_split_tokens is None:
+        return vllm_shares(llm, precision, split, limits)
+    layers = llama_cpp_layers(llm.layer_count, (1.0,) * split.pp)
+    return llama_cpp_shares(llm, precision, limits, layer_split_tokens, layers)
 
 
 def _capacity(

@@ -226,21 +226,39 @@ def _llama_cpp_compute(
     batch = limits.max_batched_tokens
     exact = activations.logits_peak_bytes(llm.vocab_size, batch, 4.0) if has_head else 0.0
     if not limits.flash_attention:
-        exact += activations.attention_scores_bytes(llm.head_count, context_tokens, batch)
+        # One buffer serves both: logits come after the last layer's scores are used.
+        scores = activations.attention_scores_bytes(llm.head_count, context_tokens, batch)
+        exact = max(exact, scores)
     rows = activations.llama_cpp_rows_bytes(llm, batch)
     rest, source = overheads()["llama_cpp"]["compute_rest_bytes"]
     size = Interval(exact + rest.low, exact + rows + rest.mid, exact + 1.3 * rows + rest.high)
     return Component("compute", size, source)
 
 
-def host_bytes(llm: Llm, precision: Precision, context_tokens: int, gpu_layers: int) -> float:
-    """Return what stays in host memory: the input embedding and the layers that no card takes."""
+def host_bytes(llm: Llm, precision: Precision, gpu_layers: int) -> float:
+    """Return weights that stay in host memory: the input embedding and the layers on no card."""
     bits = weights.class_bits(llm, precision.weights)
     size = weights.vocabulary_params(llm) * bits["embedding"] / 8.0
-    order = [index for index, count in llm.layout for _ in range(count)]
-    for index in order[: llm.layer_count - gpu_layers]:
-        block = llm.blocks[index]
+    for block, count in _host_blocks(llm, gpu_layers):
         parts = weights.block_params(block, llm.hidden_size)
-        size += sum(params * bits[kind] / 8.0 for kind, params in parts.items())
-        size += kv_cache.kv_bytes_of_slot(((block, 1),), context_tokens, KV_BITS[precision.kv], 512)
+        size += count * sum(params * bits[kind] / 8.0 for kind, params in parts.items())
     return size
+
+
+def host_kv_bytes(
+    llm: Llm, precision: Precision, limits: EngineLimits, context_tokens: int, gpu_layers: int
+) -> float:
+    """Return the KV cache of one sequence that stays in host memory with its layers."""
+    return kv_cache.kv_bytes_of_slot(
+        _host_blocks(llm, gpu_layers),
+        context_tokens,
+        KV_BITS[precision.kv],
+        limits.max_batched_tokens,
+    )
+
+
+def _host_blocks(llm: Llm, gpu_layers: int) -> tuple[tuple[Block, int], ...]:
+    """Return the kinds of the first layers, those that no card takes."""
+    order = [index for index, count in llm.layout for _ in range(count)]
+    kept = order[: llm.layer_count - gpu_layers]
+    return tuple((llm.blocks[index], kept.count(index)) for index in sorted(set(kept)))

@@ -17,6 +17,7 @@ from rightrig.prediction.engine_memory import (
     CardShare,
     Component,
     host_bytes,
+    host_kv_bytes,
     llama_cpp_layers,
     llama_cpp_shares,
     vllm_shares,
@@ -146,8 +147,9 @@ def _assemble(
     llm, precision = deployment.llm, deployment.precision
     kv_bits = KV_BITS[precision.kv]
     host = 0.0
+    replicas = deployment.parallelism.replicas
     if "layer" in deployment.runtime.splits:
-        host = host_bytes(llm, precision, context_tokens, llm.layer_count)
+        host = replicas * host_bytes(llm, precision, llm.layer_count)
     return Fit(
         deployment=deployment,
         context_tokens=context_tokens,
@@ -161,7 +163,7 @@ def _assemble(
             llm.block_counts, context_tokens, kv_bits
         ),
         max_context_tokens=min(card.max_context_tokens for card in cards),
-        max_concurrency=min(card.max_seqs for card in cards) * deployment.parallelism.replicas,
+        max_concurrency=min(card.max_seqs for card in cards) * replicas,
         host_bytes=host,
     )
 
@@ -255,6 +257,8 @@ def _try_offload(result: Fit) -> Fit:
     if host_limit is None:
         return result
     llm, cards = deployment.llm, _engine_cards(deployment)
+    replicas = deployment.parallelism.replicas
+    per_engine = math.ceil(result.concurrency / replicas)
     memories = tuple(card.gpu.memory_bytes.mid for card in cards)
     per_card = llama_cpp_layers(llm.layer_count, memories)
     for kept in range(llm.layer_count - 1, -1, -1):
@@ -263,11 +267,18 @@ def _try_offload(result: Fit) -> Fit:
             llm, deployment.precision, deployment.limits, result.context_tokens, layers
         )
         fits = tuple(
-            _fit_card(i, card, share, deployment, result.context_tokens, result.concurrency)
+            _fit_card(i, card, share, deployment, result.context_tokens, per_engine)
             for i, (card, share) in enumerate(zip(cards, shares, strict=True))
         )
         if all(card.verdict != "no" for card in fits):
-            host = host_bytes(llm, deployment.precision, result.context_tokens, kept)
+            host = replicas * host_bytes(llm, deployment.precision, kept)
+            host += (
+                replicas
+                * per_engine
+                * host_kv_bytes(
+                    llm, deployment.precision, deployment.limits, result.context_tokens, kept
+                )
+            )
             if host > HOST_RATIO * host_limit:
                 return result
             return replace(
@@ -276,7 +287,7 @@ def _try_offload(result: Fit) -> Fit:
                 cards=fits,
                 host_bytes=host,
                 max_context_tokens=min(card.max_context_tokens for card in fits),
-                max_concurrency=min(card.max_seqs for card in fits),
+                max_concurrency=min(card.max_seqs for card in fits) * replicas,
                 offloaded_layers=llm.layer_count - kept,
             )
     return result

@@ -173,11 +173,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         concurrency: Users in a closed loop, over all replicas; ``None`` for as many as memory
             and the engine's limit allow.
     """
-    tokens = int(lengths.input_tokens + lengths.output_tokens)
-    room = fit(deployment, tokens, concurrency or 1)
-    capacity = room.max_concurrency
-    asked = concurrency or max(capacity, 1)
-    running = float(min(asked, max(capacity, 1)))
+    asked, running, room = _admitted(deployment, lengths, concurrency)
     replicas = deployment.parallelism.replicas
     timer = timer_of(deployment)
     per_engine = max(1.0, running / replicas)
@@ -195,7 +191,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     return Prediction(
         deployment=deployment,
         lengths=lengths,
-        fit=room if concurrency else fit(deployment, tokens, max(int(running), 1)),
+        fit=room,
         concurrency=asked,
         running=running,
         ttft_s=Interval.around(
@@ -213,6 +209,18 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         evidence=evidence,
         sources=timer.speeds.sources,
     )
+
+
+def _admitted(
+    deployment: Deployment, lengths: Lengths, concurrency: int | None
+) -> tuple[int, float, Fit]:
+    """Return the users, the sequences that run at once, and the fit for them."""
+    tokens = int(lengths.input_tokens + lengths.output_tokens)
+    room = fit(deployment, tokens, concurrency or 1)
+    capacity = max(room.max_concurrency, 1)
+    if concurrency is None:
+        return capacity, float(capacity), fit(deployment, tokens, capacity)
+    return concurrency, float(min(concurrency, capacity)), room
 
 
 def _bounded(mid: float, factor: float, least: float) -> Interval:

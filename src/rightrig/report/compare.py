@@ -37,17 +37,15 @@ def compare_lines(rigs: Sequence[Rig], prices: Iterable[Price]) -> tuple[Line, .
     Rates are dense and accumulate in FP32 unless the label says otherwise; links are of one
     card in one direction; totals are sums that no single tensor can use at once.
     """
+    lines = [*_memory_lines(rigs), *_rate_lines(rigs), *_link_and_power(rigs, list(prices))]
+    return tuple(line for line in lines if any(value is not None for value in line.values))
+
+
+def _memory_lines(rigs: Sequence[Rig]) -> list[Line]:
+    """Return how many cards, and the memory of one."""
     gpus = [rig.gpu for rig in rigs]
-    counts = [rig.cards_count for rig in rigs]
-    rates = (
-        ("bf16_flop_per_s", "BF16 dense, FP32 accumulate"),
-        ("fp16_fp16_accumulate_flop_per_s", "FP16 dense, FP16 accumulate"),
-        ("fp8_flop_per_s", "FP8 dense, FP32 accumulate"),
-        ("fp4_flop_per_s", "FP4 dense"),
-        ("fp64_flop_per_s", "FP64 vector"),
-    )
-    lines = [
-        _line("cards_count", "cards", [float(n) for n in counts], lambda v: f"{v:.0f}"),
+    return [
+        _line("cards_count", "cards", [float(r.cards_count) for r in rigs], lambda v: f"{v:.0f}"),
         _line(
             "memory_bytes",
             "memory of a card, visible",
@@ -63,21 +61,30 @@ def compare_lines(rigs: Sequence[Rig], prices: Iterable[Price]) -> tuple[Line, .
         _line(
             "sweep_s",
             "reading all memory once",
-            [_sweep_s(g) for g in gpus],
+            [_sweep_s(gpu) for gpu in gpus],
             lambda v: f"{v * 1e3:.1f} ms",
         ),
     ]
-    lines += [
+
+
+def _rate_lines(rigs: Sequence[Rig]) -> list[Line]:
+    """Return the dense rates of one card, one accumulate type a line."""
+    rates = (
+        ("bf16_flop_per_s", "BF16 dense, FP32 accumulate"),
+        ("fp16_fp16_accumulate_flop_per_s", "FP16 dense, FP16 accumulate"),
+        ("fp8_flop_per_s", "FP8 dense, FP32 accumulate"),
+        ("fp4_flop_per_s", "FP4 dense"),
+        ("fp64_flop_per_s", "FP64 vector"),
+    )
+    return [
         _line(
             name,
             f"{label}, a card",
-            [getattr(g.peak, name) for g in gpus],
+            [getattr(rig.gpu.peak, name) for rig in rigs],
             lambda v: f"{v / _TERA:,.1f} TFLOP/s",
         )
         for name, label in rates
     ]
-    lines += _link_and_power(rigs, list(prices))
-    return tuple(line for line in lines if any(value is not None for value in line.values))
 
 
 def _link_and_power(rigs: Sequence[Rig], prices: list[Price]) -> list[Line]:

@@ -222,4 +222,5 @@ def rank_weight_bytes(
     elif stages_count > 1:
         sizes[-1] += vocabulary * bits["embedding"] / 8.0
     sizes[-1] += llm.final_norm_params * bits["norm"] / 8.0
+    sizes[-1] += (llm.vocab_size if llm.head_bias else 0) * bits["head"] / 8.0
     return tuple(sizes)

@@ -1,0 +1,193 @@
+"""The documentation says what the program does: rules, help, JSON names, examples, links."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import re
+import sys
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import typer.main
+
+from rightrig.cli.app import app
+from rightrig.deployment.compatibility import RULES
+from rightrig.planning.constraints import CONSTRAINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parents[1]
+DOCS: Final = ROOT / "docs"
+FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LEAST_EXAMPLES_OF_README: Final = 5
+# A question that is answered yes, one that is answered no, and a plan with and without a winner.
+JSON_COMMANDS: Final = {
+    "fit": (
+        "rightrig fit llama-3.1-8b --on 2xrtx-4090 --json",
+        "rightrig fit llama-3.3-70b --on 2xrtx-4090 --json",
+    ),
+    "predict": ("rightrig predict llama-3.1-8b --on 1xrtx-4090 --json",),
+    "plan": (
+        "rightrig plan llama-3.1-8b --rate 1/s --gpu l4 --json",
+        "rightrig plan llama-3.3-70b --rate 1/s --gpu h200-nvl --json",
+    ),
+}
+
+
+def _refresher() -> Any:
+    """Load docs/refresh_readme.py, which knows what an example is and how to run it."""
+    spec = importlib.util.spec_from_file_location("refresh_readme", DOCS / "refresh_readme.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+REFRESHER: Final = _refresher()
+FILES: Final[tuple[Path, ...]] = REFRESHER.documents()
+
+
+def examples() -> Iterator[tuple[Path, int, Any]]:
+    """Yield the blocks of examples of every document, numbered within it."""
+    for path in FILES:
+        found = REFRESHER.blocks(path.read_text(encoding="utf-8"))
+        yield from ((path, number, block) for number, block in enumerate(found, 1))
+
+
+BLOCKS: Final = tuple(examples())
+NAMES: Final = [f"{path.relative_to(ROOT)}-{number}" for path, number, _ in BLOCKS]
+
+
+@cache
+def printed_by(command: str) -> str:
+    text: str = REFRESHER.printed_by(command)
+    return text
+
+
+@pytest.mark.parametrize(("path", "number", "block"), BLOCKS, ids=NAMES)
+def test_an_example_prints_what_stands_below_it(path: Path, number: int, block: Any) -> None:
+    for example in block:
+        now = REFRESHER.comparable(printed_by(example.command))
+        assert now == REFRESHER.comparable(example.output), (
+            f"example {number} of {path.name} drifted: run docs/refresh_readme.py {path.name}"
+        )
+
+
+def test_the_readme_shows_enough_examples() -> None:
+    shown = [number for path, number, _ in BLOCKS if path == ROOT / "README.md"]
+    assert len(shown) >= LEAST_EXAMPLES_OF_README
+
+
+def test_what_changes_from_run_to_run_is_not_compared() -> None:
+    assert REFRESHER.comparable("168 feasible; 0.26 s.\n") == REFRESHER.comparable(
+        "168 feasible; 1.31 s.\n"
+    )
+    assert REFRESHER.comparable("TPOT 13.8 ms\n") != REFRESHER.comparable("TPOT 13.9 ms\n")
+
+
+def test_a_refreshed_example_keeps_its_command_and_takes_the_new_output() -> None:
+    block = "```console\n$ rightrig --version\n{}```\n"
+    now = printed_by("rightrig --version\n")
+    assert REFRESHER.refreshed(block.format("rightrig 0.0\n")) == block.format(now)
+    two_lines = "```console\n$ rightrig \\\n    --version\n```\n"
+    assert REFRESHER.refreshed(two_lines).endswith(f"    --version\n{now}```\n")
+
+
+def commands(group: Any = None, words: str = "rightrig") -> Iterator[str]:
+    """Yield the program and every verb of it."""
+    yield words
+    command = typer.main.get_command(app) if group is None else group
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, f"{words} {name}")
+
+
+def test_every_verb_has_its_help_in_the_reference() -> None:
+    blocks = REFRESHER.blocks((DOCS / "reference" / "cli.md").read_text(encoding="utf-8"))
+    shown = [example.command.strip() for block in blocks for example in block]
+    assert shown == [f"{words} --help" for words in commands()]
+
+
+def rule_rows() -> dict[str, str]:
+    """Return ID → sentence of the tables of rules, in their order."""
+    text = (DOCS / "methodology" / "planning.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `([A-Z]+-[A-Z]+)` \| (.+?) \|", text, re.MULTILINE))
+
+
+def sentence(rule: object) -> str:
+    """Return the sentence that a rule stands for: the first paragraph of its docstring."""
+    return " ".join((inspect.getdoc(type(rule)) or "").split("\n\n")[0].split())
+
+
+def test_the_tables_of_rules_are_the_rules_of_the_program_in_their_order() -> None:
+    rules = [(rule.id, sentence(rule)) for rule in RULES]
+    rules += [(rule.id, sentence(rule)) for rule in CONSTRAINTS]
+    assert list(rule_rows().items()) == rules
+
+
+def names_in(value: object) -> Iterator[str]:
+    """Yield every name of a JSON value, those of inner objects too."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from names_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from names_in(inner)
+
+
+@pytest.mark.parametrize("verb", JSON_COMMANDS)
+def test_every_name_of_json_is_documented(verb: str) -> None:
+    text = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
+    shared, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    section = next(part for part in sections if part.startswith(f"`{verb}`"))
+    common = next(part for part in sections if part.startswith("Shared"))
+    documented = set(re.findall(r"`([a-z0-9_]+)`", shared + common + section))
+    for command in JSON_COMMANDS[verb]:
+        answer = json.loads(printed_by(command))
+        assert set(names_in(answer)) <= documented
+        first_cells = " ".join(re.findall(r"^\| (`.+?) \|", section, re.MULTILINE))
+        assert set(answer) == set(re.findall(r"`([a-z0-9_]+)`", first_cells))
+
+
+def without_code(path: Path) -> str:
+    """Return a document without its fenced blocks and inline code."""
+    return re.sub(r"`[^`\n]*`", "", FENCED.sub("", path.read_text(encoding="utf-8")))
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that the headings of a document make."""
+    text = FENCED.sub("", path.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ +(.+)$", text, re.MULTILINE)
+    plain = [unicodedata.normalize("NFKD", heading).lower() for heading in headings]
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip()) for heading in plain}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        place = (path.parent / name) if name else path
+        assert place.exists(), f"{target} leads nowhere"
+        assert not anchor or anchor in anchors(place), f"{target} leads to no heading"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = re.findall(r"[\w./-]+\.md\b", text)
+    assert sorted(named) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+
+
+def test_the_documents_name_no_place_of_a_machine() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        assert re.search(r"/(work|home|root|tmp)/|pypi\.org|code-index", text) is None, path.name
