@@ -66,7 +66,7 @@ bench: $(STAMP) ## time the hot paths; append to benchmarks/results.csv
 	$(PY) benchmarks/bench.py
 
 docs: $(STAMP) ## build the documentation strictly into site/
-	$(PY) -m mkdocs build -q --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build -q --strict
 
 index: $(STAMP) ## rewrite the catalogue's index after adding a record
 	$(PY) -m rightrig.facts.index

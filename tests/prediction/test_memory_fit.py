@@ -119,18 +119,12 @@ def test_host_memory_is_filled_to_85_percent_at_most() -> None:
     assert offloaded(f"1xrtx-4090@ram={short:.0f}B").verdict == "no"
 
 
-@pytest.mark.xfail(
-    reason="host_bytes counts the cache of one sequence, whatever the concurrency", strict=True
-)
 def test_host_memory_keeps_the_cache_of_every_sequence() -> None:
     asked = offloaded("1xrtx-4090@ram=512GiB", concurrency=64)
     cache_bytes = 64 * 8192 * 4096.0 * asked.offloaded_layers
     assert asked.host_bytes >= cache_bytes
 
 
-@pytest.mark.xfail(
-    reason="_try_offload gives one engine the sequences of all replicas", strict=True
-)
 def test_replicas_share_the_sequences_when_layers_are_offloaded_too() -> None:
     one = offloaded("1xrtx-4090@ram=256GiB", concurrency=1)
     two = offloaded("2xrtx-4090@ram=256GiB", concurrency=2, replicas=2)

@@ -178,6 +178,22 @@ class DomainRule:
         return None
 
 
+class BatchRule:
+    """The tokens of one step are at least the sequences that may run in it."""
+
+    id: ClassVar[str] = "ENG-BATCH"
+
+    def check(self, subject: Deployment) -> str | None:
+        """Return why not."""
+        limits = subject.limits
+        if "layer" in subject.runtime.splits or limits.max_batched_tokens >= limits.max_seqs:
+            return None
+        return (
+            f"{subject.runtime.name} refuses --max-batched-tokens {limits.max_batched_tokens} "
+            f"below --max-seqs {limits.max_seqs}; raise the one or lower the other"
+        )
+
+
 RULES: Final[tuple[Rule[Deployment], ...]] = (
     VendorRule(),
     CapabilityRule(),
@@ -187,6 +203,7 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
     HeadsRule(),
     LayersRule(),
     DomainRule(),
+    BatchRule(),
 )
 """Every rule that a deployment must satisfy, in the order in which they are reported."""
 

@@ -76,11 +76,13 @@ def splits_of(llm: Llm, cards: int) -> tuple[Parallelism, ...]:
     )
 
 
-def check_split(llm: Llm, cards: int, tp: int | None, pp: int | None) -> Parallelism:
+def check_split(
+    llm: Llm, cards: int, tp: int | None, pp: int | None, node_cards: int | None = None
+) -> Parallelism:
     """Return the split that the options ask for on ``cards`` cards.
 
-    With neither given, the most tensor-parallel split that the model allows. Cards that are
-    left over become replicas.
+    With neither given, the most tensor-parallel split that the model allows inside a machine
+    of ``node_cards`` cards. Cards that are left over become replicas.
 
     Raises:
         InputError: names the value, why it is impossible, and the nearest valid splits.
@@ -95,10 +97,11 @@ def check_split(llm: Llm, cards: int, tp: int | None, pp: int | None) -> Paralle
         raise InputError(
             f"--pp {pp} exceeds the {llm.layer_count} layers of {llm.name}; use fewer stages"
         )
+    widest = min(cards, node_cards or cards)
     if tp is None and pp is None:
-        return splits_of(llm, cards)[0]
+        return next(split for split in splits_of(llm, cards) if split.tp <= widest)
     if tp is None:
-        inside = [t for t in valid_tps(llm, cards) if cards % (t * (pp or 1)) == 0]
+        inside = [t for t in valid_tps(llm, widest) if cards % (t * (pp or 1)) == 0]
         tp = max(inside, default=1)
     engine = tp * (pp or 1)
     if engine > cards or cards % engine:

@@ -126,7 +126,7 @@ def _split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Parallelism
                 "--runtime vllm"
             )
         return Parallelism(1, min(wanted.pp or cards, cards), replicas)
-    split = check_split(llm, cards, wanted.tp, wanted.pp)
+    split = check_split(llm, cards, wanted.tp, wanted.pp, rig.cards_per_node)
     return replace(split, replicas=split.replicas * replicas)
 
 

@@ -94,7 +94,12 @@ def weight_format(name: str) -> WeightFormat:
     """
     found = FORMATS.get(name.lower().replace("_", "-"))
     if found is None:
-        raise UnknownNameError("weight format", name, (*FORMATS, *GGUF_MIXES))
+        import difflib  # noqa: PLC0415 - needed for a wrong name only
+
+        near = difflib.get_close_matches(
+            name.lower()[:40], (*FORMATS, *GGUF_MIXES), n=3, cutoff=0.4
+        )
+        raise UnknownNameError("weight format", name, near or ("bf16", "fp8", "awq", "q4_k_m"))
     return found
 
 

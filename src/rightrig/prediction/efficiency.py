@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from rightrig.work.operators import Floats
 
 DATA: Final = Path(__file__).parent / "data"
-Evidence = Literal["same GPU", "same architecture", "datasheet only"]
-Table = dict[str, Any]
-_SAMPLED_GPUS: Final = (
-    "h100-sxm", "h200-sxm", "b200-sxm", "gb200", "a100-sxm-80gb", "l40s", "rtx-4090", "a40",
-    "rtx-pro-6000-server", "rtx-pro-6000-ws",
+Evidence = Literal["this GPU and runtime", "same GPU", "same architecture", "datasheet only"]
+EVIDENCE_ORDER: Final[tuple[Evidence, ...]] = (
+    "this GPU and runtime", "same GPU", "same architecture", "datasheet only",
 )  # fmt: skip
-"""Cards whose own kernels are among the samples behind kernels.toml."""
+"""From the closest evidence to the weakest."""
+Table = dict[str, Any]
 _COMPUTE_KEYS: Final = {"fp16": "bf16", "fp8": "fp8", "int8": "fp8", "fp4": "nvfp4"}
 _SAMPLED_RANKS: Final = (2, 4, 8)
 
@@ -171,7 +170,7 @@ def speeds(
         sequence_overhead_s=added["sequence_overhead_s"],
         overlapped=added["overlapped"],
         family=family["name"],
-        evidence=evidence_of(gpu, family),
+        evidence=evidence_of(gpu, family, runtime),
         sources=_sources(family, added),
     )
 
@@ -180,9 +179,16 @@ _FALLBACK_FLOP_PER_BYTE: Final = 50.0
 """Where no peak is published: about what cards of the same kind offer a byte (Apple, 34 to 60)."""
 
 
-def evidence_of(gpu: Gpu, family: Table) -> Evidence:
-    """Return how close the samples behind a card's speeds are."""
-    if gpu.slug in _SAMPLED_GPUS:
+def evidence_of(gpu: Gpu, family: Table, runtime: Runtime | None = None) -> Evidence:
+    """Return how close the measurements behind a card's speeds are.
+
+    ``this GPU and runtime``: whole runs of that pair were held against the predictions;
+    ``same GPU``: its own kernels were timed; ``same architecture``: those of a sister card.
+    """
+    known = tables("evidence")
+    if runtime is not None and gpu.slug in known["runs"].get(runtime.slug, ()):
+        return "this GPU and runtime"
+    if gpu.slug in known["kernels"]["gpus"]:
         return "same GPU"
     return "same architecture" if "kernels" in family else "datasheet only"
 

@@ -11,6 +11,7 @@ from rightrig.facts.explanation import Explanation, Figure
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval
 from rightrig.prediction.efficiency import (
+    EVIDENCE_ORDER,
     Evidence,
     KernelRates,
     Speeds,
@@ -127,7 +128,7 @@ def _blend(shares: Sequence[tuple[float, Speeds]]) -> Speeds:
             sum(share * k.overhead_s for (share, _), k in zip(shares, kernels, strict=True)),
         )
 
-    weakest = max((own.evidence for _, own in shares), key=_EVIDENCE_ORDER.index)
+    weakest = max((own.evidence for _, own in shares), key=EVIDENCE_ORDER.index)
     return replace(
         first,
         gemm=rates("gemm"),
@@ -139,9 +140,6 @@ def _blend(shares: Sequence[tuple[float, Speeds]]) -> Speeds:
         peak_16bit_flop_per_s=harmonic([own.peak_16bit_flop_per_s for _, own in shares]),
         peak_bytes_per_s=harmonic([own.peak_bytes_per_s for _, own in shares]),
     )
-
-
-_EVIDENCE_ORDER: tuple[Evidence, ...] = ("same GPU", "same architecture", "datasheet only")
 
 
 def stack_speeds(rows: Sequence[Speeds]) -> Speeds:

@@ -17,6 +17,7 @@ from rightrig.report.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rightrig.interval import Interval
     from rightrig.prediction.levers import Lever
     from rightrig.prediction.memory_fit import CardFit, Fit
 
@@ -82,7 +83,7 @@ def _components(card: CardFit) -> Grid:
         (
             part.name,
             show_bytes(part.size.mid),
-            f"{part.size.low / GIB:.2f} … {part.size.high / GIB:.2f} GiB",
+            _between(part.size),
             _short(part.basis),
         )
         for part in card.components
@@ -97,6 +98,13 @@ def _components(card: CardFit) -> Grid:
     )
     headers = ("part", "size", "80 % between", "grounds")
     return Grid(headers, tuple(rows), (1, 2), title=f"On the tightest card, card {card.card}:")
+
+
+def _between(size: Interval) -> str:
+    """Return the ends of an interval, or that there is none."""
+    if size.low == size.high:
+        return "exact"
+    return f"{size.low / GIB:.2f} … {size.high / GIB:.2f} GiB"
 
 
 def _short(text: str, width: int = 58) -> str:

@@ -67,7 +67,7 @@ def _ranking(plan: Plan) -> Grid:
     rows = tuple(
         (
             f"{number}{'*' if p.on_front else ''}",
-            f"{p.split.replicas} × {p.rig}" + (f" {_split(p)}" if p.split.pp > 1 else ""),
+            f"{p.split.replicas} × {p.rig}" + (f" {p.engine_split}" if p.split.pp > 1 else ""),
             f"{p.runtime} {'as published' if p.weights == 'checkpoint' else p.weights}",
             show_usd(p.rent_usd_per_month),
             show_usd(p.cost_usd_per_output_token * _MILLION),
@@ -84,11 +84,6 @@ def _ranking(plan: Plan) -> Grid:
         "carries", "met", "from",
     )  # fmt: skip
     return Grid(headers, rows, (3, 4, 5, 6, 7))
-
-
-def _split(p: PlannedRig) -> str:
-    """Return the split of one engine."""
-    return f"tp{p.split.tp}·pp{p.split.pp}"
 
 
 def _energy(plan: Plan) -> list[Paragraph]:
