@@ -99,7 +99,7 @@ def kv_token_bytes(name: str, ranks: int = 1) -> float:
 
 
 def kv_sequence_bytes(name: str, tokens: int) -> float:
-    return kv_cache.kv_bytes_of_sequence(llm(name).block_counts, tokens, 16.0)
+    return kv_cache.sequence_kv_bytes(llm(name).block_counts, tokens, 16.0)
 
 
 def bits(name: str) -> Callable[[], float]:
@@ -120,7 +120,7 @@ def gemma_style_bytes() -> float:
         )
 
     blocks = ((block("full", None), 8), (block("sliding", 1024), 40))
-    return kv_cache.kv_bytes_of_sequence(blocks, 32768, 16.0)
+    return kv_cache.sequence_kv_bytes(blocks, 32768, 16.0)
 
 
 def norms(name: str) -> int:
@@ -144,7 +144,7 @@ def kv_room_bytes() -> float:
 def kv_capacity_tokens() -> float:
     """Return the tokens of whole pages in that room."""
     blocks = llm("llama-2-7b").block_counts
-    page_bytes = kv_cache.kv_bytes_of_paged_sequence(blocks, 1, 16.0, 1, 8192)
+    page_bytes = kv_cache.paged_sequence_kv_bytes(blocks, 1, 16.0, 1, 8192)
     return kv_room_bytes() // page_bytes * kv_cache.BLOCK_TOKENS
 
 

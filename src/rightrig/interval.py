@@ -80,7 +80,7 @@ def product_if_independent(left: Interval, right: Interval) -> Interval:
 
     >>> product = product_if_independent(Interval.around(2.0, 1.3), Interval.around(3.0, 1.4))
     >>> round(product.mid, 3), round(product.high / product.mid, 3)
-    (6.0, 1.534)
+    (6.0, 1.532)
     """
     if left.low <= 0.0 or right.low <= 0.0:
         raise InputError("a product of independent intervals needs positive quantities")

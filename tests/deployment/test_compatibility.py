@@ -38,7 +38,7 @@ def first_broken(deployment: Deployment) -> tuple[str, str]:
 def test_rules_have_distinct_ids_and_a_sentence_each() -> None:
     assert [rule.id for rule in RULES] == [
         "RT-VENDOR", "RT-CC", "RT-FORMAT", "RT-KV", "RT-SPLIT", "PAR-HEADS", "PAR-LAYERS",
-        "PAR-NODE",
+        "PAR-NODE", "ENG-BATCH",
     ]  # fmt: skip
     assert all((type(rule).__doc__ or "").endswith(".") for rule in RULES)
 
@@ -129,6 +129,14 @@ def test_par_node_keeps_a_tensor_parallel_group_in_one_machine() -> None:
         "PAR-NODE",
         "tp=16 spans machines of 8 cards; use --tp 8 with --pp",
     )
+
+
+def test_eng_batch_wants_a_token_for_every_sequence_of_a_step() -> None:
+    usual = deployed()
+    small = replace(usual, limits=replace(usual.limits, max_batched_tokens=512))
+    rule, reason = first_broken(small)
+    assert rule == "ENG-BATCH"
+    assert "refuses --max-batched-tokens 512 below --max-seqs 1024; raise the one" in reason
 
 
 def test_every_broken_rule_is_told_not_the_first_only() -> None:

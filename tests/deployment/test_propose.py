@@ -135,9 +135,6 @@ def test_cards_that_no_modelled_runtime_runs_on_are_refused() -> None:
     assert "tpu-v5e is Google" in refusal("llama-3.1-8b", "1xtpu-v5e", Choices())
 
 
-@pytest.mark.xfail(
-    reason="the usual split of two nodes is tp16, which PAR-NODE then refuses", strict=True
-)
 def test_two_nodes_without_options_get_a_split_that_holds() -> None:
     assert proposed("llama-3.3-70b", "2n:8xh100-sxm").parallelism == Parallelism(8, 2)
 

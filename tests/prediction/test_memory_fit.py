@@ -44,7 +44,7 @@ def deployed(model: str, rig: str, choices: Choices | None = None) -> Deployment
 
 
 def part_bytes(card: CardFit, name: str) -> float:
-    return sum(part.size.mid for part in card.components if part.name == name)
+    return sum(part.size_bytes.mid for part in card.components if part.name == name)
 
 
 def offloaded(rig: str, concurrency: int = 1, replicas: int | None = None) -> Fit:
@@ -181,7 +181,7 @@ def test_what_fits_has_8_percent_of_every_budget_to_spare(
         assert (card.verdict == "no") == (card.free_bytes < 0.0)
         if answer.verdict == "fits":
             assert card.headroom_ratio >= 0.08
-            assert card.required.mid <= card.budget.low
+            assert card.required_bytes.mid <= card.budget_bytes.low
     assert answer.binding.verdict == answer.verdict
 
 

@@ -76,7 +76,7 @@ def test_no_prediction_passes_the_roofline(
 ) -> None:
     result = predict(asked, Lengths(float(isl), float(osl)), concurrency)
     split = asked.parallelism
-    per_engine = max(1.0, result.running / split.replicas)
+    per_engine = max(1.0, result.running_seqs / split.replicas)
     timer = timer_of(asked)
     step = decode_step(timer, per_engine, result.lengths)
     operators = timer.operators(step)
@@ -88,7 +88,7 @@ def test_no_prediction_passes_the_roofline(
     least_s = max(read_s, flop_s)
     assert result.bound_tpot_s == pytest.approx(least_s)
     assert result.tpot_s.low >= least_s * (1 - 1e-9)
-    assert result.output_tokens_per_s.high <= result.running / least_s * (1 + 1e-9)
+    assert result.output_tokens_per_s.high <= result.running_seqs / least_s * (1 + 1e-9)
 
 
 @many
@@ -127,7 +127,7 @@ def test_ttft_and_tpot_rise_with_the_prompt(asked: Deployment, one: int, other: 
     short, long = (
         predict(asked, Lengths(float(isl), 200.0), 4) for isl in (min(one, other), max(one, other))
     )
-    assume(short.running == long.running)
+    assume(short.running_seqs == long.running_seqs)
     assert long.ttft_s.mid >= short.ttft_s.mid * (1 - 1e-9)
     assert long.tpot_s.mid >= short.tpot_s.mid * (1 - 1e-9)
 
@@ -179,12 +179,13 @@ def test_weaker_evidence_widens_every_interval(quantity: Quantity) -> None:
 @pytest.mark.parametrize(
     ("card", "evidence"),
     [
-        ("h100-sxm", "same GPU"),
-        ("rtx-4090", "same GPU"),
+        ("h100-sxm", "this GPU and runtime"),  # whole runs of vLLM
+        ("rtx-4090", "same GPU"),  # its kernels
+        ("m2-ultra", "this GPU and runtime"),  # whole runs of llama.cpp
         ("rtx-4080", "same architecture"),
         ("h100-pcie", "same architecture"),
         ("mi300x", "datasheet only"),
-        ("m2-ultra", "datasheet only"),
+        ("m3-ultra", "datasheet only"),
     ],
 )
 def test_a_prediction_says_how_near_its_evidence_is(card: str, evidence: str) -> None:
@@ -194,10 +195,9 @@ def test_a_prediction_says_how_near_its_evidence_is(card: str, evidence: str) ->
 def test_a_known_card_has_a_narrower_interval_than_a_sister_or_a_stranger() -> None:
     widths = [
         speed("llama-3.2-3b-instruct", f"1x{card}").ttft_s.width_ratio
-        for card in ("rtx-4090", "rtx-4080", "mi300x")
+        for card in ("h100-sxm", "rtx-4090", "rtx-4080", "mi300x")
     ]
-    assert widths == sorted(widths)
-    assert widths[0] < widths[2]
+    assert widths == sorted(set(widths))
 
 
 @many
@@ -263,8 +263,8 @@ def test_the_order_of_cards_in_a_rig_does_not_matter() -> None:
 def test_users_beyond_what_memory_holds_wait_for_a_place() -> None:
     full = speed("llama-3.1-8b", "1xrtx-4090", None)
     crowd = speed("llama-3.1-8b", "1xrtx-4090", full.concurrency * 3)
-    assert full.running == full.concurrency
-    assert crowd.running == full.running
+    assert full.running_seqs == full.concurrency
+    assert crowd.running_seqs == full.running_seqs
     assert crowd.tpot_s.mid == pytest.approx(full.tpot_s.mid)
     cycle_s = full.ttft_s.mid + 299 * full.tpot_s.mid
     assert crowd.ttft_s.mid == pytest.approx(full.ttft_s.mid + 2 * cycle_s, rel=1e-6)

@@ -41,17 +41,15 @@ def token_bytes(llm: Llm, ranks: int = 1) -> float:
 
 
 def ideal_bytes(llm: Llm, tokens: int) -> float:
-    return kv_cache.kv_bytes_of_sequence(llm.block_counts, tokens, BITS)
+    return kv_cache.sequence_kv_bytes(llm.block_counts, tokens, BITS)
 
 
 def paged_bytes(llm: Llm, tokens: int, ranks: int = 1, batched_tokens: int = 8192) -> float:
-    return kv_cache.kv_bytes_of_paged_sequence(
-        llm.block_counts, tokens, BITS, ranks, batched_tokens
-    )
+    return kv_cache.paged_sequence_kv_bytes(llm.block_counts, tokens, BITS, ranks, batched_tokens)
 
 
 def slot_bytes(llm: Llm, tokens: int) -> float:
-    return kv_cache.kv_bytes_of_slot(llm.block_counts, tokens, BITS, 512)
+    return kv_cache.slot_kv_bytes(llm.block_counts, tokens, BITS, 512)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +126,7 @@ def test_vllm_keeps_pages_of_16_tokens(tokens: int, kept: int) -> None:
 @pytest.mark.parametrize(("kv_bits", "mib"), [(16.0, 10_240), (8.5, 5440), (4.5, 2880)])
 def test_llama_cpp_quantises_the_cache_of_a_70b(kv_bits: float, mib: int) -> None:
     blocks = CATALOG.llm("llama-3.3-70b").block_counts
-    assert kv_cache.kv_bytes_of_slot(blocks, 32_768, kv_bits, 512) == mib * MIB
+    assert kv_cache.slot_kv_bytes(blocks, 32_768, kv_bits, 512) == mib * MIB
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rightrig.quantities import Dimension
 
 _VENDORS = ("NVIDIA", "AMD", "Intel", "Google", "Apple")
-_MOST_HEADROOM = 10.0
+_MOST_HEADROOM_RATIO = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +87,9 @@ def _limits(asked: Asked, catalog: Catalog) -> Limits:
     """Return the limits, each checked where it enters."""
     _one_of(asked.confidence, ("surely", "likely"), "--confidence")
     _one_of(asked.rank_by, ("month", "token"), "--rank-by")
-    if not (math.isfinite(asked.headroom) and 0.0 <= asked.headroom <= _MOST_HEADROOM):
+    if not (math.isfinite(asked.headroom) and 0.0 <= asked.headroom <= _MOST_HEADROOM_RATIO):
         raise InputError(
-            f"--headroom is {asked.headroom:g}: it lies between 0 and {_MOST_HEADROOM:g}"
+            f"--headroom is {asked.headroom:g}: it lies between 0 and {_MOST_HEADROOM_RATIO:g}"
         )
     vendor = None
     if asked.vendor is not None:

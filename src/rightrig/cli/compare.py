@@ -14,7 +14,7 @@ def compare(
     rigs: Annotated[list[str], typer.Argument(help="Two or more: rtx-4090 h100-sxm, 4xl40s …")],
     json: o.Json = False,
 ) -> None:
-    """Cards or rigs side by side, like for like, with ratios to the first."""
+    """Cards or rigs side by side, like for like."""
     from rightrig.cli.deploying import sides
     from rightrig.facts.catalog import shipped
     from rightrig.report.compare import compare_document, compare_json, compare_lines

@@ -29,7 +29,7 @@ def fit(
     gpu_memory_utilization: o.MemoryUtilization = None,
     json: o.Json = False,
 ) -> None:
-    """Does it fit: per card, what takes the memory, how much context and concurrency remain."""
+    """Does it fit, what takes the memory of each card, what remains."""
     from rightrig.cli.deploying import Choices, deploy, fitted
     from rightrig.report.fit import fit_document, fit_json
 

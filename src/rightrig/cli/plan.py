@@ -32,7 +32,7 @@ def plan(
     why: Annotated[bool, typer.Option("--why", help="The reason of every rejected card.")] = False,
     json: o.Json = False,
 ) -> None:
-    """The best rigs and deployments for traffic, objectives and budget; why the others lost."""
+    """The best rigs for traffic, latency, budget; why others lost."""
     from rightrig.cli.asking import Asked, search
     from rightrig.report.plan import plan_document, plan_json
 

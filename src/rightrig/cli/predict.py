@@ -27,7 +27,7 @@ def predict(
     gpu_memory_utilization: o.MemoryUtilization = None,
     json: o.Json = False,
 ) -> None:
-    """How fast: TTFT, TPOT, throughput and power at a concurrency, with 80 % intervals."""
+    """How fast: TTFT, TPOT, throughput, power, with 80 % intervals."""
     from rightrig.cli.deploying import Choices, deploy
     from rightrig.cli.traffic import predicted
     from rightrig.report.predict import predict_document, predict_json

@@ -13,9 +13,9 @@ from rightrig.quantities import GIB, MIB
 # What the driver and the first context keep back where only the NVML figure is known:
 # 0.30 to 0.60 GiB on the cards where both are (H100 0.46, RTX 4090 0.47, RTX 3090 0.42,
 # A100-80 0.65 GiB), so 0.45 with an interval.
-_DRIVER_RESERVE: Final = Interval(0.30 * GIB, 0.45 * GIB, 0.70 * GIB)
+_DRIVER_RESERVE_BYTES: Final = Interval(0.30 * GIB, 0.45 * GIB, 0.70 * GIB)
 # NVML prints less than the class of the card: 0.944 (L4, ECC on) to 1.0 of it.
-_NVML_OF_MARKETED: Final = Interval(0.935, 0.975, 1.0)
+_NVML_OF_MARKETED_RATIO: Final = Interval(0.935, 0.975, 1.0)
 
 Tier = Literal["data-centre", "professional", "consumer", "embedded", "cloud"]
 
@@ -127,14 +127,14 @@ class Gpu(Record):
             return Interval.exact(float(self.memory_cuda_bytes))
         if self.memory_nvml_mib is not None:
             nvml_bytes = self.memory_nvml_mib * MIB
-            return _DRIVER_RESERVE.map(lambda reserve_bytes: nvml_bytes - reserve_bytes)
+            return _DRIVER_RESERVE_BYTES.map(lambda reserve_bytes: nvml_bytes - reserve_bytes)
         if self.memory_is_unified:
             return self._unified_memory_bytes()
-        nvml = _NVML_OF_MARKETED.scaled(self.memory_marketed_gib * GIB)
+        nvml = _NVML_OF_MARKETED_RATIO.scaled(self.memory_marketed_gib * GIB)
         return Interval(
-            nvml.low - _DRIVER_RESERVE.high,
-            nvml.mid - _DRIVER_RESERVE.mid,
-            nvml.high - _DRIVER_RESERVE.low,
+            nvml.low - _DRIVER_RESERVE_BYTES.high,
+            nvml.mid - _DRIVER_RESERVE_BYTES.mid,
+            nvml.high - _DRIVER_RESERVE_BYTES.low,
         )
 
     def _unified_memory_bytes(self) -> Interval:

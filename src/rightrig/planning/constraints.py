@@ -74,7 +74,7 @@ class KeepsTtft:
         return (
             np.zeros(len(table.rows), bool)
             if limit is None
-            else table.judged_ttft_s > limit * _ROUNDING
+            else table.judged_ttft_s > limit * _ROUNDING_RATIO
         )
 
     def reason(self, table: Table, number: int, question: Question) -> str:
@@ -98,7 +98,7 @@ class KeepsTpot:
         return (
             np.zeros(len(table.rows), bool)
             if limit is None
-            else table.judged_tpot_s > limit * _ROUNDING
+            else table.judged_tpot_s > limit * _ROUNDING_RATIO
         )
 
     def reason(self, table: Table, number: int, question: Question) -> str:
@@ -111,7 +111,7 @@ class KeepsTpot:
         )
 
 
-_ROUNDING: Final = 1.0 + 1e-9
+_ROUNDING_RATIO: Final = 1.0 + 1e-9
 """The bisection ends on the objective itself."""
 
 

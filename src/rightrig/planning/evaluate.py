@@ -153,9 +153,9 @@ def groups(
             stored=Stored(class_bits(llm, name), KV_BITS[kv or kv_of(runtime)]),
             speeds=stack_speeds(rates),
             link=_links(candidates, part),
-            ranks=part["tp"].astype(float),
-            stages=part["pp"].astype(float),
-            in_flight=np.ones(len(part)) if by_layers else part["pp"].astype(float),
+            ranks_count=part["tp"].astype(float),
+            stages_count=part["pp"].astype(float),
+            in_flight_count=np.ones(len(part)) if by_layers else part["pp"].astype(float),
             step_tokens=np.array(tokens, dtype=float),
         )
         yield Group(numbers[chosen], timer, tuple(rate.evidence for rate in rates))

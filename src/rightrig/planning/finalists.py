@@ -50,7 +50,7 @@ class PlannedRig:
         capacity_requests_per_s: Most that all engines carry within the objectives.
         cost_usd_per_token, cost_usd_per_output_token: At the asked traffic.
         full_cost_usd_per_token: If the rig carried all that it can.
-        ttft_p99, tpot_p99: Analytic bounds at the asked rate, with intervals, in seconds.
+        ttft_p99_s, tpot_p99_s: Analytic bounds at the asked rate, with intervals, in seconds.
         ttft_mean_s, tpot_mean_s: Means at the asked rate.
         met: Whether the objectives are met surely, likely or not.
         power_w: Mean draw of the cards; ``energy_usd_per_month`` is included in a rent.
@@ -71,8 +71,8 @@ class PlannedRig:
     running_seqs: float
     ttft_mean_s: float
     tpot_mean_s: float
-    ttft_p99: Interval
-    tpot_p99: Interval
+    ttft_p99_s: Interval
+    tpot_p99_s: Interval
     met: Met
     power_w: float | None
     energy_usd_per_month: float | None
@@ -141,7 +141,7 @@ def finalists(
     found.sort(
         key=lambda p: (
             p.rent_usd_per_month if by_month else p.full_cost_usd_per_token,
-            p.tpot_p99.mid,
+            p.tpot_p99_s.mid,
             p.gpu,
             p.weights,
         )
@@ -169,8 +169,8 @@ class _Operating:
     running_seqs: float
     ttft_mean_s: float
     tpot_mean_s: float
-    ttft_p99: Interval
-    tpot_p99: Interval
+    ttft_p99_s: Interval
+    tpot_p99_s: Interval
     use_ratio: float
     evidence: Evidence
 
@@ -188,8 +188,8 @@ def _operating(
         running_seqs=at(point.running_seqs),
         ttft_mean_s=at(point.ttft_mean_s),
         tpot_mean_s=at(point.tpot_mean_s),
-        ttft_p99=Interval.around(at(point.ttft_p99_s), half_width_ratio("ttft_p99", evidence)),
-        tpot_p99=Interval.around(at(point.tpot_p99_s), half_width_ratio("tpot_p99", evidence)),
+        ttft_p99_s=Interval.around(at(point.ttft_p99_s), half_width_ratio("ttft_p99", evidence)),
+        tpot_p99_s=Interval.around(at(point.tpot_p99_s), half_width_ratio("tpot_p99", evidence)),
         use_ratio=at(use_ratio),
         evidence=evidence,
     )
@@ -223,9 +223,9 @@ def _planned(
         running_seqs=at.running_seqs * engines,
         ttft_mean_s=at.ttft_mean_s,
         tpot_mean_s=at.tpot_mean_s,
-        ttft_p99=at.ttft_p99,
-        tpot_p99=at.tpot_p99,
-        met=_met(question, at.ttft_p99, at.tpot_p99),
+        ttft_p99_s=at.ttft_p99_s,
+        tpot_p99_s=at.tpot_p99_s,
+        met=_met(question, at.ttft_p99_s, at.tpot_p99_s),
         power_w=power,
         energy_usd_per_month=None
         if power is None
@@ -244,11 +244,11 @@ def _power_w(table: Table, number: int, engines: int, at: _Operating) -> float |
     return engines * table.engine_cards(number) * one
 
 
-def _met(question: Question, ttft: Interval, tpot: Interval) -> Met:
+def _met(question: Question, ttft_s: Interval, tpot_s: Interval) -> Met:
     """Return whether the objectives are met at the pessimistic end, at the middle, or not."""
     pairs = [
         (limit, value)
-        for limit, value in ((question.slo.ttft_p99_s, ttft), (question.slo.tpot_p99_s, tpot))
+        for limit, value in ((question.slo.ttft_p99_s, ttft_s), (question.slo.tpot_p99_s, tpot_s))
         if limit is not None
     ]
     if not pairs:
@@ -262,7 +262,7 @@ def _with_front(plans: tuple[PlannedRig, ...]) -> tuple[PlannedRig, ...]:
     """Return the plans with those of the Pareto front marked."""
     if not plans:
         return plans
-    values = np.array([[p.rent_usd_per_month, p.ttft_p99.mid, p.tpot_p99.mid] for p in plans])
+    values = np.array([[p.rent_usd_per_month, p.ttft_p99_s.mid, p.tpot_p99_s.mid] for p in plans])
     kept = pareto_front(values)
     return tuple(replace(p, on_front=bool(k)) for p, k in zip(plans, kept, strict=True))
 
@@ -287,14 +287,14 @@ def _explain_best(plans: tuple[PlannedRig, ...]) -> Explanation:
         f"{best.capacity_requests_per_s:.3g} requests/s{_met_text(best)}."
     )
     sentences = [first]
-    quicker = [p for p in plans[1:] if p.tpot_p99.mid < _CLEARLY_RATIO * best.tpot_p99.mid]
+    quicker = [p for p in plans[1:] if p.tpot_p99_s.mid < _CLEARLY_RATIO * best.tpot_p99_s.mid]
     if quicker:
-        other = min(quicker, key=lambda p: (p.rent_usd_per_month, p.tpot_p99.mid))
+        other = min(quicker, key=lambda p: (p.rent_usd_per_month, p.tpot_p99_s.mid))
         extra = show_usd(other.rent_usd_per_month - best.rent_usd_per_month)
         sentences.append(
             f"For {extra} a month more, "
             f"{other.split.replicas} × {other.rig} ({other.weights}) brings TPOT p99 from "
-            f"{show_seconds(best.tpot_p99.mid)} to {show_seconds(other.tpot_p99.mid)}."
+            f"{show_seconds(best.tpot_p99_s.mid)} to {show_seconds(other.tpot_p99_s.mid)}."
         )
     price = best.purchase.price
     sentences.append(f"Price: {price.provider} {price.instance}, {price.date} ({price.source}).")

@@ -135,19 +135,19 @@ def _evaluate(llm: Llm, candidates: Candidates, question: Question, space: Space
 
 
 def _rents(
-    candidates: Candidates, engines: NDArray[np.float64], prices: Sequence[Price]
+    candidates: Candidates, engines_count: NDArray[np.float64], prices: Sequence[Price]
 ) -> tuple[NDArray[np.float64], dict[int, Purchase]]:
     """Return the cheapest rent of every row's engines, and the purchase behind it."""
-    rent = np.full(len(engines), np.nan)
+    rent = np.full(len(engines_count), np.nan)
     purchases = {}
     offers: dict[str, list[Price]] = {}
     for price in prices:
         offers.setdefault(price.gpu, []).append(price)
-    for number in np.flatnonzero(np.isfinite(engines)):
+    for number in np.flatnonzero(np.isfinite(engines_count)):
         row = candidates.rows[number]
         slug = candidates.gpus[row["gpu"]].slug
         bought = cheapest(
-            offers.get(slug, ()), slug, int(row["tp"] * row["pp"]), int(engines[number])
+            offers.get(slug, ()), slug, int(row["tp"] * row["pp"]), int(engines_count[number])
         )
         if bought is not None:
             rent[number] = bought.rent_usd_per_month

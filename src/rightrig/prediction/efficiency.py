@@ -148,7 +148,7 @@ def speeds(
     if peak is None or sixteen is None:
         peak = sixteen = _FALLBACK_FLOP_PER_BYTE * gpu.memory_bandwidth_bytes_per_s
     cap_ratio = (power_cap_w / gpu.board_power_w) if power_cap_w and gpu.board_power_w else 1.0
-    factor = _runtime_factors(added, family["name"])
+    factor = _runtime_factors_ratio(added, family["name"])
     clock_ratio = math.cbrt(min(1.0, cap_ratio))
     gemm = _gemm_rates(
         gpu, family, _COMPUTE_KEYS[compute], peak * clock_ratio, factor, unpacks=unpacks
@@ -193,7 +193,7 @@ def evidence_of(gpu: Gpu, family: Table, runtime: Runtime | None = None) -> Evid
     return "same architecture" if "kernels" in family else "datasheet only"
 
 
-def _runtime_factors(added: Table, family_name: str) -> tuple[float, float]:
+def _runtime_factors_ratio(added: Table, family_name: str) -> tuple[float, float]:
     """Return the shares of the kernels' compute and memory efficiency that a runtime keeps."""
     compute = added.get("compute_by_family_ratio", {}).get(
         family_name, added["compute_factor_ratio"]
@@ -203,15 +203,23 @@ def _runtime_factors(added: Table, family_name: str) -> tuple[float, float]:
 
 
 def _gemm_rates(
-    gpu: Gpu, family: Table, key: str, peak: float, factor: tuple[float, float], *, unpacks: bool
-) -> KernelRates:  # fmt: skip
+    gpu: Gpu,
+    family: Table,
+    key: str,
+    type_flop_per_s: float,
+    factor_ratio: tuple[float, float],
+    *,
+    unpacks: bool,
+) -> KernelRates:
     """Return what matrix products achieve in one type on one card."""
     shares = _gemm_shares(gpu, family, key)
     packed = tables("families")["weight_only_ratio"]
-    compute_ratio = shares["compute_ratio"] * factor[0] * (packed["compute"] if unpacks else 1.0)
-    memory_ratio = shares["memory_ratio"] * factor[1] * (packed["memory"] if unpacks else 1.0)
+    compute_ratio = (
+        shares["compute_ratio"] * factor_ratio[0] * (packed["compute"] if unpacks else 1.0)
+    )
+    memory_ratio = shares["memory_ratio"] * factor_ratio[1] * (packed["memory"] if unpacks else 1.0)
     return KernelRates(
-        peak * min(1.0, compute_ratio),
+        type_flop_per_s * min(1.0, compute_ratio),
         gpu.memory_bandwidth_bytes_per_s * min(1.0, memory_ratio),
         shares["overhead_s"],
     )
@@ -230,7 +238,7 @@ def _gemm_shares(gpu: Gpu, family: Table, key: str) -> Table:
 
 
 def _attention_rates(
-    gpu: Gpu, family: Table, peak: float, factor: tuple[float, float]
+    gpu: Gpu, family: Table, type_flop_per_s: float, factor_ratio: tuple[float, float]
 ) -> KernelRates:
     """Return what decode attention achieves (16-bit cache; an 8-bit one moves half the bytes)."""
     sampled: Table = tables("kernels")["attention"]
@@ -243,8 +251,8 @@ def _attention_rates(
             "overhead_s": 2.0 * family["overhead_s"],
         }
     return KernelRates(
-        peak * shares["compute_ratio"],
-        gpu.memory_bandwidth_bytes_per_s * min(1.0, shares["memory_ratio"] * factor[1]),
+        type_flop_per_s * shares["compute_ratio"],
+        gpu.memory_bandwidth_bytes_per_s * min(1.0, shares["memory_ratio"] * factor_ratio[1]),
         shares["overhead_s"],
     )
 
@@ -268,7 +276,7 @@ def link_speed(gpu: Gpu, link: Link, ranks: int) -> LinkSpeed:
     if link.kind in family.get("links", ()):
         fits = tables("kernels")["all_reduce"][family["kernels"]]
         fit = (fits.get("custom") or fits["nccl"])[f"n{nearest}"]
-        own = link.bytes_per_s / _rated(gpu)
+        own = link.bytes_per_s / _rated_bytes_per_s(gpu)
         return LinkSpeed(
             fit["latency_s"], fit["bus_bytes_per_s"] * min(1.0, own), evidence_of(gpu, family)
         )
@@ -280,7 +288,7 @@ def link_speed(gpu: Gpu, link: Link, ranks: int) -> LinkSpeed:
     )
 
 
-def _rated(gpu: Gpu) -> float:
+def _rated_bytes_per_s(gpu: Gpu) -> float:
     """Return the link rate that a card's samples were timed at."""
     if gpu.fabric is not None and gpu.fabric.topology == "switch":
         return gpu.fabric.bytes_per_s

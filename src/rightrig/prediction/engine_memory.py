@@ -30,7 +30,7 @@ class Component:
     """One part of a card's memory, in bytes, and how it is known."""
 
     name: ComponentName
-    size: Interval
+    size_bytes: Interval
     basis: str
 
 
@@ -57,15 +57,15 @@ class CardShare:
     @property
     def fixed_bytes(self) -> Interval:
         """All fixed parts together."""
-        return sum_if_independent(part.size for part in self.fixed)
+        return sum_if_independent(part.size_bytes for part in self.fixed)
 
     def kv_bytes(self, context_tokens: int) -> float:
         """Return KV bytes of one sequence of this length on this card, as the engine rounds."""
         if self.layout == "slots":
-            return kv_cache.kv_bytes_of_slot(
+            return kv_cache.slot_kv_bytes(
                 self.blocks, context_tokens, self.kv_bits, self.step_tokens
             )
-        return kv_cache.kv_bytes_of_paged_sequence(
+        return kv_cache.paged_sequence_kv_bytes(
             self.blocks, context_tokens, self.kv_bits, self.ranks, self.step_tokens
         )
 
@@ -249,7 +249,7 @@ def host_kv_bytes(
     llm: Llm, precision: Precision, limits: EngineLimits, context_tokens: int, gpu_layers: int
 ) -> float:
     """Return the KV cache of one sequence that stays in host memory with its layers."""
-    return kv_cache.kv_bytes_of_slot(
+    return kv_cache.slot_kv_bytes(
         _host_blocks(llm, gpu_layers),
         context_tokens,
         KV_BITS[precision.kv],

@@ -42,7 +42,7 @@ class CardFit:
     """The memory of one card.
 
     Attributes:
-        budget: What the engine may use, in bytes.
+        budget_bytes: What the engine may use, in bytes.
         components: What it needs, KV cache included.
         kv_sequence_bytes: KV cache of one sequence of the asked length on this card.
         max_context_tokens: Longest context at the asked concurrency, by this card's middle.
@@ -51,8 +51,8 @@ class CardFit:
 
     card: int
     gpu: str
-    total: Interval
-    budget: Interval
+    total_bytes: Interval
+    budget_bytes: Interval
     components: tuple[Component, ...]
     kv_sequence_bytes: float
     max_context_tokens: int
@@ -60,19 +60,19 @@ class CardFit:
     verdict: Verdict
 
     @property
-    def required(self) -> Interval:
+    def required_bytes(self) -> Interval:
         """All components together, in bytes."""
-        return sum_if_independent(part.size for part in self.components)
+        return sum_if_independent(part.size_bytes for part in self.components)
 
     @property
     def free_bytes(self) -> float:
         """Budget less need, by the middle; negative when it does not fit."""
-        return self.budget.mid - self.required.mid
+        return self.budget_bytes.mid - self.required_bytes.mid
 
     @property
     def headroom_ratio(self) -> float:
         """Free share of the budget."""
-        return self.free_bytes / self.budget.mid
+        return self.free_bytes / self.budget_bytes.mid
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _assemble(
         weights_bytes=weights.weight_bytes(llm, precision.weights),
         kv_bytes_per_token=kv_cache.model_kv_bytes_per_token(llm, kv_bits),
         kv_sequence_bytes=sum(card.kv_sequence_bytes for card in cards),
-        kv_sequence_ideal_bytes=kv_cache.kv_bytes_of_sequence(
+        kv_sequence_ideal_bytes=kv_cache.sequence_kv_bytes(
             llm.block_counts, context_tokens, kv_bits
         ),
         max_context_tokens=min(card.max_context_tokens for card in cards),
@@ -202,13 +202,13 @@ def _fit_card(
     sequence_bytes = share.kv_bytes(context_tokens)
     kv = Component("kv", Interval.exact(concurrency * sequence_bytes), "closed form of the cache")
     parts = (*share.fixed, kv)
-    required = sum_if_independent(part.size for part in parts)
+    required = sum_if_independent(part.size_bytes for part in parts)
     room_bytes = budget.mid - share.fixed_bytes.mid
     return CardFit(
         card=index,
         gpu=group.gpu.slug,
-        total=total,
-        budget=budget,
+        total_bytes=total,
+        budget_bytes=budget,
         components=parts,
         kv_sequence_bytes=sequence_bytes,
         max_context_tokens=_longest_context(share, room_bytes, concurrency, deployment),
@@ -217,11 +217,13 @@ def _fit_card(
     )
 
 
-def card_verdict(budget: Interval, required: Interval) -> Verdict:
+def card_verdict(budget_bytes: Interval, required_bytes: Interval) -> Verdict:
     """Return ``fits`` (surely, with 8 % to spare), ``tight`` (likely) or ``no``."""
-    spare = budget.mid - required.mid
-    doubt = math.hypot(budget.mid - budget.low, required.high - required.mid)
-    if spare - doubt >= 0.0 and spare >= COMFORT_RATIO * budget.mid:
+    spare = budget_bytes.mid - required_bytes.mid
+    doubt = math.hypot(
+        budget_bytes.mid - budget_bytes.low, required_bytes.high - required_bytes.mid
+    )
+    if spare - doubt >= 0.0 and spare >= COMFORT_RATIO * budget_bytes.mid:
         return "fits"
     return "tight" if spare >= 0.0 else "no"
 
@@ -305,7 +307,7 @@ def _explain(result: Fit) -> Explanation:
     """Return sentences, figures and sources of a fit."""
     card = result.binding
     split = result.deployment.parallelism
-    need = f"{show_gib(card.required.mid)} of {show_gib(card.budget.mid)}"
+    need = f"{show_gib(card.required_bytes.mid)} of {show_gib(card.budget_bytes.mid)}"
     traffic = f"{result.concurrency} × {result.context_tokens:,} tokens"
     if result.verdict == "no":
         first = (
@@ -317,8 +319,8 @@ def _explain(result: Fit) -> Explanation:
             f"Card {card.card} ({card.gpu}, {split.text}) needs {need} for {traffic}; "
             f"{card.headroom_ratio:.0%} of the budget stays free."
         )
-    largest = max(card.components, key=lambda part: part.size.mid)
-    second = f"Largest part: {largest.name}, {show_bytes(largest.size.mid)} a card."
+    largest = max(card.components, key=lambda part: part.size_bytes.mid)
+    second = f"Largest part: {largest.name}, {show_bytes(largest.size_bytes.mid)} a card."
     figures = (
         Figure("weights_bytes", result.weights_bytes, show_bytes(result.weights_bytes), "F3.2"),
         Figure(
@@ -327,7 +329,7 @@ def _explain(result: Fit) -> Explanation:
             f"{result.kv_bytes_per_token:,.0f} B",
             "F2",
         ),
-        Figure("budget_bytes", card.budget.mid, show_bytes(card.budget.mid), "F4.0"),
+        Figure("budget_bytes", card.budget_bytes.mid, show_bytes(card.budget_bytes.mid), "F4.0"),
     )
     sources = tuple(dict.fromkeys(part.basis for part in card.components))
     return Explanation((first, second), figures, sources)

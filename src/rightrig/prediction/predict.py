@@ -42,7 +42,7 @@ class Prediction:
 
     Attributes:
         concurrency: Users that wait for their answers, over all replicas.
-        running: Sequences that run at once over all replicas; fewer when memory is short.
+        running_seqs: Sequences that run at once over all replicas; fewer when memory is short.
         ttft_s, tpot_s: Mean time to first token, mean time per output token.
         output_tokens_per_s, total_tokens_per_s: Of the whole deployment.
         requests_per_s: Requests finished.
@@ -55,7 +55,7 @@ class Prediction:
     lengths: Lengths
     fit: Fit
     concurrency: int
-    running: float
+    running_seqs: float
     ttft_s: Interval
     tpot_s: Interval
     output_tokens_per_s: Interval
@@ -100,10 +100,10 @@ def timer_of(deployment: Deployment) -> StepTimer:
         stored=Stored(class_bits(llm, precision.weights), KV_BITS[precision.kv]),
         speeds=_blend(shares),
         link=link,
-        ranks=split.tp,
-        stages=split.pp,
+        ranks_count=split.tp,
+        stages_count=split.pp,
         # llama.cpp's layer split passes one batch through the cards in turn.
-        in_flight=1.0 if by_layers else float(split.pp),
+        in_flight_count=1.0 if by_layers else float(split.pp),
         step_tokens=float(deployment.limits.max_batched_tokens),
     )
 
@@ -174,24 +174,24 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     asked, running, room = _admitted(deployment, lengths, concurrency)
     replicas = deployment.parallelism.replicas
     timer = timer_of(deployment)
-    per_engine = max(1.0, running / replicas)
-    point = closed_loop(timer, per_engine, lengths)
+    engine_seqs = max(1.0, running / replicas)
+    point = closed_loop(timer, engine_seqs, lengths)
     rate = float(point.rate_requests_per_s) * replicas
     # Users beyond what memory holds wait for a place: Little's law over the whole cycle.
     waiting_s = (asked - running) / rate if asked > running else 0.0
-    step = decode_step(timer, per_engine, lengths)
+    step = decode_step(timer, engine_seqs, lengths)
     parts = account(timer, step)
     resource, share = bottleneck(parts)
     evidence = timer.speeds.evidence
     bound = float(timer.bound_s(step))
-    tpot = _bounded(float(point.tpot_mean_s), half_width_ratio("tpot", evidence), bound)
-    output = _rate_interval(rate * lengths.output_tokens, tpot, bound, running, evidence)
+    tpot = _bounded_s(float(point.tpot_mean_s), half_width_ratio("tpot", evidence), bound)
+    output = _rate_tokens_per_s(rate * lengths.output_tokens, tpot, bound, running, evidence)
     return Prediction(
         deployment=deployment,
         lengths=lengths,
         fit=room,
         concurrency=asked,
-        running=running,
+        running_seqs=running,
         ttft_s=Interval.around(
             float(point.ttft_mean_s) + waiting_s, half_width_ratio("ttft", evidence)
         ),
@@ -199,7 +199,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         output_tokens_per_s=output,
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
-        power_w=_power(deployment, timer, per_engine, lengths),
+        power_w=_power_w(deployment, timer, engine_seqs, lengths),
         parts=parts,
         bottleneck=resource,
         bottleneck_ratio=share,
@@ -221,36 +221,43 @@ def _admitted(
     return concurrency, float(min(concurrency, capacity)), room
 
 
-def _bounded(mid: float, factor: float, least: float) -> Interval:
+def _bounded_s(mid_s: float, factor_ratio: float, least_s: float) -> Interval:
     """Return an interval around a time whose low end never passes the roofline."""
-    around = Interval.around(mid, factor)
-    return Interval(min(max(around.low, least), mid), mid, around.high)
+    around = Interval.around(mid_s, factor_ratio)
+    return Interval(min(max(around.low, least_s), mid_s), mid_s, around.high)
 
 
-def _rate_interval(
-    mid_tokens_per_s: float, tpot: Interval, bound_s: float, running: float, evidence: Evidence
+def _rate_tokens_per_s(
+    mid_tokens_per_s: float,
+    tpot_s: Interval,
+    bound_s: float,
+    running_seqs: float,
+    evidence: Evidence,
 ) -> Interval:
     """Return the interval of a throughput; its high end never passes the roofline."""
     around = Interval.around(mid_tokens_per_s, half_width_ratio("throughput", evidence))
-    ceiling = max(mid_tokens_per_s, min(running / bound_s, mid_tokens_per_s * tpot.mid / tpot.low))
+    quickest_tokens_per_s = mid_tokens_per_s * tpot_s.mid / tpot_s.low
+    ceiling = max(mid_tokens_per_s, min(running_seqs / bound_s, quickest_tokens_per_s))
     return Interval(around.low, around.mid, min(around.high, ceiling))
 
 
-def _power(
-    deployment: Deployment, timer: StepTimer, per_engine: float, lengths: Lengths
+def _power_w(
+    deployment: Deployment, timer: StepTimer, engine_seqs: float, lengths: Lengths
 ) -> Interval | None:
     """Return the mean power of all cards, ±25 %, in W."""
     rig = deployment.rig
     watts = [(group.count, group.card_power_w) for group in rig.groups]
     if any(card is None for _, card in watts):
         return None
-    step = decode_step(timer, per_engine, lengths)
+    step = decode_step(timer, engine_seqs, lengths)
     flop = sum(float(np.asarray(op.flop)) for op in timer.operators(step))
     use_ratio = flop / float(timer.speeds.peak_flop_per_s) / float(timer.step_s(step))
     # Cards of a pipeline work in turn when fewer sequences run than there are stages.
-    busy = min(1.0, per_engine / float(timer.stages)) if timer.in_flight == 1.0 else 1.0
-    if timer.in_flight == 1.0 and float(timer.stages) > 1:
-        busy = 1.0 / float(timer.stages)
+    busy = (
+        min(1.0, engine_seqs / float(timer.stages_count)) if timer.in_flight_count == 1.0 else 1.0
+    )
+    if timer.in_flight_count == 1.0 and float(timer.stages_count) > 1:
+        busy = 1.0 / float(timer.stages_count)
     total = sum(
         count * float(card_power_w(card, use_ratio, busy))
         for count, card in watts
@@ -273,9 +280,9 @@ def _explain(result: Prediction) -> Explanation:
         f"The datasheet allows no step below {show_seconds(result.bound_tpot_s)} (η = 1).",
         f"Evidence: {result.evidence}; the interval is the central 80 %.",
     ]
-    if result.running < result.concurrency:
+    if result.running_seqs < result.concurrency:
         sentences.append(
-            f"Memory holds {result.running:,.0f} of {result.concurrency:,} sequences at once; "
+            f"Memory holds {result.running_seqs:,.0f} of {result.concurrency:,} sequences at once; "
             "the others wait, and TTFT counts their wait."
         )
     figures = tuple(

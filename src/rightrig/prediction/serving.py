@@ -66,7 +66,7 @@ def decode_step(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Ste
 
     The stages of a pipeline work on one micro-batch each.
     """
-    per_batch = np.maximum(running_seqs / timer.in_flight, 1.0)
+    per_batch = np.maximum(running_seqs / timer.in_flight_count, 1.0)
     return Step(per_batch, lengths.mean_context_tokens, 0.0, 0.0, per_batch)
 
 
@@ -78,7 +78,7 @@ def mixed_step_s(
     More prompt tokens than fit one step stretch the time between two tokens in proportion.
     """
     plain = decode_step(timer, running_seqs, lengths)
-    wanted = others_seqs / timer.in_flight * (lengths.input_tokens / lengths.output_tokens)
+    wanted = others_seqs / timer.in_flight_count * (lengths.input_tokens / lengths.output_tokens)
     chunk = np.minimum(wanted, timer.step_tokens)
     step = Step(
         plain.decode_seqs,

@@ -34,9 +34,9 @@ class StepTimer:
         stored: Its formats.
         speeds: What a card achieves.
         link: What an all-reduce among the ranks achieves.
-        ranks: Tensor-parallel ranks, a number or one an element.
-        stages: Pipeline stages.
-        in_flight: Micro-batches that the stages work on at once.
+        ranks_count: Tensor-parallel ranks, a number or one an element.
+        stages_count: Pipeline stages.
+        in_flight_count: Micro-batches that the stages work on at once.
         step_tokens: Most tokens in one step (chunked prefill).
     """
 
@@ -44,21 +44,21 @@ class StepTimer:
     stored: Stored
     speeds: Speeds
     link: LinkSpeed
-    ranks: Floats
-    stages: Floats
-    in_flight: Floats
+    ranks_count: Floats
+    stages_count: Floats
+    in_flight_count: Floats
     step_tokens: Floats
 
     def operators(self, step: Step) -> tuple[Operator, ...]:
         """Return the operators of a step."""
-        return step_operators(self.llm, self.stored, step, self.ranks, self.stages)
+        return step_operators(self.llm, self.stored, step, self.ranks_count, self.stages_count)
 
     def step_s(self, step: Step) -> Floats:
         """Return the time of a step of one micro-batch through all stages."""
         device_s = sum(self.operator_s(operator) for operator in self.operators(step))
-        return self._with_host(device_s, step.decode_seqs)
+        return self._with_host_s(device_s, step.decode_seqs)
 
-    def _with_host(self, device_s: Floats, decode_seqs: Floats) -> Floats:
+    def _with_host_s(self, device_s: Floats, decode_seqs: Floats) -> Floats:
         """Return device time and host time together."""
         sequences_s = decode_seqs * self.speeds.sequence_overhead_s
         if self.speeds.overlapped:
@@ -70,11 +70,14 @@ class StepTimer:
         speeds = self.speeds
         if operator.kind == "all_reduce":
             once = all_reduce_s(
-                operator.message_bytes, self.ranks, self.link.latency_s, self.link.bus_bytes_per_s
+                operator.message_bytes,
+                self.ranks_count,
+                self.link.latency_s,
+                self.link.bus_bytes_per_s,
             )
             return operator.launches_count * once
         if operator.kind == "send":
-            hops = np.maximum(self.stages - 1.0, 0.0)
+            hops = np.maximum(self.stages_count - 1.0, 0.0)
             latency = np.where(hops > 0, hops * self.link.latency_s, 0.0)
             return send_s(operator.message_bytes, latency, self._send_bytes_per_s())
         if operator.kind == "rows":

@@ -62,14 +62,20 @@ def _bars(fit: Fit) -> Bars:
     bars = tuple(
         Bar(
             label,
-            tuple((part.name, part.size.mid / GIB) for part in card.components),
-            card.total.mid / GIB,
-            card.budget.mid / GIB,
-            f"{show_gib(card.required.mid)} of {show_gib(card.budget.mid)}, {card.verdict}",
+            tuple((part.name, part.size_bytes.mid / GIB) for part in card.components),
+            card.total_bytes.mid / GIB,
+            card.budget_bytes.mid / GIB,
+            _need_text(card),
         )
         for label, card in shown
     )
     return Bars(bars, {"kv": "KV cache"})
+
+
+def _need_text(card: CardFit) -> str:
+    """Return need, budget and verdict of one card."""
+    need, budget = show_gib(card.required_bytes.mid), show_gib(card.budget_bytes.mid)
+    return f"{need} of {budget}, {card.verdict}"
 
 
 def _differs(left: CardFit, right: CardFit) -> bool:
@@ -82,8 +88,8 @@ def _components(card: CardFit) -> Grid:
     rows: list[tuple[str, ...]] = [
         (
             part.name,
-            show_bytes(part.size.mid),
-            _between(part.size),
+            show_bytes(part.size_bytes.mid),
+            _between(part.size_bytes),
             _short(part.basis),
         )
         for part in card.components
@@ -93,18 +99,18 @@ def _components(card: CardFit) -> Grid:
             "free",
             show_bytes(card.free_bytes),
             "",
-            f"budget {show_gib(card.budget.mid)} of {show_gib(card.total.mid)}",
+            f"budget {show_gib(card.budget_bytes.mid)} of {show_gib(card.total_bytes.mid)}",
         )
     )
     headers = ("part", "size", "80 % between", "grounds")
     return Grid(headers, tuple(rows), (1, 2), title=f"On the tightest card, card {card.card}:")
 
 
-def _between(size: Interval) -> str:
+def _between(size_bytes: Interval) -> str:
     """Return the ends of an interval, or that there is none."""
-    if size.low == size.high:
+    if size_bytes.low == size_bytes.high:
         return "exact"
-    return f"{size.low / GIB:.2f} … {size.high / GIB:.2f} GiB"
+    return f"{size_bytes.low / GIB:.2f} … {size_bytes.high / GIB:.2f} GiB"
 
 
 def _short(text: str, width: int = 58) -> str:
@@ -187,16 +193,16 @@ def _card_json(card: CardFit) -> Json:
         "card": card.card,
         "gpu": card.gpu,
         "verdict": card.verdict,
-        "total_bytes": interval_json(card.total),
-        "budget_bytes": interval_json(card.budget),
-        "required_bytes": interval_json(card.required),
+        "total_bytes": interval_json(card.total_bytes),
+        "budget_bytes": interval_json(card.budget_bytes),
+        "required_bytes": interval_json(card.required_bytes),
         "free_bytes": card.free_bytes,
         "headroom_ratio": card.headroom_ratio,
         "kv_bytes_per_sequence": card.kv_sequence_bytes,
         "max_context_tokens": card.max_context_tokens,
         "max_seqs": card.max_seqs,
         "components": [
-            {"name": part.name, "bytes": interval_json(part.size), "source": part.basis}
+            {"name": part.name, "bytes": interval_json(part.size_bytes), "source": part.basis}
             for part in card.components
         ],
     }

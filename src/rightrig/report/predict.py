@@ -74,7 +74,7 @@ def predict_json(result: Prediction) -> Json:
         "input_tokens": result.lengths.input_tokens,
         "output_tokens": result.lengths.output_tokens,
         "concurrency": result.concurrency,
-        "running_seqs": result.running,
+        "running_seqs": result.running_seqs,
         "fit_verdict": result.fit.verdict,
         "ttft_s": interval_json(result.ttft_s),
         "tpot_s": interval_json(result.tpot_s),

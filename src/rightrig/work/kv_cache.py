@@ -19,7 +19,7 @@ BLOCK_TOKENS: Final = 16
 """vLLM's default page, in tokens."""
 LLAMA_CPP_PAD_TOKENS: Final = 256
 """llama.cpp rounds contexts and sliding windows up to this."""
-_NEARLY_EQUAL: Final = 1.5
+_NEARLY_EQUAL_RATIO: Final = 1.5
 
 
 def elements_per_token(attention: Attention, ranks_count: int = 1) -> int:
@@ -52,7 +52,7 @@ def kv_bytes_per_token(
     )
 
 
-def kv_bytes_of_sequence(
+def sequence_kv_bytes(
     blocks: Iterable[tuple[Block, int]],
     context_tokens: float,
     bits_per_element: float,
@@ -68,7 +68,7 @@ def kv_bytes_of_sequence(
     return total
 
 
-def kv_bytes_of_paged_sequence(
+def paged_sequence_kv_bytes(
     blocks: tuple[tuple[Block, int], ...],
     context_tokens: int,
     bits_per_element: float,
@@ -90,7 +90,7 @@ def kv_bytes_of_paged_sequence(
         size = kv_bytes_per_token(full, bits_per_element, ranks_count)
         return pages * BLOCK_TOKENS * size
     counts = [count for count in (sum(n for _, n in full), *(n for _, n in windowed)) if count]
-    group = max(counts) if max(counts) < _NEARLY_EQUAL * min(counts) else min(counts)
+    group = max(counts) if max(counts) < _NEARLY_EQUAL_RATIO * min(counts) else min(counts)
     page_bytes = group * max(
         elements_per_token(block.attention, ranks_count) for block, _ in blocks
     ) * (bits_per_element / 8.0 * BLOCK_TOKENS)  # fmt: skip
@@ -111,7 +111,7 @@ def padded(tokens: int) -> int:
     return math.ceil(tokens / LLAMA_CPP_PAD_TOKENS) * LLAMA_CPP_PAD_TOKENS
 
 
-def kv_bytes_of_slot(
+def slot_kv_bytes(
     blocks: Iterable[tuple[Block, int]],
     context_tokens: int,
     bits_per_element: float,

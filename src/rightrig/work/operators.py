@@ -52,17 +52,17 @@ class Step:
         context_tokens: Their mean context.
         prefill_tokens: Prompt tokens in the same step.
         prefill_context_tokens: Mean tokens that a prompt token attends to.
-        head_rows: Rows that need logits.
+        head_rows_count: Rows that need logits.
     """
 
     decode_seqs: Floats
     context_tokens: Floats
     prefill_tokens: Floats = 0.0
     prefill_context_tokens: Floats = 0.0
-    head_rows: Floats = 1.0
+    head_rows_count: Floats = 1.0
 
     @property
-    def rows(self) -> Floats:
+    def rows_count(self) -> Floats:
         """Rows of every matrix product."""
         return self.decode_seqs + self.prefill_tokens
 

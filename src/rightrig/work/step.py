@@ -54,7 +54,7 @@ def step_operators(
         llm: The model.
         stored: Its formats.
         step: The tokens of the step (of one micro-batch when there are stages).
-        ranks_count: Tensor-parallel ranks, a number or one an element.
+        ranks_count: Tensor-parallel ranks_count, a number or one an element.
         stages_count: Pipeline stages.
     """
     found: list[Operator] = []
@@ -65,16 +65,16 @@ def step_operators(
         found += _ffn_operators(block, count, llm.hidden_size, stored, step, ranks_count)
     found.append(_head(llm, stored, step, ranks_count))
     layers = llm.layer_count
-    inner = _mean_inner(llm) / ranks_count
+    inner = _mean_inner_count(llm) / ranks_count
     found.append(
         Operator(
             "norms and activations",
             "rows",
-            moved_bytes=layers * 2.0 * step.rows * (10.0 * llm.hidden_size + 3.0 * inner),
+            moved_bytes=layers * 2.0 * step.rows_count * (10.0 * llm.hidden_size + 3.0 * inner),
             launches_count=4.0 * layers,
         )
     )
-    message = all_reduce_message_bytes(step.rows, llm.hidden_size)
+    message = all_reduce_message_bytes(step.rows_count, llm.hidden_size)
     reduces = ALL_REDUCES_PER_LAYER * layers
     found.append(
         Operator("all-reduce", "all_reduce", message_bytes=message, launches_count=reduces)
@@ -84,25 +84,25 @@ def step_operators(
 
 
 def _attention_operators(
-    attention: Attention, count: int, hidden: int, stored: Stored, step: Step, ranks: Floats
+    attention: Attention, count: int, hidden: int, stored: Stored, step: Step, ranks_count: Floats
 ) -> list[Operator]:
     """Return projections, decode attention and prefill attention of ``count`` equal layers."""
-    params = _rank_attention_params(attention, hidden, ranks)
-    heads = attention.head_count / ranks
+    params = _rank_attention_params_count(attention, hidden, ranks_count)
+    heads = attention.head_count / ranks_count
     inner = heads * (attention.head_dim + attention.value_dim)
     weights = stored.weight_bytes("attention", params)
     projections = Operator(
         "attention projections",
         "gemm",
-        flop=count * gemm_flop(step.rows, params),
-        moved_bytes=count * gemm_bytes(step.rows, weights, 2.0 * hidden, inner),
+        flop=count * gemm_flop(step.rows_count, params),
+        moved_bytes=count * gemm_bytes(step.rows_count, weights, 2.0 * hidden, inner),
         launches_count=count * (4.0 if attention.kind == "mla" else 2.0),
     )
     window = window_of(attention)
     context = step.context_tokens if window is None else np.minimum(step.context_tokens, window)
     reach = step.prefill_context_tokens
     attended = reach if window is None else np.minimum(reach, window)
-    elements, element_bytes = _rank_elements(attention, ranks), stored.kv_bits / 8.0
+    elements, element_bytes = _rank_elements_count(attention, ranks_count), stored.kv_bits / 8.0
     queries = step.prefill_tokens
     return [
         projections,
@@ -122,22 +122,22 @@ def _attention_operators(
     ]
 
 
-def _rank_attention_params(attention: Attention, hidden: int, ranks: Floats) -> Floats:
-    """Return attention parameters on one rank; ``ranks`` may be an array."""
-    if isinstance(ranks, np.ndarray):
-        unique, place = np.unique(ranks, return_inverse=True)
+def _rank_attention_params_count(attention: Attention, hidden: int, ranks_count: Floats) -> Floats:
+    """Return attention parameters on one rank; ``ranks_count`` may be an array."""
+    if isinstance(ranks_count, np.ndarray):
+        unique, place = np.unique(ranks_count, return_inverse=True)
         sizes = [float(attention_params(attention, hidden, int(n))) for n in unique]
         return np.asarray(sizes)[place]
-    return float(attention_params(attention, hidden, int(ranks)))
+    return float(attention_params(attention, hidden, int(ranks_count)))
 
 
-def _rank_elements(attention: Attention, ranks: Floats) -> Floats:
-    """Return cached values of a token in one layer on one rank; ``ranks`` may be an array."""
-    if isinstance(ranks, np.ndarray):
-        unique, place = np.unique(ranks, return_inverse=True)
+def _rank_elements_count(attention: Attention, ranks_count: Floats) -> Floats:
+    """Return cached values of a token in one layer on one rank; ``ranks_count`` may be an array."""
+    if isinstance(ranks_count, np.ndarray):
+        unique, place = np.unique(ranks_count, return_inverse=True)
         sizes = [float(elements_per_token(attention, int(n))) for n in unique]
         return np.asarray(sizes)[place]
-    return float(elements_per_token(attention, int(ranks)))
+    return float(elements_per_token(attention, int(ranks_count)))
 
 
 def _decode_dims(attention: Attention) -> int:
@@ -156,10 +156,10 @@ def _prefill_dims(attention: Attention) -> int:
 
 
 def _ffn_operators(
-    block: Block, count: int, hidden: int, stored: Stored, step: Step, ranks: Floats
+    block: Block, count: int, hidden: int, stored: Stored, step: Step, ranks_count: Floats
 ) -> list[Operator]:
     """Return the feed-forward operators of ``count`` equal layers."""
-    ffn, rows = block.ffn, step.rows
+    ffn, rows = block.ffn, step.rows_count
     width = matrices_count(ffn)
     found = []
     dense: tuple[tuple[TensorClass, int], ...] = (
@@ -168,7 +168,7 @@ def _ffn_operators(
     )
     for kind, inner in dense:
         if inner:
-            params = width * hidden * inner / ranks
+            params = width * hidden * inner / ranks_count
             weights = stored.weight_bytes(kind, params)
             found.append(
                 Operator(
@@ -176,25 +176,25 @@ def _ffn_operators(
                     "gemm",
                     flop=count * gemm_flop(rows, params),
                     moved_bytes=count
-                    * gemm_bytes(rows, weights, 2.0 * hidden, width * inner / ranks),
+                    * gemm_bytes(rows, weights, 2.0 * hidden, width * inner / ranks_count),
                     launches_count=2.0 * count,
                 )
             )
     if ffn.expert_count:
-        found.append(_experts(block, count, hidden, stored, step, ranks))
+        found.append(_experts(block, count, hidden, stored, step, ranks_count))
     return found
 
 
 def _experts(
-    block: Block, count: int, hidden: int, stored: Stored, step: Step, ranks: Floats
+    block: Block, count: int, hidden: int, stored: Stored, step: Step, ranks_count: Floats
 ) -> Operator:
     """Return the routed experts of ``count`` equal layers; only touched ones are read (F6.1)."""
-    ffn, rows = block.ffn, step.rows
-    one = matrices_count(ffn) * hidden * ffn.expert_inner_size / ranks
+    ffn, rows = block.ffn, step.rows_count
+    one = matrices_count(ffn) * hidden * ffn.expert_inner_size / ranks_count
     touched = distinct_experts_count(ffn.expert_count, ffn.experts_per_token, rows)
     visits = rows * ffn.experts_per_token
     weights = touched * stored.weight_bytes("expert", one)
-    inner = matrices_count(ffn) * ffn.expert_inner_size / ranks
+    inner = matrices_count(ffn) * ffn.expert_inner_size / ranks_count
     return Operator(
         "experts",
         "experts",
@@ -204,21 +204,21 @@ def _experts(
     )
 
 
-def _head(llm: Llm, stored: Stored, step: Step, ranks: Floats) -> Operator:
+def _head(llm: Llm, stored: Stored, step: Step, ranks_count: Floats) -> Operator:
     """Return the language-model head on the rows that need logits."""
-    params = vocabulary_params(llm) / ranks
+    params = vocabulary_params(llm) / ranks_count
     weights = stored.weight_bytes("embedding" if llm.tied_embeddings else "head", params)
-    outputs = llm.vocab_size / ranks
+    outputs = llm.vocab_size / ranks_count
     return Operator(
         "head",
         "head",
-        flop=gemm_flop(step.head_rows, params),
-        moved_bytes=gemm_bytes(step.head_rows, weights, llm.hidden_size, outputs),
+        flop=gemm_flop(step.head_rows_count, params),
+        moved_bytes=gemm_bytes(step.head_rows_count, weights, llm.hidden_size, outputs),
         launches_count=1.0,
     )
 
 
-def _mean_inner(llm: Llm) -> float:
+def _mean_inner_count(llm: Llm) -> float:
     """Return the mean active inner width over the layers."""
     total = sum(
         count

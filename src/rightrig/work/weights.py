@@ -136,7 +136,7 @@ def matmul_params_count(llm: Llm) -> int:
     return active_params_count(llm) - vocabulary_params(llm) - llm.position_params
 
 
-def bits_of_class(llm: Llm, kind: TensorClass, format_name: str) -> float:
+def class_bits_per_weight(llm: Llm, kind: TensorClass, format_name: str) -> float:
     """Return bits per weight of one tensor class when the model is stored in a format.
 
     ``checkpoint`` is the format that the model is published in. Formats other than the
@@ -161,7 +161,7 @@ def class_bits(llm: Llm, format_name: str) -> dict[TensorClass, float]:
     kinds: tuple[TensorClass, ...] = (
         "embedding", "head", "attention", "ffn", "expert", "shared_expert", "router", "norm",
     )  # fmt: skip
-    return {kind: bits_of_class(llm, kind, format_name) for kind in kinds}
+    return {kind: class_bits_per_weight(llm, kind, format_name) for kind in kinds}
 
 
 def weight_bytes(llm: Llm, format_name: str) -> float:

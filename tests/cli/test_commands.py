@@ -1,0 +1,270 @@
+"""Commands: stable JSON, exit codes, the key facts in plain text, and help for every verb."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rightrig
+from rightrig.cli import main
+
+SCRIPT = Path(sys.executable).with_name("rightrig")
+MOST_BYTES = 200_000
+VERBS = ("fit", "predict", "plan", "compare")
+GROUPS = ("gpus", "models", "rigs", "prices", "runtimes")
+FIT = "fit llama-3.3-70b --on 4xh100-sxm"
+PREDICT = "predict llama-3.1-8b --on h100-sxm --concurrency 8"
+PLAN = "plan llama-3.1-8b --rate 5/s --ttft-p99 1s --tpot-p99 50ms"
+# One command of each kind, and how it leaves.
+COMMANDS = {
+    FIT: 0,
+    "fit llama-2-7b --on h100-sxm --context 4096 --concurrency 32": 1,
+    "fit llama-3.3-70b --on 1xrtx-4090@ram=128GiB --runtime llama.cpp": 0,
+    "fit deepseek-v3 --on 8xh200-sxm": 0,
+    "fit llama-3.1-8b --on 2xrtx-3090+1xrtx-4090": 0,
+    PREDICT: 0,
+    "predict llama-3.1-8b --on rtx-4090 --concurrency max": 0,
+    "predict llama-3.3-70b --on rtx-4090": 1,
+    PLAN: 0,
+    "plan llama-3.3-70b --rate 20/s --ttft-p99 1ms": 1,
+    f"{PLAN} --why --top 1000": 0,
+    "compare rtx-4090 h100-sxm": 0,
+    "compare 4xl40s 2xh100-sxm 1xmi300x": 0,
+    "gpus list": 0,
+    "gpus show h100-sxm": 0,
+    "models list": 0,
+    "models show deepseek-v3": 0,
+    "rigs list": 0,
+    "rigs show dgx-h100": 0,
+    "prices list": 0,
+    "prices show h100-sxm": 0,
+    "prices show mi300x": 1,
+    "runtimes list": 0,
+    "runtimes show vllm": 0,
+}
+
+
+class Program:
+    """The program in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a command; return its exit code and what it printed."""
+        self._monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
+        with pytest.raises(SystemExit) as left:
+            main()
+        printed = self._capsys.readouterr()
+        assert printed.err == ""
+        code = left.value.code
+        assert isinstance(code, int)
+        return code, printed.out
+
+    def text(self, command: str) -> str:
+        """Return what a command prints in a pipe, on one line."""
+        return " ".join(self.run(command)[1].split())
+
+    def json(self, command: str) -> Any:
+        """Return the JSON of a command."""
+        return json.loads(self.run(f"{command} --json")[1])
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    return Program(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_leaves_with_0_for_an_answer_and_1_for_no(program: Program, command: str) -> None:
+    code, text = program.run(command)
+    assert code == COMMANDS[command]
+    assert text.endswith("\n")
+    assert "\x1b" not in text  # no escape codes in a pipe
+    assert "None" not in text
+    assert "nan" not in text.lower().split()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_parses_stays_small_and_leaves_alike(program: Program, command: str) -> None:
+    code, text = program.run(f"{command} --json")
+    assert code == COMMANDS[command]
+    assert len(text.encode()) < MOST_BYTES
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    json.loads(text, parse_constant=refuse)
+
+
+def keys_in(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for part in value.values() for key in keys_in(part)}
+    if isinstance(value, list):
+        return {key for part in value for key in keys_in(part)}
+    return set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_names_end_in_no_ambiguous_unit(program: Program, command: str) -> None:
+    for key in keys_in(program.json(command)):
+        assert not key.endswith(("_gb", "_gbps", "_flops", "_ms", "_percent"))
+
+
+def test_fit_names_its_verdict_and_the_components_of_every_card(program: Program) -> None:
+    found = program.json(FIT)
+    assert found["verdict"] == "fits"
+    assert [card["verdict"] for card in found["cards"]] == ["fits"] * 4
+    parts = {part["name"]: part["bytes"] for part in found["cards"][0]["components"]}
+    assert {"weights", "kv", "activation", "graphs", "runtime"} <= set(parts)
+    assert parts["weights"]["mid"] == pytest.approx(141.1e9 / 4, rel=1e-3)
+    assert {
+        "deployment", "context_tokens", "concurrency", "weights_bytes", "kv_bytes_per_token",
+        "max_context_tokens", "max_concurrency", "levers", "explanation",
+    } <= set(found)  # fmt: skip
+
+
+def test_predict_names_its_quantities_with_intervals(program: Program) -> None:
+    found = program.json(PREDICT)
+    for name in ("ttft_s", "tpot_s", "output_tokens_per_s", "requests_per_s", "power_w"):
+        assert found[name]["low"] <= found[name]["mid"] <= found[name]["high"]
+    assert found["bottleneck"] == "memory bandwidth"
+    assert found["bound_tpot_s"] <= found["tpot_s"]["low"]
+
+
+def test_plan_names_plans_and_rejected(program: Program) -> None:
+    found = program.json(PLAN)
+    assert len(found["plans"]) == 10
+    rents = [p["rent_usd_per_month"] for p in found["plans"]]
+    assert rents == sorted(rents)
+    assert {"gpu", "rule", "reason"} == set(found["rejected"][0])
+    assert {"candidates_count", "pruned_count", "feasible_count", "explanation"} <= set(found)
+    assert {"ttft_p99_s", "tpot_p99_s", "slo_met", "purchase", "p99_method"} <= set(
+        found["plans"][0]
+    )
+
+
+def test_compare_gives_ratios_to_the_first(program: Program) -> None:
+    text = program.text("compare rtx-4090 h100-sxm")
+    assert "memory bandwidth of a card 1,008 GB/s 3,350 GB/s 3.32×" in text
+
+
+def test_a_fit_tells_verdict_need_budget_and_what_remains(program: Program) -> None:
+    text = program.text(FIT)
+    for fact in (
+        "FITS: ", "37.05 GiB of 72.85 GiB", "131,072 tokens of context", "327,680 B a token",
+        "Weights: 141.107 GB (131.417 GiB)",
+    ):  # fmt: skip
+        assert fact in text
+
+
+def test_a_fit_that_fails_tells_how_much_is_lacking_and_what_would_help(program: Program) -> None:
+    text = program.text("fit llama-3.1-8b --on rtx-4090 --concurrency 32")
+    assert "NO: " in text
+    assert "27.11 GiB too much" in text
+    assert "What would make it fit" in text
+
+
+def test_a_prediction_tells_latency_its_limit_and_its_evidence(program: Program) -> None:
+    text = program.text(PREDICT)
+    for fact in ("TTFT", "TPOT", "80 %", "memory bandwidth", "η = 1", "Evidence: "):
+        assert fact in text
+
+
+def test_a_plan_tells_the_winner_its_price_and_why_others_lost(program: Program) -> None:
+    text = program.text(PLAN)
+    for fact in ("rtx-4090", "runpod", "a month", "Why the other cards lost", "[RT-VENDOR]"):
+        assert fact in text
+
+
+def test_every_rejected_card_has_its_line_with_why(program: Program) -> None:
+    text = program.text(f"{PLAN} --why")
+    for rejected in program.json(PLAN)["rejected"]:
+        assert f"{rejected['gpu']}: " in text
+
+
+def test_a_gpu_is_shown_with_its_sources(program: Program) -> None:
+    text = program.text("gpus show h100-sxm")
+    assert "79.19 GiB" in text
+    assert "Source, " in text
+
+
+@pytest.mark.parametrize("group", ["gpus", "models", "rigs", "runtimes"])
+def test_a_list_names_every_record(program: Program, group: str) -> None:
+    kind = {"models": "llms", "rigs": "systems"}.get(group, group)
+    assert len(program.json(f"{group} list")[group]) == len(rightrig.shipped().slugs(kind))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "fit llama-2-7b --on h100-sxm --context 4096 --concurrency 32",
+        "fit llama-3.1-8b --on rtx-4090 --concurrency 32",
+        "fit llama-3.3-70b --on rtx-4090",
+        "fit llama-3.3-70b --on 1xrtx-4090@ram=16GiB --runtime llama.cpp",
+        "fit qwen3-235b-a22b --on 4xh100-sxm --context 32768 --concurrency 4",
+        "fit llama-3.1-405b --on 8xh100-sxm",
+    ],
+)
+def test_a_lever_typed_as_it_is_printed_makes_it_fit(program: Program, command: str) -> None:
+    found = program.json(command)
+    assert found["levers"]
+    for lever in found["levers"]:
+        # The last of an option counts, so the change may follow the command.
+        changed = program.json(f"{command} {lever['change'].partition(' (')[0]}")
+        assert changed["verdict"] in {"fits", "tight"}, lever["change"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *GROUPS])
+def test_every_verb_has_help_that_opens_with_what_it_answers(program: Program, verb: str) -> None:
+    code, text = program.run(f"{verb} --help")
+    assert code == 0
+    lines = [line for line in text.splitlines() if line]
+    assert lines[0].startswith("Usage: ")
+    assert lines[1].startswith("  ")
+    assert lines[1][2].isupper()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("verb", ["list", "show"])
+def test_every_group_lists_and_shows(program: Program, group: str, verb: str) -> None:
+    code, text = program.run(f"{group} {verb} --help")
+    assert code == 0
+    assert "--json" in text
+
+
+def test_the_list_of_verbs_is_not_cut_short(program: Program) -> None:
+    assert "..." not in program.text("--help").partition("Commands:")[2]
+
+
+def test_help_names_every_verb(program: Program) -> None:
+    text = program.text("--help")
+    assert all(f" {verb} " in text for verb in (*VERBS, *GROUPS))
+
+
+@pytest.mark.parametrize("start", [[sys.executable, "-m", "rightrig"], [str(SCRIPT)]])
+def test_the_program_tells_its_version(start: list[str]) -> None:
+    done = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"rightrig {rightrig.__version__}\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [FIT, PLAN, "fit llama-3.3-70b --on rtx-4090"])
+def test_the_installed_program_prints_plain_text_in_a_pipe(command: str) -> None:
+    done = subprocess.run(
+        [str(SCRIPT), *command.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == COMMANDS.get(command, 1)
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    shell = f"{SCRIPT} models list | head -n 1"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)  # noqa: S607 - a pipe
+    assert done.stderr == ""
