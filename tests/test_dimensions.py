@@ -46,7 +46,6 @@ CONSTANTS: Final = {
     # Two bytes are an activation, four bytes are an attention score.
     "gemm_bytes": {"outputs_count": "byte"},
     "all_reduce_message_bytes": {"hidden_count": "byte"},
-    "attention_scores_bytes": {"heads_count": "byte"},
 }
 """Formulas with a constant that has a unit: the parameter which it multiplies carries that unit."""
 

@@ -87,7 +87,7 @@ def test_rt_format_keeps_bf16_off_turing() -> None:
 def test_rt_kv_knows_the_caches_of_a_runtime() -> None:
     assert first_broken(deployed().with_precision(kv="q8_0")) == (
         "RT-KV",
-        "vLLM keeps its KV cache in bf16, fp16, fp8, not q8_0",
+        "--kv 'q8_0' is no format of vLLM, which keeps its KV cache in bf16, fp16, fp8",
     )
 
 
@@ -182,8 +182,14 @@ def test_cards_of_amd_have_their_own_list_of_formats() -> None:
     )
 
 
-def test_fp8_on_amd_wants_fp8_arithmetic() -> None:
-    assert "no FP8 arithmetic" in (format_reason(VLLM, CATALOG.gpu("mi210"), "fp8") or "")
+def test_fp8_on_amd_wants_an_architecture_with_fp8_arithmetic() -> None:
+    reason = format_reason(VLLM, CATALOG.gpu("mi210"), "fp8")
+    assert reason == "vLLM on mi210 loads bf16, fp16, not fp8"
+
+
+def test_vllm_does_not_run_on_old_architectures_of_amd() -> None:
+    reason = format_reason(VLLM, CATALOG.gpu("mi50-16gb"), "fp16")
+    assert reason == "vLLM does not run on GCN, as mi50-16gb is"
 
 
 def test_the_checkpoint_is_stored_in_its_own_format() -> None:

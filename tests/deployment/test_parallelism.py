@@ -155,11 +155,6 @@ def test_a_split_is_as_asked_or_an_error_that_names_a_way_out(
     assert not said or "valid on" in said or "use fewer stages" in said
 
 
-@pytest.mark.xfail(
-    reason="no split uses all 33 cards, and that is not said but raised as StopIteration",
-    strict=True,
-    raises=StopIteration,
-)
 def test_more_cards_than_any_split_uses_are_an_error_of_input() -> None:
     with pytest.raises(InputError, match="33 cards"):
         check_split(CATALOG.llm("llama-3.1-8b"), 33, None, None)

@@ -343,10 +343,6 @@ def test_two_names_of_16_bits_plan_alike(kv: str) -> None:
     assert best.rent_usd_per_month == pytest.approx(19.2 * 730)
 
 
-@pytest.mark.xfail(
-    reason="the largest load is taken for the best: when prompts overfill the steps it is not",
-    strict=True,
-)
 def test_a_plan_never_needs_a_tighter_objective_to_be_cheap() -> None:
     loose, tight = (
         asked(28.0, None, tpot, Limits(headroom_ratio=0.0), (280, 14)) for tpot in (0.5, 0.25)
@@ -355,6 +351,5 @@ def test_a_plan_never_needs_a_tighter_objective_to_be_cheap() -> None:
     never_cheaper(planned("llama-3.1-8b", loose, space), planned("llama-3.1-8b", tight, space))
 
 
-@pytest.mark.xfail(reason="prepaid capacity blocks are priced as if rented on demand", strict=True)
 def test_nothing_is_bought_that_is_not_on_demand() -> None:
     assert not [p.gpu for p in usual().plans if "not on demand" in p.purchase.price.note]

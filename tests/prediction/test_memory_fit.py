@@ -131,9 +131,6 @@ def test_replicas_share_the_sequences_when_layers_are_offloaded_too() -> None:
     assert two.offloaded_layers == one.offloaded_layers
 
 
-@pytest.mark.xfail(
-    reason="only the first engine is looked at, as if all cards were equal", strict=True
-)
 def test_replicas_on_unequal_cards_must_all_fit() -> None:
     asked = deployed(
         "llama-3.1-8b", "1xh100-sxm+1xrtx-3060-12gb", Choices(weights="f16", replicas=2)
@@ -336,7 +333,6 @@ LLAMA_CPP_RUNS = {
     ("Gemma-3-27B Q4_0", "c=32768 ub=2048"): (32_768, 1, 2048, True),
     ("Gemma-3-27B Q4_0", "c=32768 np=4"): (8192, 4, 512, True),
 }
-LONGEST = ("Llama-2-7B F16", "c=32768")
 LLAMA_CPP_MODELS = {
     "Llama-2-7B F16": ("llama-2-7b", "f16"),
     "Gemma-3-27B Q4_0": ("gemma-3-27b-it", "q4_0"),
@@ -378,12 +374,9 @@ def test_llama_cpp_files_are_as_large_as_it_says(run: tuple[str, str]) -> None:
     assert weights_mib == pytest.approx(measured_mib(run, "weights"), rel=0.01)
 
 
-UNCOUNTED = pytest.mark.xfail(reason="the mask, context × ubatch × 2 bytes, is not counted")
-
-
 @pytest.mark.parametrize(
     "run",
-    [pytest.param(r, marks=UNCOUNTED if r == LONGEST else ()) for r in LLAMA_CPP_RUNS],
+    LLAMA_CPP_RUNS,
     ids=" ".join,
 )
 def test_llama_cpp_compute_buffers_are_within_a_quarter(run: tuple[str, str]) -> None:

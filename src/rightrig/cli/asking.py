@@ -104,7 +104,7 @@ def _limits(asked: Asked, catalog: Catalog) -> Limits:
         max_gpus_count=check_count(asked.max_gpus, name="--max-gpus", limit=MAX_GPUS),
         vendor=vendor,
         provider=_provider(asked, catalog),
-        gpu=catalog.gpu(asked.gpu).slug if asked.gpu else None,
+        gpu=None if asked.gpu is None else catalog.gpu(asked.gpu).slug,
         headroom_ratio=asked.headroom,
         confidence=cast("Literal['surely', 'likely']", asked.confidence),
         rank_by=cast("Literal['month', 'token']", asked.rank_by),
@@ -133,6 +133,11 @@ def _provider(asked: Asked, catalog: Catalog) -> str | None:
 def _space(asked: Asked, catalog: Catalog, question: Question) -> Space:
     """Return what may be chosen from, with the formats that were fixed."""
     space = space_of(catalog, question)
+    if not space.gpus:
+        limits = question.limits
+        raise InputError(
+            f"no card is both --gpu {limits.gpu} and --vendor {limits.vendor}; drop one"
+        )
     if asked.weights is not None:
         name = asked.weights.lower()
         if name != "checkpoint" and not is_gguf_mix(name):

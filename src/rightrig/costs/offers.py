@@ -49,7 +49,7 @@ def purchase(price: Price, engine_cards: int, engines_count: int) -> Purchase | 
     at the same price per card, an instance is as large as an engine.
     """
     hourly = price.on_demand_usd_per_hour
-    if hourly is None or engine_cards > price.max_gpu_count:
+    if hourly is None or price.terms != "on-demand" or engine_cards > price.max_gpu_count:
         return None
     if engine_cards > price.gpu_count:
         units = math.ceil(engine_cards / price.gpu_count)

@@ -48,12 +48,12 @@ def format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str | None:
 
 def _vendor_format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str | None:
     """Return why a runtime does not load a format on a card of another maker than NVIDIA."""
-    allowed = runtime.vendor_weight_formats.get(gpu.vendor, ())
+    known = runtime.vendor_weight_formats
+    allowed = known.get(gpu.architecture, known.get(gpu.vendor, ()))
+    if not allowed:
+        return f"{runtime.name} does not run on {gpu.architecture}, as {gpu.slug} is"
     if format_name not in allowed:
-        loads = f"loads {', '.join(allowed)}, not {format_name}" if allowed else "loads nothing"
-        return f"{runtime.name} on {gpu.slug} {loads}"
-    if format_name.startswith("fp8") and gpu.peak.fp8_flop_per_s is None:
-        return f"{gpu.slug} has no FP8 arithmetic, which {runtime.name} needs on {gpu.vendor}"
+        return f"{runtime.name} on {gpu.slug} loads {', '.join(allowed)}, not {format_name}"
     return None
 
 
@@ -123,7 +123,10 @@ class KvFormatRule:
         known = subject.runtime.kv_formats
         if name in known and name in KV_BITS:
             return None
-        return f"{subject.runtime.name} keeps its KV cache in {', '.join(known)}, not {name}"
+        return (
+            f"--kv {name!r} is no format of {subject.runtime.name}, which keeps its KV cache in "
+            f"{', '.join(known)}"
+        )
 
 
 class SplitRule:

@@ -99,7 +99,13 @@ def check_split(
         )
     widest = min(cards, node_cards or cards)
     if tp is None and pp is None:
-        return next(split for split in splits_of(llm, cards) if split.tp <= widest)
+        fitting = [split for split in splits_of(llm, cards) if split.tp <= widest]
+        if not fitting:
+            raise InputError(
+                f"no split of {llm.name} uses all {cards} cards (tp divides its heads, pp is at "
+                f"most its {llm.layer_count} layers); name a number of cards with more divisors"
+            )
+        return fitting[0]
     if tp is None:
         inside = [t for t in valid_tps(llm, widest) if cards % (t * (pp or 1)) == 0]
         tp = max(inside, default=1)

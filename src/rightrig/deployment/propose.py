@@ -65,7 +65,9 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         llm=llm,
         rig=rig,
         parallelism=_split(llm, rig, runtime, wanted),
-        precision=Precision(weights, (wanted.kv or _usual_kv(runtime)).lower()),
+        precision=Precision(
+            weights, _usual_kv(runtime) if wanted.kv is None else wanted.kv.lower()
+        ),
         runtime=runtime,
         limits=_limits(default_limits(runtime, rig.gpu), wanted),
     )
@@ -125,7 +127,13 @@ def _split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Parallelism
                 f"{runtime.name} splits by layers, not by tensors; leave --tp out or use "
                 "--runtime vllm"
             )
-        return Parallelism(1, min(wanted.pp or cards, cards), replicas)
+        stages = wanted.pp or cards
+        if cards % stages:
+            raise InputError(
+                f"--pp {stages} does not divide the {cards} cards over which {runtime.name} splits "
+                "the layers; leave it out, or name as many cards in --on"
+            )
+        return Parallelism(1, stages, replicas * (cards // stages))
     split = check_split(llm, cards, wanted.tp, wanted.pp, rig.cards_per_node)
     return replace(split, replicas=split.replicas * replicas)
 

@@ -23,6 +23,8 @@ def find_llm(text: str, catalog: Catalog) -> Llm:
         UnknownNameError: for a name that no record knows and no file has.
         InputError: for a file that is no model configuration.
     """
+    if not text.strip():
+        raise InputError("the model is empty: name one of 'rightrig models list', or a config.json")
     if text.lower().endswith(".gguf"):
         raise InputError(
             f"{text[:200]}: GGUF files are not read yet; name the model and add "

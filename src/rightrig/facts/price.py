@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
@@ -19,7 +19,8 @@ class Price(Record):
 
     ``on_demand_usd_per_hour`` is for the **whole instance** of ``gpu_count`` cards; use
     ``per_gpu_usd_per_hour`` for one card. ``max_gpu_count`` is the largest multiple that the
-    provider puts into one machine at the same price per card.
+    provider puts into one machine at the same price per card. ``prepaid`` offers are for a
+    fixed span that is paid in advance: shown, never planned with.
     """
 
     provider: str
@@ -33,6 +34,7 @@ class Price(Record):
     date: str
     source: str
     trust: str
+    terms: Literal["on-demand", "prepaid"] = "on-demand"
     note: str = ""
 
     @property

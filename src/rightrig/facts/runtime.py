@@ -26,7 +26,7 @@ class Runtime(Record):
         vendors: Makers whose accelerators it runs on.
         min_compute_capability: NVIDIA floor as ``"7.5"``; ``None`` where none is stated.
         weight_formats: Format → the compute capability from which it loads, as ``"7.5"``;
-            for other vendors see ``vendor_weight_formats``.
+            for other vendors see ``vendor_weight_formats``, by architecture or vendor.
         kv_formats: Formats of the KV cache.
         splits: ``tensor`` and ``pipeline`` (equal shares) or ``layer`` (by card memory).
         memory_rule: What its memory fraction multiplies.

@@ -152,7 +152,8 @@ def groups(
             llm=llm,
             stored=Stored(class_bits(llm, name), KV_BITS[kv or kv_of(runtime)]),
             speeds=stack_speeds(rates),
-            link=_links(candidates, part),
+            link=_links(candidates, part, part["tp"]),
+            stage_link=_links(candidates, part, np.minimum(part["pp"], 2)),
             ranks_count=part["tp"].astype(float),
             stages_count=part["pp"].astype(float),
             in_flight_count=np.ones(len(part)) if by_layers else part["pp"].astype(float),
@@ -161,17 +162,17 @@ def groups(
         yield Group(numbers[chosen], timer, tuple(rate.evidence for rate in rates))
 
 
-def _links(candidates: Candidates, rows: NDArray[np.void]) -> LinkSpeed:
-    """Return the all-reduce speeds of rows as arrays."""
+def _links(
+    candidates: Candidates, rows: NDArray[np.void], ranks_count: NDArray[np.int32]
+) -> LinkSpeed:
+    """Return the link speeds among some ranks of each row as arrays."""
     known: dict[tuple[int, int], LinkSpeed] = {}
     found = []
-    for row in rows:
-        ranks = max(int(row["tp"]), 2 if row["pp"] > 1 else 1)
-        cards = int(row["tp"]) * int(row["pp"])
+    for row, ranks in zip(rows, ranks_count.tolist(), strict=True):
         key = (int(row["gpu"]), ranks)
         if key not in known:
             gpu = candidates.gpus[key[0]]
-            rig = Rig((CardGroup(max(cards, ranks), gpu),))
+            rig = Rig((CardGroup(int(row["tp"]) * int(row["pp"]), gpu),))
             known[key] = link_speed(gpu, rig.link(ranks), ranks)
         found.append(known[key])
     return LinkSpeed(

@@ -222,17 +222,16 @@ def _llama_cpp_weights(
 def _llama_cpp_compute(
     llm: Llm, limits: EngineLimits, context_tokens: int, *, has_head: bool
 ) -> Component:
-    """Return llama.cpp's compute buffer on one card."""
-    batch = limits.max_batched_tokens
-    exact = activations.logits_peak_bytes(llm.vocab_size, batch, 4.0) if has_head else 0.0
-    if not limits.flash_attention:
-        # One buffer serves both: logits come after the last layer's scores are used.
-        scores = activations.attention_scores_bytes(llm.head_count, context_tokens, batch)
-        exact = max(exact, scores)
-    rows = activations.llama_cpp_rows_bytes(llm, batch)
-    rest, source = overheads()["llama_cpp"]["compute_rest_bytes"]
-    size = Interval(exact + rest.low, exact + rows + rest.mid, exact + 1.3 * rows + rest.high)
-    return Component("compute", size, source)
+    """Return llama.cpp's compute buffer on one card, with the spread of the fitted stages."""
+    mid = activations.llama_cpp_compute_bytes(
+        llm,
+        limits.max_batched_tokens,
+        context_tokens,
+        flash_attention=limits.flash_attention,
+        has_head=has_head,
+    )
+    ratio, source = overheads()["llama_cpp"]["compute_ratio"]
+    return Component("compute", ratio.scaled(mid), source)
 
 
 def host_bytes(llm: Llm, precision: Precision, gpu_layers: int) -> float:

@@ -6,7 +6,9 @@ is its fixed parts and one KV cache a concurrent sequence. The verdict is the wo
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import CardGroup
 
 Verdict = Literal["fits", "tight", "offload", "no"]
+SharesAt = Callable[[int], tuple["CardShare", ...]]
 COMFORT_RATIO: Final = 0.08
 """Free share of the budget from which a fit is more than tight."""
 HOST_RATIO: Final = 0.85
@@ -123,14 +126,12 @@ def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
     """
     replicas = deployment.parallelism.replicas
     per_engine = math.ceil(concurrency / replicas)
-    shares = _shares(deployment, context_tokens)
-    cards = _engine_cards(deployment)
-    fits = tuple(
-        _fit_card(index, group, share, deployment, context_tokens, per_engine)
-        for index, (group, share) in enumerate(zip(cards, shares, strict=True))
-    )
+    fits: list[CardFit] = []
+    for cards in _engines(deployment):
+        shares_at = functools.partial(_shares, deployment, cards)
+        fits += _fit_engine(deployment, cards, shares_at, context_tokens, per_engine)
     verdict = max((card.verdict for card in fits), key=lambda v: _RANK[v])
-    result = _assemble(deployment, fits, verdict, context_tokens, concurrency)
+    result = _assemble(deployment, tuple(fits), verdict, context_tokens, concurrency)
     if verdict == "no" and "layer" in deployment.runtime.splits:
         return _try_offload(result)
     return result
@@ -168,52 +169,90 @@ def _assemble(
     )
 
 
-def _engine_cards(deployment: Deployment) -> tuple[CardGroup, ...]:
-    """Return the cards of one engine; replicas on equal cards are equal."""
-    rig = deployment.rig
+def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
+    """Return the cards of each engine; of equal engines, those of the first."""
+    rig, split = deployment.rig, deployment.parallelism
     cards = rig.node_cards * rig.nodes_count
-    return cards[: deployment.parallelism.engine_cards]
+    size = split.engine_cards
+    starts = range(0, size * (1 if rig.is_uniform else split.replicas), size)
+    return tuple(cards[start : start + size] for start in starts)
 
 
-def _shares(deployment: Deployment, context_tokens: int) -> tuple[CardShare, ...]:
+def _shares(
+    deployment: Deployment, cards: tuple[CardGroup, ...], context_tokens: int
+) -> tuple[CardShare, ...]:
     """Return what each card of one engine holds."""
     llm, precision, limits = deployment.llm, deployment.precision, deployment.limits
     if "layer" in deployment.runtime.splits:
-        memories = tuple(card.gpu.memory_bytes.mid for card in _engine_cards(deployment))
+        memories = tuple(card.gpu.memory_bytes.mid for card in cards)
         layers = llama_cpp_layers(llm.layer_count, memories)
-        return llama_cpp_shares(llm, precision, limits, context_tokens, layers)
+        return _layer_shares(deployment, layers, context_tokens)
     split = deployment.parallelism
     stages = vllm_shares(llm, precision, split, limits)
     return tuple(share for share in stages for _ in range(split.tp))
 
 
-def _fit_card(
-    index: int,
-    group: CardGroup,
-    share: CardShare,
+def _layer_shares(
+    deployment: Deployment, layers: tuple[int, ...], context_tokens: int
+) -> tuple[CardShare, ...]:
+    """Return what each card holds of a split by layers."""
+    return llama_cpp_shares(
+        deployment.llm, deployment.precision, deployment.limits, context_tokens, layers
+    )
+
+
+def _fit_engine(
     deployment: Deployment,
+    cards: tuple[CardGroup, ...],
+    shares_at: SharesAt,
     context_tokens: int,
     concurrency: int,
+) -> list[CardFit]:
+    """Return the memory of each card of one engine.
+
+    ``shares_at`` gives the cards' shares for a context: buffers may grow with it.
+    """
+    return [
+        _fit_card(_Seat(index, card, shares_at), deployment, context_tokens, concurrency)
+        for index, card in enumerate(cards)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """One card of an engine and what it would hold at a context."""
+
+    index: int
+    group: CardGroup
+    shares_at: SharesAt
+
+    def share(self, context_tokens: int) -> CardShare:
+        """Return what this card holds at a context."""
+        return self.shares_at(context_tokens)[self.index]
+
+
+def _fit_card(
+    seat: _Seat, deployment: Deployment, context_tokens: int, concurrency: int
 ) -> CardFit:
     """Return the memory of one card."""
-    total = group.gpu.memory_bytes
     limits = deployment.limits
+    total = seat.group.gpu.memory_bytes
     budget = total.scaled(limits.memory_ratio)
+    share = seat.share(context_tokens)
     sequence_bytes = share.kv_bytes(context_tokens)
     kv = Component("kv", Interval.exact(concurrency * sequence_bytes), "closed form of the cache")
     parts = (*share.fixed, kv)
-    required = sum_if_independent(part.size_bytes for part in parts)
     room_bytes = budget.mid - share.fixed_bytes.mid
     return CardFit(
-        card=index,
-        gpu=group.gpu.slug,
+        card=seat.index,
+        gpu=seat.group.gpu.slug,
         total_bytes=total,
         budget_bytes=budget,
         components=parts,
         kv_sequence_bytes=sequence_bytes,
-        max_context_tokens=_longest_context(share, room_bytes, concurrency, deployment),
+        max_context_tokens=_longest_context(seat, budget.mid, concurrency, deployment),
         max_seqs=_most_sequences(room_bytes, sequence_bytes, deployment),
-        verdict=card_verdict(budget, required),
+        verdict=card_verdict(budget, sum_if_independent(part.size_bytes for part in parts)),
     )
 
 
@@ -238,40 +277,38 @@ def _most_sequences(room_bytes: float, sequence_bytes: float, deployment: Deploy
 
 
 def _longest_context(
-    share: CardShare, room_bytes: float, concurrency: int, deployment: Deployment
+    seat: _Seat, budget_bytes: float, concurrency: int, deployment: Deployment
 ) -> int:
     """Return the longest context, up to the model's, that ``concurrency`` sequences may have."""
+
+    def holds(tokens: int) -> bool:
+        share = seat.share(tokens)
+        return concurrency * share.kv_bytes(tokens) <= budget_bytes - share.fixed_bytes.mid
+
     low, high = 0, deployment.llm.max_context_tokens
-    if concurrency * share.kv_bytes(high) <= room_bytes:
+    if holds(high):
         return high
     while high - low > 1:
         middle = (low + high) // 2
-        if concurrency * share.kv_bytes(middle) <= room_bytes:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if holds(middle) else (low, middle)
     return low
 
 
 def _try_offload(result: Fit) -> Fit:
     """Return the fit with layers moved to host memory, when the rig names enough of it."""
     deployment, host_limit = result.deployment, result.deployment.rig.host_memory_bytes
-    if host_limit is None:
+    engines = _engines(deployment)
+    if host_limit is None or len(engines) > 1:
         return result
-    llm, cards = deployment.llm, _engine_cards(deployment)
+    llm, cards = deployment.llm, engines[0]
     replicas = deployment.parallelism.replicas
     per_engine = math.ceil(result.concurrency / replicas)
     memories = tuple(card.gpu.memory_bytes.mid for card in cards)
     per_card = llama_cpp_layers(llm.layer_count, memories)
     for kept in range(llm.layer_count - 1, -1, -1):
         layers = _fewer_layers(per_card, llm.layer_count - kept)
-        shares = llama_cpp_shares(
-            llm, deployment.precision, deployment.limits, result.context_tokens, layers
-        )
-        fits = tuple(
-            _fit_card(i, card, share, deployment, result.context_tokens, per_engine)
-            for i, (card, share) in enumerate(zip(cards, shares, strict=True))
-        )
+        shares_at = functools.partial(_layer_shares, deployment, layers)
+        fits = _fit_engine(deployment, cards, shares_at, result.context_tokens, per_engine)
         if all(card.verdict != "no" for card in fits):
             host = replicas * host_bytes(llm, deployment.precision, kept)
             host += (
@@ -286,7 +323,7 @@ def _try_offload(result: Fit) -> Fit:
             return replace(
                 result,
                 verdict="offload",
-                cards=fits,
+                cards=tuple(fits),
                 host_bytes=host,
                 max_context_tokens=min(card.max_context_tokens for card in fits),
                 max_concurrency=min(card.max_seqs for card in fits) * replicas,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval
@@ -92,14 +93,16 @@ def timer_of(deployment: Deployment) -> StepTimer:
         )
         for group in rig.groups
     ]
-    linked = max(split.tp, 2 if split.pp > 1 else 1)
-    link = link_speed(rig.gpu, rig.link(linked), linked)
+    neighbours = 2 if split.pp > 1 else 1
+    # Stages lie one after another: those of several machines meet on the network.
+    reach = rig.cards_per_node + 1 if rig.nodes_count > 1 and split.pp > 1 else neighbours
     by_layers = "layer" in deployment.runtime.splits
     return StepTimer(
         llm=llm,
         stored=Stored(class_bits(llm, precision.weights), KV_BITS[precision.kv]),
         speeds=_blend(shares),
-        link=link,
+        link=link_speed(rig.gpu, rig.link(split.tp), split.tp),
+        stage_link=link_speed(rig.gpu, rig.link(reach), neighbours),
         ranks_count=split.tp,
         stages_count=split.pp,
         # llama.cpp's layer split passes one batch through the cards in turn.
@@ -174,11 +177,12 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     asked, running, room = _admitted(deployment, lengths, concurrency)
     replicas = deployment.parallelism.replicas
     timer = timer_of(deployment)
-    engine_seqs = max(1.0, running / replicas)
-    point = closed_loop(timer, engine_seqs, lengths)
+    point = closed_loop(timer, max(1.0, running / replicas), lengths)
+    engine_seqs = float(point.running_seqs)
     rate = float(point.rate_requests_per_s) * replicas
     # Users beyond what memory holds wait for a place: Little's law over the whole cycle.
     waiting_s = (asked - running) / rate if asked > running else 0.0
+    running = min(running, engine_seqs * replicas)
     step = decode_step(timer, engine_seqs, lengths)
     parts = account(timer, step)
     resource, share = bottleneck(parts)
@@ -215,6 +219,12 @@ def _admitted(
     """Return the users, the sequences that run at once, and the fit for them."""
     tokens = int(lengths.input_tokens + lengths.output_tokens)
     room = fit(deployment, tokens, concurrency or 1)
+    if room.verdict == "offload":
+        raise InputError(
+            f"{room.offloaded_layers} layers of {deployment.llm.name} would lie in host memory, "
+            "and their speed is not modelled yet; ask for a smaller format, fewer tokens or more "
+            "cards"
+        )
     capacity = max(room.max_concurrency, 1)
     if concurrency is None:
         return capacity, float(capacity), fit(deployment, tokens, capacity)
@@ -282,8 +292,8 @@ def _explain(result: Prediction) -> Explanation:
     ]
     if result.running_seqs < result.concurrency:
         sentences.append(
-            f"Memory holds {result.running_seqs:,.0f} of {result.concurrency:,} sequences at once; "
-            "the others wait, and TTFT counts their wait."
+            f"Memory and the tokens of a step let {result.running_seqs:,.0f} of "
+            f"{result.concurrency:,} sequences run at once; the others wait, and TTFT counts it."
         )
     figures = tuple(
         Figure(name, value.mid, show_number(value.mid), "prediction")

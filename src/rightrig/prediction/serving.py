@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Z_99: Final = 2.326
 """Standard deviations to the 99th percentile of a normal distribution."""
 _TAIL_RATIO: Final = 0.01
-_LEAST_TOKENS: Final = 1e-9
 _MOST_BUSY_RATIO: Final = 0.999
 _NEWTON_STEPS: Final = 10
 _IDLE_SEQS: Final = 0.02
@@ -75,7 +74,7 @@ def mixed_step_s(
 ) -> Floats:
     """Return the mean step, which is the mean TPOT, with the prompts of others mixed in.
 
-    More prompt tokens than fit one step stretch the time between two tokens in proportion.
+    A step has room for ``step_tokens``; prompts beyond that wait (``prompt_bound_seqs``).
     """
     plain = decode_step(timer, running_seqs, lengths)
     wanted = others_seqs / timer.in_flight_count * (lengths.input_tokens / lengths.output_tokens)
@@ -87,7 +86,17 @@ def mixed_step_s(
         lengths.input_tokens / 2.0,
         plain.decode_seqs * (1.0 + 1.0 / lengths.output_tokens),
     )
-    return timer.step_s(step) * np.maximum(1.0, wanted / np.maximum(chunk, _LEAST_TOKENS))
+    return timer.step_s(step)
+
+
+def prompt_bound_seqs(timer: StepTimer, lengths: Lengths) -> Floats:
+    """Return the sequences that steps can keep running, however many wait.
+
+    A step of ``n`` tokens decodes ``b`` and prefills ``n − b`` of them, which replace
+    ``(n − b)/ISL`` sequences while ``b/OSL`` finish: ``b = n·OSL/(ISL + OSL)`` a micro-batch.
+    """
+    tokens = lengths.input_tokens + lengths.output_tokens
+    return timer.in_flight_count * timer.step_tokens * lengths.output_tokens / tokens
 
 
 def prefill_s(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Floats:
@@ -106,17 +115,20 @@ def prefill_s(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Float
 
 
 def closed_loop(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> LoadPoint:
-    """Return what ``running_seqs`` users see who each wait for their answer and ask again.
+    """Return what ``running_seqs`` users see, who each wait for their answer and ask again.
 
     Prompts collide now and then: a prompt waits for about ``½·√(N−1)`` others, as closed-loop
     measurements show. Percentiles are not defined here: means stand in their place.
     """
-    others = np.maximum(running_seqs - 1.0, 0.0)
-    tpot = mixed_step_s(timer, running_seqs, others, lengths)
-    collisions = 0.5 * np.sqrt(others)
-    ttft = prefill_s(timer, running_seqs, lengths) * (1.0 + collisions)
-    cycle = ttft + (lengths.output_tokens - 1.0) * tpot
-    return LoadPoint(running_seqs, running_seqs / cycle, ttft, tpot, ttft, tpot)
+    users = np.asarray(running_seqs, dtype=float)
+    running = np.minimum(users, prompt_bound_seqs(timer, lengths))
+    others = np.maximum(running - 1.0, 0.0)
+    tpot = mixed_step_s(timer, running, others, lengths)
+    own = prefill_s(timer, running, lengths) * (1.0 + 0.5 * np.sqrt(others))
+    rate = running / (own + (lengths.output_tokens - 1.0) * tpot)
+    # Users beyond what the steps take in wait for their prompt to be read (Little's law).
+    ttft = own + (users - running) / rate
+    return LoadPoint(running, rate, ttft, tpot, ttft, tpot)
 
 
 def open_loop(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> LoadPoint:
@@ -189,7 +201,8 @@ def largest_load(
     Bisection on the running sequences: both bounds rise with them. Where even a nearly idle
     engine misses an objective, the point is that of the idle engine.
     """
-    high = np.maximum(np.asarray(largest_steady_seqs(capacity_seqs), dtype=float), _IDLE_SEQS)
+    held = np.minimum(capacity_seqs, prompt_bound_seqs(timer, lengths))
+    high = np.maximum(np.asarray(largest_steady_seqs(held), dtype=float), _IDLE_SEQS)
     low = np.full_like(high, _IDLE_SEQS)
     whole = open_loop(timer, high, lengths)
     keeps = (whole.ttft_p99_s <= ttft_p99_s) & (whole.tpot_p99_s <= tpot_p99_s)

@@ -34,6 +34,7 @@ class StepTimer:
         stored: Its formats.
         speeds: What a card achieves.
         link: What an all-reduce among the ranks achieves.
+        stage_link: What a transfer from stage to stage achieves.
         ranks_count: Tensor-parallel ranks, a number or one an element.
         stages_count: Pipeline stages.
         in_flight_count: Micro-batches that the stages work on at once.
@@ -44,6 +45,7 @@ class StepTimer:
     stored: Stored
     speeds: Speeds
     link: LinkSpeed
+    stage_link: LinkSpeed
     ranks_count: Floats
     stages_count: Floats
     in_flight_count: Floats
@@ -78,8 +80,8 @@ class StepTimer:
             return operator.launches_count * once
         if operator.kind == "send":
             hops = np.maximum(self.stages_count - 1.0, 0.0)
-            latency = np.where(hops > 0, hops * self.link.latency_s, 0.0)
-            return send_s(operator.message_bytes, latency, self._send_bytes_per_s())
+            latency = np.where(hops > 0, hops * self.stage_link.latency_s, 0.0)
+            return send_s(operator.message_bytes, latency, self.stage_link.bus_bytes_per_s)
         if operator.kind == "rows":
             layers_s = self.llm.layer_count * speeds.layer_overhead_s
             return layers_s + operator.moved_bytes / speeds.gemm.memory_bytes_per_s
@@ -89,10 +91,6 @@ class StepTimer:
                 operator.moved_bytes / speeds.attention.memory_bytes_per_s,
             )
         return self._kernel_s(operator, self._rates(operator))
-
-    def _send_bytes_per_s(self) -> Floats:
-        """Return the rate of a transfer between stages."""
-        return np.minimum(self.link.bus_bytes_per_s, self.speeds.peak_bytes_per_s)
 
     def _rates(self, operator: Operator) -> KernelRates:
         """Return the achieved rates of an operator's kind."""

@@ -85,23 +85,27 @@ def gpu_document(gpu: Gpu, prices: Iterable[Price]) -> Document:
         for label, value in _rates(gpu)
         if value is not None
     ]
-    offers = sorted(
-        (p for p in prices if p.gpu == gpu.slug and p.per_gpu_usd_per_hour),
-        key=lambda p: p.per_gpu_usd_per_hour or 0.0,
-    )
-    facts += [
-        (
-            "cheapest rent",
-            f"{show_usd(p.per_gpu_usd_per_hour or 0)}/h a card, {p.provider}, {p.date}",
-        )
-        for p in offers[:1]
-    ]
+    facts += _cheapest_offer(gpu, prices)
     facts += [("unverified", ", ".join(gpu.unverified))] if gpu.unverified else []
     return (
         Paragraph(f"{gpu.name} ({gpu.slug})", "title"),
         Grid(("fact", "value"), tuple(facts)),
         *_tail(gpu.note, gpu.sources),
     )
+
+
+def _cheapest_offer(gpu: Gpu, prices: Iterable[Price]) -> list[tuple[str, str]]:
+    """Return the cheapest on-demand offer for a card, if any is known."""
+    offers = [
+        (p.per_gpu_usd_per_hour, p)
+        for p in prices
+        if p.gpu == gpu.slug and p.terms == "on-demand" and p.per_gpu_usd_per_hour
+    ]
+    if not offers:
+        return []
+    usd_per_hour, price = min(offers, key=lambda offer: offer[0])
+    text = f"{show_usd(usd_per_hour)}/h a card, {price.provider}, {price.date}"
+    return [("cheapest rent", text)]
 
 
 def _rates(gpu: Gpu) -> list[tuple[str, float | None]]:
@@ -284,6 +288,7 @@ def prices_document(prices: Iterable[Price]) -> Document:
             p.instance,
             p.region,
             p.date,
+            p.terms,
             p.trust,
             p.staleness(today),
         )
@@ -291,7 +296,7 @@ def prices_document(prices: Iterable[Price]) -> Document:
     )
     headers = (
         "gpu", "$/h a card", "$/h instance", "cards", "provider", "instance", "region", "date",
-        "trust", "age",
+        "terms", "trust", "age",
     )  # fmt: skip
     return (Grid(headers, rows, (1, 2, 3)),)
 
@@ -347,5 +352,6 @@ def record_json(record: Record) -> Json:
 
 
 def records_json(kind: str, records: Iterable[Record]) -> Json:
-    """Return a list of records as JSON."""
-    return {kind: [record_json(record) for record in records]}
+    """Return a list of records as JSON, without sources and notes: ``show`` has them."""
+    left_out = {"sources", "note", "statements"}
+    return {kind: [r.model_dump(mode="json", exclude_none=True, exclude=left_out) for r in records]}

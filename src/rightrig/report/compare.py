@@ -127,7 +127,11 @@ def _sweep_s(gpu: Gpu) -> float:
 
 def _cheapest_usd_per_hour(slug: str, prices: list[Price]) -> float | None:
     """Return the least on-demand price of one card, if any is known."""
-    found = [p.per_gpu_usd_per_hour for p in prices if p.gpu == slug and p.per_gpu_usd_per_hour]
+    found = [
+        p.per_gpu_usd_per_hour
+        for p in prices
+        if p.gpu == slug and p.terms == "on-demand" and p.per_gpu_usd_per_hour
+    ]
     return min(found, default=None)
 
 

@@ -156,7 +156,7 @@ def _notes(fit: Fit) -> list[str]:
     llm = fit.deployment.llm
     if llm.not_counted:
         notes.append(f"Not counted: {', '.join(llm.not_counted)}.")
-    if fit.deployment.parallelism.replicas > 1:
+    if fit.deployment.parallelism.replicas > 1 and fit.deployment.rig.is_uniform:
         notes.append(
             f"Cards of one of {fit.deployment.parallelism.replicas} equal engines are shown."
         )
