@@ -68,7 +68,7 @@ SENTENCES = (
     (f"{FIT_70B} 3xh100-sxm --tp 3", "valid on 3 cards: tp1·pp3; otherwise tp2"),
     (f"{FIT_70B} 6xh100-sxm --tp 6", "valid on 6 cards: tp2·pp3, tp1·pp6; otherwise tp4"),
     (f"{FIT_70B} 8xh100-sxm --tp 16", "needs a multiple of 16 cards and the rig has 8"),
-    (f"{FIT_70B} 2n:8xh100-sxm --tp 16", "use --tp 8 with --pp"),
+    (f"{FIT_70B} 2n:8xh100-sxm --tp 16", "use a divisor of 8 and --pp"),
     (f"{FIT_70B} 8xh100-sxm --pp 81", "exceeds the 80 layers"),
     (f"{FIT_70B} 8xh100-sxm --replicas 3", "does not divide the 8 cards"),
     (f"{FIT_70B} 8xh100-sxm --runtime llama.cpp --tp 2", "leave --tp out or use --runtime vllm"),

@@ -59,7 +59,7 @@ def test_a_family_that_is_not_understood_is_refused_by_name(family: str) -> None
     with pytest.raises(UnsupportedModelError) as caught:
         read(model_type=family)
     assert f"'{family}' is not understood yet" in str(caught.value)
-    assert "understood are bloom" in str(caught.value)
+    assert "understood are 46 families, such as bloom" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_plans_come_cheapest_first_and_the_front_is_not_beaten(
         assert not (p.on_front and beaten)
 
 
-def never_cheaper(loose: Plan, tight: Plan) -> None:
+def assert_never_cheaper(loose: Plan, tight: Plan) -> None:
     """Whatever still holds under more demand held before, at no more money."""
     before = by_option(loose)
     for option, p in by_option(tight).items():
@@ -192,7 +192,7 @@ def test_what_holds_surely_holds_likely_and_costs_no_less(model: str, question: 
         replace(question, limits=question.limits.model_copy(update={"confidence": c}))
         for c in ("likely", "surely")
     )
-    never_cheaper(planned(model, likely), planned(model, surely))
+    assert_never_cheaper(planned(model, likely), planned(model, surely))
 
 
 @some
@@ -205,7 +205,7 @@ def test_tighter_objectives_never_cost_less(
         ttft_p99_s=(slo.ttft_p99_s or 30.0) * ttft_ratio,
         tpot_p99_s=(slo.tpot_p99_s or 5.0) * tpot_ratio,
     )
-    never_cheaper(planned(model, question), planned(model, replace(question, slo=tighter)))
+    assert_never_cheaper(planned(model, question), planned(model, replace(question, slo=tighter)))
 
 
 @some
@@ -213,7 +213,7 @@ def test_tighter_objectives_never_cost_less(
 def test_more_traffic_never_costs_less(model: str, question: Question, factor: float) -> None:
     rate = question.workload.rate_requests_per_s * factor
     more = question.workload.model_copy(update={"rate_requests_per_s": rate})
-    never_cheaper(planned(model, question), planned(model, replace(question, workload=more)))
+    assert_never_cheaper(planned(model, question), planned(model, replace(question, workload=more)))
 
 
 @functools.cache
@@ -348,7 +348,9 @@ def test_a_plan_never_needs_a_tighter_objective_to_be_cheap() -> None:
         asked(28.0, None, tpot, Limits(headroom_ratio=0.0), (280, 14)) for tpot in (0.5, 0.25)
     )
     space = replace(few_cards(), formats=("awq",))
-    never_cheaper(planned("llama-3.1-8b", loose, space), planned("llama-3.1-8b", tight, space))
+    assert_never_cheaper(
+        planned("llama-3.1-8b", loose, space), planned("llama-3.1-8b", tight, space)
+    )
 
 
 def test_nothing_is_bought_that_is_not_on_demand() -> None:

@@ -268,7 +268,7 @@ def test_the_longest_context_is_the_last_that_fits(asked: Deployment, concurrenc
         assert fit(asked, most + 1, concurrency).verdict == "no"
 
 
-@many
+@settings(max_examples=40, deadline=None)
 @given(deployments(), st.integers(1, 128_000), st.integers(1, 300))
 def test_every_lever_makes_it_fit(asked: Deployment, context: int, concurrency: int) -> None:
     answer = fit(asked, min(context, asked.llm.max_context_tokens), concurrency)

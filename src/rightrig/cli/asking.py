@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _VENDORS = ("NVIDIA", "AMD", "Intel", "Google", "Apple")
 _MOST_HEADROOM_RATIO = 10.0
+_LONGEST_TTFT_S = 3600.0
+_LONGEST_TPOT_S = 10.0
+"""A longer one is a forgotten ``ms``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +73,18 @@ def _workload(asked: Asked, llm: Llm) -> Workload:
     return Workload(rate_requests_per_s=rate, input_tokens=asked.input, output_tokens=asked.output)
 
 
-def _optional(text: str | None, dimension: Dimension, name: str) -> float | None:
+def _optional(
+    text: str | None, dimension: Dimension, name: str, limit: float = 1e12
+) -> float | None:
     """Return a quantity that may be absent."""
-    return None if text is None else parse(text, dimension, name=name)
+    return None if text is None else parse(text, dimension, name=name, limit=limit)
 
 
 def _slo(asked: Asked) -> Slo:
     """Return the latency objectives."""
     return Slo(
-        ttft_p99_s=_optional(asked.ttft_p99, "time", "--ttft-p99"),
-        tpot_p99_s=_optional(asked.tpot_p99, "time", "--tpot-p99"),
+        ttft_p99_s=_optional(asked.ttft_p99, "time", "--ttft-p99", _LONGEST_TTFT_S),
+        tpot_p99_s=_optional(asked.tpot_p99, "time", "--tpot-p99", _LONGEST_TPOT_S),
     )
 
 

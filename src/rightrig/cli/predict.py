@@ -40,5 +40,5 @@ def predict(
         as_json=json,
         data=lambda: predict_json(result),
         document=lambda: predict_document(result),
-        yes=result.fit.verdict != "no",
+        yes=result.fit.max_concurrency >= 1,
     )

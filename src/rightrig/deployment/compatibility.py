@@ -53,7 +53,11 @@ def _vendor_format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str |
     if not allowed:
         return f"{runtime.name} does not run on {gpu.architecture}, as {gpu.slug} is"
     if format_name not in allowed:
-        return f"{runtime.name} on {gpu.slug} loads {', '.join(allowed)}, not {format_name}"
+        known_formats = ", ".join(allowed)
+        return (
+            f"{runtime.name} on {gpu.slug} loads {known_formats}, not {format_name}; "
+            "choose one of those with --weights, or another --runtime"
+        )
     return None
 
 
@@ -176,8 +180,8 @@ class DomainRule:
     def check(self, subject: Deployment) -> str | None:
         """Return why not."""
         ranks, cards = subject.parallelism.tp, subject.rig.cards_per_node
-        if ranks > cards:
-            return f"tp={ranks} spans machines of {cards} cards; use --tp {cards} with --pp"
+        if ranks > cards or (subject.rig.nodes_count > 1 and cards % ranks):
+            return f"tp={ranks} spans machines of {cards} cards; use a divisor of {cards} and --pp"
         return None
 
 

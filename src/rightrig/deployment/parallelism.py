@@ -120,9 +120,9 @@ def check_split(
 
 def _nearest(llm: Llm, cards: int, tp: int) -> str:
     """Name the splits that do work near a wrong one."""
-    on_rig = ", ".join(split.text for split in splits_of(llm, cards)[:3])
+    on_rig = ", ".join(split.text for split in splits_of(llm, cards)[:3]) or "none"
     others = [t for t in valid_tps(llm, 2 * max(tp, cards)) if t not in {1, tp}]
     below = [t for t in others if t < tp][-1:]
-    above = [t for t in others if t > tp][:1]
+    above = [t for t in others if t > max(tp, cards)][:1]
     near = " or ".join(f"tp{t} on {t} cards" for t in (*below, *above))
     return f"valid on {cards} cards: {on_rig}" + (f"; otherwise {near}" if near else "")

@@ -69,7 +69,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
             weights, _usual_kv(runtime) if wanted.kv is None else wanted.kv.lower()
         ),
         runtime=runtime,
-        limits=_limits(default_limits(runtime, rig.gpu), wanted),
+        limits=_limits(runtime, default_limits(runtime, rig.gpu), wanted),
     )
     bad = broken(deployment)
     if bad:
@@ -138,9 +138,13 @@ def _split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Parallelism
     return replace(split, replicas=split.replicas * replicas)
 
 
-def _limits(usual: EngineLimits, wanted: Choices) -> EngineLimits:
+def _limits(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLimits:
     """Return the engine's limits with those that the user set."""
     ratio = wanted.memory_ratio
+    if ratio is not None and runtime.memory_rule == "exact":
+        raise InputError(
+            f"{runtime.name} has no --gpu-memory-utilization: it takes what it needs; leave it out"
+        )
     if ratio is not None and not _LEAST_MEMORY_RATIO <= ratio <= 1.0:
         raise InputError(
             f"--gpu-memory-utilization is {ratio:g}: it lies between {_LEAST_MEMORY_RATIO} and 1.0"

@@ -26,6 +26,7 @@ _LANE_BYTES_PER_S: Final = {3: 0.985e9, 4: 1.969e9, 5: 3.938e9, 6: 7.563e9}
 _HGX4_PAIR_BYTES_PER_S: Final = 150e9
 _HGX4_CARDS: Final = 4
 _GROUP: Final = re.compile(r"(?:(\d{1,12})\s*x\s*)?([^@+]{1,80})((?:@[^@+]{1,40})*)", re.IGNORECASE)
+_WRONG_COUNT: Final = re.compile(r"([+-]?\d[\d.,]*)\s*x\s*\D", re.IGNORECASE)
 _PCIE: Final = re.compile(r"pcie([3-6])x(1|2|4|8|16)", re.IGNORECASE)
 _WATTS: Final = re.compile(r"(\d{1,5})w", re.IGNORECASE)
 _EXAMPLE: Final = "write it as 8xh100-sxm, 4xrtx-4090+1xa100-sxm-80gb or 2n:8xh200-sxm"
@@ -161,6 +162,8 @@ def parse_rig(text: str, catalog: Catalog) -> Rig:
     for part in body.split("+"):
         group, part_host_bytes = _parse_group(part, text, catalog)
         groups.append(group)
+        if None not in {host_bytes, part_host_bytes} and host_bytes != part_host_bytes:
+            raise InputError(f"{text[:80]!r} names two sizes of host memory; a machine has one")
         host_bytes = part_host_bytes or host_bytes
     rig = Rig(tuple(groups), nodes, host_bytes)
     check_count(rig.cards_per_node, name="cards of one node", limit=MAX_CARDS_PER_NODE)
@@ -172,6 +175,11 @@ def _parse_group(part: str, whole: str, catalog: Catalog) -> tuple[CardGroup, fl
     match = _GROUP.fullmatch(part.strip())
     if match is None:
         raise InputError(f"{whole[:80]!r} is no rig: {_EXAMPLE}")
+    if match[1] is None and (wrong := _WRONG_COUNT.match(match[2])):
+        raise InputError(
+            f"the count {wrong[1][:20]!r} of {whole[:80]!r} must be a whole number from 1 to "
+            f"{MAX_CARDS_PER_NODE}"
+        )
     count, name, options = int(match[1] or 1), match[2].strip(), match[3]
     if match[1] is not None:
         check_count(count, name=f"count of {name!r}", limit=MAX_CARDS_PER_NODE)

@@ -30,6 +30,8 @@ ENGINE_CARDS: Final = (1, 2, 4, 8)
 """Sizes of an engine: what is sold and rented in one machine."""
 VLLM_FORMATS: Final = ("fp8", "nvfp4", "awq")
 LLAMA_CPP_FORMATS: Final = ("q8_0", "q4_k_m")
+WORTHWHILE_RATIO: Final = 0.75
+"""A format is tried when it takes less than this share of the checkpoint's bits."""
 LLAMA_CPP_SLOTS: Final = 32
 ROW: Final = np.dtype(
     [("gpu", "i4"), ("runtime", "i4"), ("format", "i4"), ("tp", "i4"), ("pp", "i4")]
@@ -136,7 +138,8 @@ def _formats_for(
         return
     yield usual
     own_bits = _main_bits(llm, usual)
-    yield from (name for name in VLLM_FORMATS if _main_bits(llm, name) < own_bits)
+    most_bits = WORTHWHILE_RATIO * own_bits
+    yield from (name for name in VLLM_FORMATS if _main_bits(llm, name) < most_bits)
 
 
 def _main_bits(llm: Llm, name: str) -> float:

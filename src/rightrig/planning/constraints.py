@@ -81,7 +81,8 @@ class KeepsTtft:
         """Return the least TTFT, and the objective that it would keep."""
         least = float(table.judged_ttft_s[number])
         return (
-            f"TTFT p99 is {show_seconds(least)} even when idle on {table.engine_text(number)}, "
+            f"TTFT p99 is {show_seconds(least)} even when idle{_end(question)} "
+            f"on {table.engine_text(number)}, "
             f"above {show_seconds(question.slo.ttft_p99_s or 0.0)}; more cards an engine, or "
             "quicker ones, prefill faster"
         )
@@ -105,10 +106,16 @@ class KeepsTpot:
         """Return the least TPOT."""
         least = float(table.judged_tpot_s[number])
         return (
-            f"TPOT p99 is {show_seconds(least)} even when idle on {table.engine_text(number)}, "
+            f"TPOT p99 is {show_seconds(least)} even when idle{_end(question)} "
+            f"on {table.engine_text(number)}, "
             f"above {show_seconds(question.slo.tpot_p99_s or 0.0)}; smaller weights or more "
             "memory bandwidth lower it"
         )
+
+
+def _end(question: Question) -> str:
+    """Say which end of the prediction is judged."""
+    return " at the pessimistic end" if question.limits.confidence == "surely" else ""
 
 
 _ROUNDING_RATIO: Final = 1.0 + 1e-9

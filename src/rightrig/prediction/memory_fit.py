@@ -128,7 +128,7 @@ def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
     per_engine = math.ceil(concurrency / replicas)
     fits: list[CardFit] = []
     for cards in _engines(deployment):
-        shares_at = functools.partial(_shares, deployment, cards)
+        shares_at = _shares_at(deployment, cards, context_tokens)
         fits += _fit_engine(deployment, cards, shares_at, context_tokens, per_engine)
     verdict = max((card.verdict for card in fits), key=lambda v: _RANK[v])
     result = _assemble(deployment, tuple(fits), verdict, context_tokens, concurrency)
@@ -190,6 +190,16 @@ def _shares(
     split = deployment.parallelism
     stages = vllm_shares(llm, precision, split, limits)
     return tuple(share for share in stages for _ in range(split.tp))
+
+
+def _shares_at(
+    deployment: Deployment, cards: tuple[CardGroup, ...], context_tokens: int
+) -> SharesAt:
+    """Return the shares by context; vLLM's buffers do not depend on it."""
+    if "layer" in deployment.runtime.splits:
+        return functools.cache(functools.partial(_shares, deployment, cards))
+    shares = _shares(deployment, cards, context_tokens)
+    return lambda _: shares
 
 
 def _layer_shares(
@@ -307,7 +317,7 @@ def _try_offload(result: Fit) -> Fit:
     per_card = llama_cpp_layers(llm.layer_count, memories)
     for kept in range(llm.layer_count - 1, -1, -1):
         layers = _fewer_layers(per_card, llm.layer_count - kept)
-        shares_at = functools.partial(_layer_shares, deployment, layers)
+        shares_at = functools.cache(functools.partial(_layer_shares, deployment, layers))
         fits = _fit_engine(deployment, cards, shares_at, result.context_tokens, per_engine)
         if all(card.verdict != "no" for card in fits):
             host = replicas * host_bytes(llm, deployment.precision, kept)

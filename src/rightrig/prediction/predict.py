@@ -22,7 +22,13 @@ from rightrig.prediction.efficiency import (
 )
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.power import card_power_w
-from rightrig.prediction.serving import Lengths, closed_loop, decode_step, prefill_s
+from rightrig.prediction.serving import (
+    Lengths,
+    closed_loop,
+    decode_step,
+    mixed_step,
+    prefill_s,
+)
 from rightrig.prediction.step_time import Part, Resource, StepTimer, account, bottleneck
 from rightrig.quantities import show_number, show_seconds
 from rightrig.work.step import Stored
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.deployment.deployment import Deployment
-    from rightrig.work.operators import Floats
+    from rightrig.work.operators import Floats, Step
 
 Quantity = Literal["tpot", "ttft", "throughput", "tpot_p99", "ttft_p99"]
 
@@ -48,7 +54,8 @@ class Prediction:
         output_tokens_per_s, total_tokens_per_s: Of the whole deployment.
         requests_per_s: Requests finished.
         power_w: Cards only, all of them; ``None`` where a card's power is not published.
-        parts: The account of one decode step, longest first.
+        step: The mean step: sequences that decode, and prompt tokens read with them.
+        parts: The account of that step, longest first.
         bound_tpot_s: Least TPOT that the datasheet allows (η = 1).
     """
 
@@ -63,6 +70,7 @@ class Prediction:
     total_tokens_per_s: Interval
     requests_per_s: Interval
     power_w: Interval | None
+    step: Step
     parts: tuple[Part, ...]
     bottleneck: Resource
     bottleneck_ratio: float
@@ -183,11 +191,11 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     # Users beyond what memory holds wait for a place: Little's law over the whole cycle.
     waiting_s = (asked - running) / rate if asked > running else 0.0
     running = min(running, engine_seqs * replicas)
-    step = decode_step(timer, engine_seqs, lengths)
+    step = mixed_step(timer, engine_seqs, max(engine_seqs - 1.0, 0.0), lengths)
     parts = account(timer, step)
     resource, share = bottleneck(parts)
     evidence = timer.speeds.evidence
-    bound = float(timer.bound_s(step))
+    bound = float(timer.bound_s(decode_step(timer, engine_seqs, lengths)))
     tpot = _bounded_s(float(point.tpot_mean_s), half_width_ratio("tpot", evidence), bound)
     output = _rate_tokens_per_s(rate * lengths.output_tokens, tpot, bound, running, evidence)
     return Prediction(
@@ -204,6 +212,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
         power_w=_power_w(deployment, timer, engine_seqs, lengths),
+        step=step,
         parts=parts,
         bottleneck=resource,
         bottleneck_ratio=share,
@@ -281,7 +290,7 @@ def _explain(result: Prediction) -> Explanation:
     first, second = result.parts[0], result.parts[1]
     step_s = sum(part.time_s for part in result.parts)
     waits = (
-        f"A decode step waits {result.bottleneck_ratio:.0%} of its time for "
+        f"A mean step waits {result.bottleneck_ratio:.0%} of its time for "
         f"{result.bottleneck}: {first.name} takes {show_seconds(first.time_s)} and "
         f"{second.name} {show_seconds(second.time_s)} of {show_seconds(step_s)}."
     )

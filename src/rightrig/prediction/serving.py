@@ -69,24 +69,30 @@ def decode_step(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Ste
     return Step(per_batch, lengths.mean_context_tokens, 0.0, 0.0, per_batch)
 
 
-def mixed_step_s(
+def mixed_step(
     timer: StepTimer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths
-) -> Floats:
-    """Return the mean step, which is the mean TPOT, with the prompts of others mixed in.
+) -> Step:
+    """Return the mean step, with the prompts of ``others_seqs`` sequences mixed in.
 
     A step has room for ``step_tokens``; prompts beyond that wait (``prompt_bound_seqs``).
     """
     plain = decode_step(timer, running_seqs, lengths)
     wanted = others_seqs / timer.in_flight_count * (lengths.input_tokens / lengths.output_tokens)
     chunk = np.minimum(wanted, timer.step_tokens)
-    step = Step(
+    return Step(
         plain.decode_seqs,
         lengths.mean_context_tokens,
         chunk,
         lengths.input_tokens / 2.0,
         plain.decode_seqs * (1.0 + 1.0 / lengths.output_tokens),
     )
-    return timer.step_s(step)
+
+
+def mixed_step_s(
+    timer: StepTimer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths
+) -> Floats:
+    """Return the time of the mean step, which is the mean TPOT."""
+    return timer.step_s(mixed_step(timer, running_seqs, others_seqs, lengths))
 
 
 def prompt_bound_seqs(timer: StepTimer, lengths: Lengths) -> Floats:

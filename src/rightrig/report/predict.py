@@ -40,8 +40,9 @@ def predict_document(result: Prediction) -> Document:
         (part.name, show_seconds(part.time_s), f"{part.time_s / step_s:.0%}", part.resource)
         for part in result.parts[:_SHOWN_PARTS]
     )
+    users = "1 user" if result.concurrency == 1 else f"{result.concurrency:,} users"
     head = (
-        f"{result.concurrency:,} users in a closed loop, {lengths.input_tokens:,.0f} tokens in, "
+        f"{users} in a closed loop, {lengths.input_tokens:,.0f} tokens in, "
         f"{lengths.output_tokens:,.0f} out."
     )
     return (
@@ -49,15 +50,22 @@ def predict_document(result: Prediction) -> Document:
         Paragraph(head),
         *_memory_warning(result),
         Grid(("quantity", "middle", "80 % between"), tuple(rows), (1, 2)),
-        Grid(("one decode step", "time", "share", "waits for"), parts, (1, 2)),
+        Grid((_step_text(result), "time", "share", "waits for"), parts, (1, 2)),
         *(Paragraph(sentence) for sentence in result.explain().sentences),
         *(Paragraph(f"Fitted on: {source}", "dim") for source in result.sources),
     )
 
 
+def _step_text(result: Prediction) -> str:
+    """Return what the accounted step works on."""
+    prompts = result.step.prefill_tokens
+    with_prompts = f", {prompts:,.0f} prompt tokens" if prompts >= 1.0 else ""
+    return f"a mean step: {result.step.decode_seqs:,.0f} decoding{with_prompts}"
+
+
 def _memory_warning(result: Prediction) -> tuple[Paragraph, ...]:
-    """Say first when the deployment does not fit: its speed is then only what it would be."""
-    if result.fit.verdict != "no":
+    """Say first when not one sequence fits: the speed is then only what it would be."""
+    if result.fit.max_concurrency >= 1:
         return ()
     return (Paragraph(f"DOES NOT FIT: {result.fit.explain().sentences[0]}", "bad"),)
 
@@ -86,6 +94,8 @@ def predict_json(result: Prediction) -> Json:
         "bottleneck_ratio": result.bottleneck_ratio,
         "bound_tpot_s": result.bound_tpot_s,
         "evidence": result.evidence,
+        "step_decode_seqs": result.step.decode_seqs,
+        "step_prefill_tokens": result.step.prefill_tokens,
         "parts": [
             {"name": part.name, "time_s": part.time_s, "resource": part.resource}
             for part in result.parts

@@ -128,13 +128,18 @@ def _language_part(outer: Config) -> Config:
     return outer
 
 
+_SHOWN_FAMILIES = 8
+
+
 def _refusal(outer: Config, inner: Config, reason: str | None) -> UnsupportedModelError:
     """Return the error for a family without a reader."""
     family = inner.text("model_type") or outer.text("model_type")
     why = f" ({reason})" if reason else ""
     shown = f"model_type {family[:60]!a}" if family else "a configuration without 'model_type'"
+    known = understood()
+    some = ", ".join(known[:: max(1, len(known) // _SHOWN_FAMILIES)][:_SHOWN_FAMILIES])
     return outer.unsupported(
-        f"{shown} is not understood yet{why}; understood are {', '.join(understood())}"
+        f"{shown} is not understood yet{why}; understood are {len(known)} families, such as {some}"
     )
 
 
