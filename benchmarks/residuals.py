@@ -26,8 +26,9 @@ from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import RightrigError
 from rightrig.facts.catalog import shipped
-from rightrig.prediction.predict import Lengths, predict, timer_of
-from rightrig.prediction.serving import decode_step, prefill_s
+from rightrig.prediction.predict import predict
+from rightrig.prediction.serving import Lengths, decode_step, prefill_s
+from rightrig.prediction.timers import timer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -60,7 +60,7 @@ EXEMPT: Final = {
     "planning.pareto.pareto_front": "columns of any unit",
     "planning.search._miss": "any unit that orders rows",
     "planning.finalists._operating.at": "an element of any column",
-    "prediction.predict._blend.harmonic": "the mean of any rate",
+    "prediction.timers._blend.harmonic": "the mean of any rate",
     "prediction.calibrate._OVERHEAD_LIMIT_US": "the solver's parameters are of one magnitude",
     "prediction.calibrate._MICROSECONDS": "a power of ten",
     "prediction.calibrate._positive": "a column of any unit",

@@ -13,18 +13,12 @@ import rightrig
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import Rig, parse_rig
 from rightrig.errors import InputError
-from rightrig.prediction.efficiency import Evidence
-from rightrig.prediction.predict import (
-    Lengths,
-    Prediction,
-    Quantity,
-    half_width_ratio,
-    predict,
-    timer_of,
-)
+from rightrig.prediction.efficiency import Evidence, Quantity, half_width_ratio
+from rightrig.prediction.predict import Prediction, predict
 from rightrig.prediction.roofline import decode_bound_tokens_per_s
-from rightrig.prediction.serving import decode_step
+from rightrig.prediction.serving import Lengths, decode_step
 from rightrig.prediction.step_time import Resource
+from rightrig.prediction.timers import timer_of
 from rightrig.work.weights import weight_bytes
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import rightrig
-from rightrig.prediction.predict import timer_of
 from rightrig.prediction.serving import (
     Z_99,
     Lengths,
@@ -19,6 +18,7 @@ from rightrig.prediction.serving import (
     wait_p99_s,
 )
 from rightrig.prediction.step_time import StepTimer, account
+from rightrig.prediction.timers import timer_of
 from rightrig.work.operators import Step
 
 LENGTHS = Lengths(1000.0, 300.0)

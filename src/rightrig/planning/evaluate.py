@@ -12,16 +12,16 @@ from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.quantization import KV_BITS
 from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates, kv_of
-from rightrig.prediction.efficiency import LinkSpeed, link_speed, speeds
+from rightrig.prediction.efficiency import LinkSpeed, half_width_ratio, link_speed, speeds
 from rightrig.prediction.engine_memory import (
     CardShare,
     llama_cpp_layers,
     llama_cpp_shares,
     vllm_shares,
 )
-from rightrig.prediction.predict import half_width_ratio, stack_speeds
 from rightrig.prediction.serving import LoadPoint, at_rate, largest_load
 from rightrig.prediction.step_time import StepTimer
+from rightrig.prediction.timers import stack_speeds
 from rightrig.work.step import Stored
 from rightrig.work.weights import class_bits
 

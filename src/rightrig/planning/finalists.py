@@ -13,8 +13,8 @@ from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
 from rightrig.planning.evaluate import groups, points_at_rate
 from rightrig.planning.pareto import pareto_front
+from rightrig.prediction.efficiency import half_width_ratio
 from rightrig.prediction.power import card_power_w
-from rightrig.prediction.predict import half_width_ratio
 from rightrig.prediction.serving import Lengths, decode_step
 from rightrig.quantities import show_seconds, show_usd
 

@@ -28,6 +28,7 @@ EVIDENCE_ORDER: Final[tuple[Evidence, ...]] = (
     "this GPU and runtime", "same GPU", "same architecture", "datasheet only",
 )  # fmt: skip
 """From the closest evidence to the weakest."""
+Quantity = Literal["tpot", "ttft", "throughput", "tpot_p99", "ttft_p99"]
 Table = dict[str, Any]
 _COMPUTE_KEYS: Final = {"fp16": "bf16", "fp8": "fp8", "int8": "fp8", "fp4": "nvfp4"}
 _SAMPLED_RANKS: Final = (2, 4, 8)
@@ -293,3 +294,9 @@ def _rated_bytes_per_s(gpu: Gpu) -> float:
     if gpu.fabric is not None and gpu.fabric.topology == "switch":
         return gpu.fabric.bytes_per_s
     return gpu.pcie.bytes_per_s if gpu.pcie else math.inf
+
+
+def half_width_ratio(quantity: Quantity, evidence: Evidence) -> float:
+    """Return the factor between the middle and the ends of a quantity's interval."""
+    factor: float = tables("intervals")[quantity][evidence]
+    return factor

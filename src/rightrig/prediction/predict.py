@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval
-from rightrig.prediction.efficiency import (
-    EVIDENCE_ORDER,
-    Evidence,
-    KernelRates,
-    Speeds,
-    link_speed,
-    speeds,
-    tables,
-)
+from rightrig.prediction.efficiency import half_width_ratio
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.power import card_power_w
 from rightrig.prediction.serving import (
@@ -27,20 +18,15 @@ from rightrig.prediction.serving import (
     closed_loop,
     decode_step,
     mixed_step,
-    prefill_s,
 )
 from rightrig.prediction.step_time import Part, Resource, StepTimer, account, bottleneck
+from rightrig.prediction.timers import timer_of
 from rightrig.quantities import show_number, show_seconds
-from rightrig.work.step import Stored
-from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rightrig.deployment.deployment import Deployment
-    from rightrig.work.operators import Floats, Step
-
-Quantity = Literal["tpot", "ttft", "throughput", "tpot_p99", "ttft_p99"]
+    from rightrig.prediction.efficiency import Evidence
+    from rightrig.work.operators import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,96 +69,6 @@ class Prediction:
         return _explain(self)
 
 
-def half_width_ratio(quantity: Quantity, evidence: Evidence) -> float:
-    """Return the factor between the middle and the ends of a quantity's interval."""
-    factor: float = tables("intervals")[quantity][evidence]
-    return factor
-
-
-def timer_of(deployment: Deployment) -> StepTimer:
-    """Return the step timer of one engine of a deployment."""
-    llm, precision, split = deployment.llm, deployment.precision, deployment.parallelism
-    own = llm.checkpoint.format if precision.weights == "checkpoint" else precision.weights
-    rig = deployment.rig
-    shares = [
-        (
-            group.count / rig.cards_per_node,
-            speeds(group.gpu, deployment.runtime, own, group.power_cap_w),
-        )
-        for group in rig.groups
-    ]
-    neighbours = 2 if split.pp > 1 else 1
-    # Stages lie one after another: those of several machines meet on the network.
-    reach = rig.cards_per_node + 1 if rig.nodes_count > 1 and split.pp > 1 else neighbours
-    by_layers = "layer" in deployment.runtime.splits
-    return StepTimer(
-        llm=llm,
-        stored=Stored(class_bits(llm, precision.weights), KV_BITS[precision.kv]),
-        speeds=_blend(shares),
-        link=link_speed(rig.gpu, rig.link(split.tp), split.tp),
-        stage_link=link_speed(rig.gpu, rig.link(reach), neighbours),
-        ranks_count=split.tp,
-        stages_count=split.pp,
-        # llama.cpp's layer split passes one batch through the cards in turn.
-        in_flight_count=1.0 if by_layers else float(split.pp),
-        step_tokens=float(deployment.limits.max_batched_tokens),
-    )
-
-
-def _blend(shares: Sequence[tuple[float, Speeds]]) -> Speeds:
-    """Return the speeds of cards that take shares of the layers.
-
-    Times add, so rates combine as the weighted harmonic mean.
-    """
-    first = shares[0][1]
-    if len(shares) == 1:
-        return first
-
-    def harmonic(values: Sequence[Floats]) -> Floats:
-        return 1.0 / sum(share / value for (share, _), value in zip(shares, values, strict=True))
-
-    def rates(name: str) -> KernelRates:
-        kernels = [getattr(own, name) for _, own in shares]
-        return KernelRates(
-            harmonic([k.compute_flop_per_s for k in kernels]),
-            harmonic([k.memory_bytes_per_s for k in kernels]),
-            sum(share * k.overhead_s for (share, _), k in zip(shares, kernels, strict=True)),
-        )
-
-    weakest = max((own.evidence for _, own in shares), key=EVIDENCE_ORDER.index)
-    return replace(
-        first,
-        gemm=rates("gemm"),
-        head=rates("head"),
-        attention=rates("attention"),
-        evidence=weakest,
-        prefill_flop_per_s=harmonic([own.prefill_flop_per_s for _, own in shares]),
-        peak_flop_per_s=harmonic([own.peak_flop_per_s for _, own in shares]),
-        peak_16bit_flop_per_s=harmonic([own.peak_16bit_flop_per_s for _, own in shares]),
-        peak_bytes_per_s=harmonic([own.peak_bytes_per_s for _, own in shares]),
-    )
-
-
-def stack_speeds(rows: Sequence[Speeds]) -> Speeds:
-    """Return many cards' speeds as one record of arrays, an element a row.
-
-    The rows must be of one runtime: what is not a number is taken from the first.
-    """
-    first = rows[0]
-    columns: dict[str, object] = {}
-    for field in fields(Speeds):
-        values = [getattr(row, field.name) for row in rows]
-        if isinstance(values[0], KernelRates):
-            columns[field.name] = KernelRates(
-                np.array([v.compute_flop_per_s for v in values]),
-                np.array([v.memory_bytes_per_s for v in values]),
-                np.array([v.overhead_s for v in values]),
-            )
-        elif isinstance(values[0], float):
-            columns[field.name] = np.array(values)
-    return replace(first, **columns)  # type: ignore[arg-type] # names and types are the fields' own
-
-
 def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -> Prediction:
     """Return the speed of a deployment at a concurrency.
 
@@ -211,7 +107,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         output_tokens_per_s=output,
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
-        power_w=_power_w(deployment, timer, engine_seqs, lengths),
+        power_w=_power_w(deployment, timer, step),
         step=step,
         parts=parts,
         bottleneck=resource,
@@ -260,23 +156,18 @@ def _rate_tokens_per_s(
     return Interval(around.low, around.mid, min(around.high, ceiling))
 
 
-def _power_w(
-    deployment: Deployment, timer: StepTimer, engine_seqs: float, lengths: Lengths
-) -> Interval | None:
+def _power_w(deployment: Deployment, timer: StepTimer, step: Step) -> Interval | None:
     """Return the mean power of all cards, ±25 %, in W."""
     rig = deployment.rig
     watts = [(group.count, group.card_power_w) for group in rig.groups]
     if any(card is None for _, card in watts):
         return None
-    step = decode_step(timer, engine_seqs, lengths)
     flop = sum(float(np.asarray(op.flop)) for op in timer.operators(step))
     use_ratio = flop / float(timer.speeds.peak_flop_per_s) / float(timer.step_s(step))
-    # Cards of a pipeline work in turn when fewer sequences run than there are stages.
-    busy = (
-        min(1.0, engine_seqs / float(timer.stages_count)) if timer.in_flight_count == 1.0 else 1.0
-    )
-    if timer.in_flight_count == 1.0 and float(timer.stages_count) > 1:
-        busy = 1.0 / float(timer.stages_count)
+    stages = float(timer.stages_count)
+    # A split by layers lets one card work at a time; a pipeline fills with enough sequences.
+    by_layers = "layer" in deployment.runtime.splits
+    busy = 1.0 / stages if by_layers else min(1.0, float(step.decode_seqs))
     total = sum(
         count * float(card_power_w(card, use_ratio, busy))
         for count, card in watts
@@ -312,6 +203,3 @@ def _explain(result: Prediction) -> Explanation:
         )
     )
     return Explanation(tuple(sentences), figures, result.sources)
-
-
-__all__ = ["Lengths", "Prediction", "half_width_ratio", "predict", "prefill_s", "timer_of"]

@@ -53,7 +53,7 @@ def gpus_document(gpus: Sequence[Gpu]) -> Document:
         "Dense rates, FP32 accumulate. Memory is what an engine sees; 'gpus show NAME' says how "
         "it is known."
     )
-    return (Grid(headers, rows, (3, 4, 5, 6, 7)), Paragraph(note, "dim"))
+    return (Grid(headers, rows, (3, 4, 5, 6, 7), spare=(1, 7, 6)), Paragraph(note, "dim"))
 
 
 def _tera(rate: float | None) -> str:
@@ -165,7 +165,7 @@ def models_document(llms: Sequence[Llm]) -> Document:
         for llm in llms
     )
     headers = ("model", "B params", "B active", "checkpoint", "GB", "KV B/token, 16 bit", "context")
-    return (Grid(headers, rows, (1, 2, 4, 5, 6)),)
+    return (Grid(headers, rows, (1, 2, 4, 5, 6), spare=(3, 2, 5)),)
 
 
 def model_document(llm: Llm) -> Document:
@@ -250,7 +250,7 @@ def _ffn_text(ffn: Ffn) -> str:
 def rigs_document(systems: Sequence[System]) -> Document:
     """Return all machines, a line each."""
     rows = tuple((s.slug, s.kind, s.rig, s.topology, s.name) for s in systems)
-    return (Grid(("rig", "kind", "cards", "topology", "name"), rows),)
+    return (Grid(("rig", "kind", "cards", "topology", "name"), rows, spare=(3, 1, 4)),)
 
 
 def rig_document(system: System) -> Document:
@@ -298,7 +298,7 @@ def prices_document(prices: Iterable[Price]) -> Document:
         "gpu", "$/h a card", "$/h instance", "cards", "provider", "instance", "region", "date",
         "terms", "trust", "age",
     )  # fmt: skip
-    return (Grid(headers, rows, (1, 2, 3)),)
+    return (Grid(headers, rows, (1, 2, 3), spare=(6, 2, 8, 9, 7, 10, 5)),)
 
 
 def offers_document(slug: str, prices: Sequence[Price]) -> Document:
@@ -333,7 +333,7 @@ def runtimes_document(runtimes: Sequence[Runtime]) -> Document:
         "min compute capability",
         "its fraction is of",
     )
-    return (Grid(headers, rows),)
+    return (Grid(headers, rows, spare=(5, 1, 4)),)
 
 
 def runtime_document(runtime: Runtime) -> Document:

@@ -18,12 +18,20 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table: headers, rows of texts, and which columns hold numbers."""
+    """A table.
+
+    Attributes:
+        headers: One a column.
+        rows: Texts, a cell a column.
+        numeric: Columns that hold numbers.
+        spare: Columns that a narrow terminal may leave out, in this order.
+    """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[int, ...] = ()
     title: str = ""
+    spare: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

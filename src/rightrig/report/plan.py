@@ -83,7 +83,7 @@ def _ranking(plan: Plan) -> Grid:
         "#", "engines", "runtime, weights", "$/month", "$/M out", "TTFT p99", "TPOT p99",
         "carries", "met", "from",
     )  # fmt: skip
-    return Grid(headers, rows, (3, 4, 5, 6, 7))
+    return Grid(headers, rows, (3, 4, 5, 6, 7), spare=(9, 4, 7))
 
 
 def _energy(plan: Plan) -> list[Paragraph]:

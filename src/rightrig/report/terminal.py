@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.report.document import Bar, Bars, Grid, Paragraph
 
@@ -117,8 +117,26 @@ def _rich_grid(console: Console, grid: Grid) -> None:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for i, header in enumerate(grid.headers):
-        table.add_column(header, justify="right" if i in grid.numeric else "left", overflow="fold")
+    shown = columns_that_fit(grid, console.width)
+    for i in shown:
+        justify: Literal["right", "left"] = "right" if i in grid.numeric else "left"
+        table.add_column(grid.headers[i], justify=justify, overflow="fold")
     for row in grid.rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(row[i].replace("[", r"\[") for i in shown))
     console.print(table)
+    if len(shown) < len(grid.headers):
+        left_out = ", ".join(h for i, h in enumerate(grid.headers) if i not in shown)
+        console.print(f"(a wider terminal or --json also shows {left_out})", style="dim")
+
+
+def columns_that_fit(grid: Grid, width: int) -> tuple[int, ...]:
+    """Return the columns to show: all, or without spare ones until the rest fits."""
+    widths = [
+        max(len(row[i]) for row in (grid.headers, *grid.rows)) for i in range(len(grid.headers))
+    ]
+    shown = list(range(len(grid.headers)))
+    for column in grid.spare:
+        if sum(widths[i] + 1 for i in shown) <= width:
+            break
+        shown.remove(column)
+    return tuple(shown)

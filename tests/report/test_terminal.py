@@ -1,0 +1,42 @@
+"""Documents as text: bars that keep their measure, tables that fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from rightrig.report.document import Bar, Bars, Grid, Paragraph
+from rightrig.report.terminal import bar_lines, columns_that_fit, plain_text
+
+WIDE = Grid(("name", "size", "where", "note"), (("a" * 20, "1", "b" * 30, "c" * 40),), spare=(3, 2))
+
+
+def test_a_wide_terminal_shows_every_column() -> None:
+    assert columns_that_fit(WIDE, 120) == (0, 1, 2, 3)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(60, (0, 1, 2)), (30, (0, 1)), (5, (0, 1))])
+def test_a_narrow_terminal_leaves_out_spare_columns_in_their_order(
+    width: int, shown: tuple[int, ...]
+) -> None:
+    assert columns_that_fit(WIDE, width) == shown
+
+
+def test_a_bar_shows_parts_in_proportion_and_the_budget() -> None:
+    bars = Bars((Bar("card", (("weights", 10.0), ("kv", 5.0)), 20.0, 18.0),))
+    line = bar_lines(bars, 100)[0]
+    assert line.count("█") == 22
+    assert line.count("▓") == 11
+    assert line.count("·") == 11
+    assert line.index("│") > line.rindex("▓")
+
+
+def test_a_bar_that_overflows_says_so_at_its_end() -> None:
+    bars = Bars((Bar("card", (("weights", 30.0),), 20.0, 18.0),))
+    assert bar_lines(bars, 100)[0].rstrip().endswith("»")
+
+
+def test_plain_text_aligns_numbers_to_the_right() -> None:
+    grid = Grid(("a", "b"), (("x", "1"), ("y", "100")), numeric=(1,))
+    assert plain_text((Paragraph("title"), grid)).splitlines() == [
+        "title", "a    b", "─  ───", "x    1", "y  100",
+    ]  # fmt: skip
