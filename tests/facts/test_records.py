@@ -30,12 +30,8 @@ SHARED: Final = Path(
     os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
 )
 CLASSES: Final[dict[str, type[Record]]] = {
-    "gpus": Gpu,
-    "links": Link,
-    "power": PowerFact,
-    "runtimes": Runtime,
-    "systems": System,
-}
+    "gpus": Gpu, "links": Link, "power": PowerFact, "runtimes": Runtime, "systems": System,
+}  # fmt: skip
 FILES: Final = tuple((kind, path) for kind in CLASSES for path in sorted((DATA / kind).glob("*")))
 GPU_FILES: Final = tuple(path for kind, path in FILES if kind == "gpus")
 # Names of the measured tables and of the price table that no record answers to.

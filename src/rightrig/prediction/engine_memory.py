@@ -59,6 +59,11 @@ class CardShare:
         """All fixed parts together."""
         return sum_if_independent(part.size_bytes for part in self.fixed)
 
+    @property
+    def kv_bytes_per_token(self) -> float:
+        """KV bytes of one token on this card, as long as no window is full."""
+        return kv_cache.kv_bytes_per_token(self.blocks, self.kv_bits, self.ranks)
+
     def kv_bytes(self, context_tokens: int) -> float:
         """Return KV bytes of one sequence of this length on this card, as the engine rounds."""
         if self.layout == "slots":

@@ -47,6 +47,7 @@ class CardFit:
     Attributes:
         budget_bytes: What the engine may use, in bytes.
         components: What it needs, KV cache included.
+        kv_bytes_per_token: KV cache of one token on this card.
         kv_sequence_bytes: KV cache of one sequence of the asked length on this card.
         max_context_tokens: Longest context at the asked concurrency, by this card's middle.
         max_seqs: Most sequences of the asked length, by this card's middle.
@@ -57,6 +58,7 @@ class CardFit:
     total_bytes: Interval
     budget_bytes: Interval
     components: tuple[Component, ...]
+    kv_bytes_per_token: float
     kv_sequence_bytes: float
     max_context_tokens: int
     max_seqs: int
@@ -259,6 +261,7 @@ def _fit_card(
         total_bytes=total,
         budget_bytes=budget,
         components=parts,
+        kv_bytes_per_token=share.kv_bytes_per_token,
         kv_sequence_bytes=sequence_bytes,
         max_context_tokens=_longest_context(seat, budget.mid, concurrency, deployment),
         max_seqs=_most_sequences(room_bytes, sequence_bytes, deployment),

@@ -113,7 +113,7 @@ def _between(size_bytes: Interval) -> str:
     return f"{size_bytes.low / GIB:.2f} … {size_bytes.high / GIB:.2f} GiB"
 
 
-def _short(text: str, width: int = 58) -> str:
+def _short(text: str, width: int = 50) -> str:
     """Return a text cut at a word."""
     return text if len(text) <= width else text[: width - 1].rsplit(" ", 1)[0] + " …"
 
@@ -128,6 +128,11 @@ def _kv_sentence(fit: Fit) -> str:
     if abs(fit.kv_sequence_bytes / fit.kv_sequence_ideal_bytes - 1.0) > 0.001:  # noqa: PLR2004 - not shown
         text += (
             f" ({show_bytes(fit.kv_sequence_ideal_bytes)} without pages, padding and replication)"
+        )
+    if fit.deployment.llm.has_mla and fit.deployment.parallelism.tp > 1:
+        text += (
+            f"; the latent is whole on each of the {fit.deployment.parallelism.tp} ranks, "
+            f"{fit.binding.kv_bytes_per_token:,.0f} B a token"
         )
     return f"{text}. Weights: {show_bytes(fit.weights_bytes)}."
 
@@ -198,6 +203,7 @@ def _card_json(card: CardFit) -> Json:
         "required_bytes": interval_json(card.required_bytes),
         "free_bytes": card.free_bytes,
         "headroom_ratio": card.headroom_ratio,
+        "kv_bytes_per_token": card.kv_bytes_per_token,
         "kv_bytes_per_sequence": card.kv_sequence_bytes,
         "max_context_tokens": card.max_context_tokens,
         "max_seqs": card.max_seqs,

@@ -28,7 +28,8 @@ def plan_document(plan: Plan, *, every_reason: bool = False) -> Document:
         blocks.append(
             Paragraph(
                 "* on the Pareto front of cost, TTFT p99 and TPOT p99. p99 are analytic bounds of "
-                "queueing, not simulated; the 80 % interval is about half to twice the figure.",
+                "queueing, not simulated; the 80 % interval is about half to twice the figure. "
+                "† price from a source of low trust.",
                 "dim",
             )
         )
@@ -75,7 +76,7 @@ def _ranking(plan: Plan) -> Grid:
             show_seconds(p.tpot_p99_s.mid),
             f"{p.capacity_requests_per_s:.1f}/s",
             p.met,
-            p.purchase.price.provider,
+            p.purchase.price.provider + ("†" if p.purchase.price.trust == "low" else ""),
         )
         for number, p in enumerate(plan.plans, 1)
     )
