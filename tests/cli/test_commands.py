@@ -265,6 +265,6 @@ def test_the_installed_program_prints_plain_text_in_a_pipe(command: str) -> None
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    shell = f"{SCRIPT} models list | head -n 1"
+    shell = f"'{SCRIPT}' models list | head -n 1"
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)  # noqa: S607 - a pipe
     assert done.stderr == ""
