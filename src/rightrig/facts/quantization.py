@@ -34,11 +34,6 @@ class WeightFormat:
     kept_16bit: tuple[TensorClass, ...] = _HIGH_PRECISION
     derivation: str = ""
 
-    @property
-    def is_weight_only(self) -> bool:
-        """Whether the weights are unpacked to 16 bits before they are multiplied."""
-        return self.compute == "fp16" and self.bits_per_weight < 16.0  # noqa: PLR2004 - 16-bit types
-
 
 FORMATS: Final[dict[str, WeightFormat]] = {
     f.name: f

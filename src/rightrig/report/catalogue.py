@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from rightrig.quantities import show_bytes, show_gib, show_usd
+from rightrig.quantities import MIB, show_bytes, show_gib, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
 from rightrig.work.kv_cache import model_kv_bytes_per_token, window_of
 from rightrig.work.weights import (
@@ -18,7 +18,7 @@ from rightrig.work.weights import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rightrig.facts.gpu import Gpu
+    from rightrig.facts.gpu import Gpu, StreetPrice
     from rightrig.facts.llm import Attention, Ffn, Llm
     from rightrig.facts.price import Price
     from rightrig.facts.runtime import Runtime
@@ -85,13 +85,36 @@ def gpu_document(gpu: Gpu, prices: Iterable[Price]) -> Document:
         for label, value in _rates(gpu)
         if value is not None
     ]
-    facts += _cheapest_offer(gpu, prices)
+    facts += [*_chip_facts(gpu), *_cheapest_offer(gpu, prices)]
     facts += [("unverified", ", ".join(gpu.unverified))] if gpu.unverified else []
     return (
         Paragraph(f"{gpu.name} ({gpu.slug})", "title"),
         Grid(("fact", "value"), tuple(facts)),
         *_tail(gpu.note, gpu.sources),
     )
+
+
+def _chip_facts(gpu: Gpu) -> list[tuple[str, str]]:
+    """Return what is known of the chip and its price when bought."""
+    street = gpu.street_price
+    known = (
+        ("SMs or compute units", f"{gpu.sm_count:,}" if gpu.sm_count else ""),
+        ("CUDA cores or the like", f"{gpu.cuda_core_count:,}" if gpu.cuda_core_count else ""),
+        ("boost clock", f"{gpu.boost_hz / 1e6:,.0f} MHz" if gpu.boost_hz else ""),
+        ("last-level cache", f"{gpu.l2_bytes / MIB:,.0f} MiB" if gpu.l2_bytes else ""),
+        ("released", gpu.release_date or ""),
+        ("launch price", show_usd(gpu.launch_price_usd) if gpu.launch_price_usd else ""),
+        ("street price", _street_text(street) if street else ""),
+    )
+    return [(name, text) for name, text in known if text]
+
+
+def _street_text(price: StreetPrice) -> str:
+    """Return a street price with its condition, date and source."""
+    amount = show_usd(price.low_usd)
+    if price.high_usd > price.low_usd:
+        amount += f" to {show_usd(price.high_usd)}"
+    return f"{amount}, {price.condition}, {price.date} ({price.source})"
 
 
 def _cheapest_offer(gpu: Gpu, prices: Iterable[Price]) -> list[tuple[str, str]]:
@@ -191,6 +214,10 @@ def model_document(llm: Llm) -> Document:
         f"KV cache {model_kv_bytes_per_token(llm, 16.0):,.0f} B a token at 16 bits."
     )
     facts = [size, stored]
+    if llm.published.total_params_count:
+        facts.append(f"Published: {llm.published.total_params_count:,} parameters.")
+    elif llm.published.total_billion:
+        facts.append(f"Published: {llm.published.total_billion:g} billion parameters.")
     if llm.not_counted:
         facts.append(f"Not counted: {', '.join(llm.not_counted)}.")
     return (
