@@ -27,6 +27,7 @@ COMMANDS = {
     "fit llama-3.3-70b --on 1xrtx-4090@ram=128GiB --runtime llama.cpp": 0,
     "fit deepseek-v3 --on 8xh200-sxm": 0,
     "fit llama-3.1-8b --on 2xrtx-3090+1xrtx-4090": 0,
+    "fits --on 1xrtx-4090": 0,
     PREDICT: 0,
     "predict llama-3.1-8b --on rtx-4090 --concurrency max": 0,
     "predict llama-3.3-70b --on rtx-4090": 1,

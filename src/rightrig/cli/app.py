@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rightrig.cli import catalogue, compare, fit, plan, predict
+from rightrig.cli import catalogue, compare, fit, fits, plan, predict
 
 app = typer.Typer(
     help="Which hardware should serve this language model, for this traffic, at this latency, "
@@ -40,6 +40,7 @@ def root(
 
 
 app.command("fit")(fit.fit)
+app.command("fits")(fits.fits)
 app.command("predict")(predict.predict)
 app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)

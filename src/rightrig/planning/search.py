@@ -11,7 +11,13 @@ import numpy as np
 from rightrig.costs.offers import cheapest
 from rightrig.planning.candidates import Candidates, enumerate_candidates
 from rightrig.planning.constraints import CONSTRAINTS, Question
-from rightrig.planning.evaluate import groups, largest_loads, memory, p99_factors
+from rightrig.planning.evaluate import (
+    groups,
+    largest_loads,
+    memory,
+    p99_factors,
+    points_at_rate,
+)
 from rightrig.planning.finalists import Plan, PlannedRig, Tariff, finalists
 from rightrig.planning.table import Table
 from rightrig.prediction.serving import Lengths
@@ -110,12 +116,16 @@ def _evaluate(llm: Llm, candidates: Candidates, question: Question, space: Space
     for group in groups(llm, candidates, fitting, space.kv):
         capacity = held.capacity_seqs[group.numbers]
         load = largest_loads(group, lengths, capacity, question.slo, limits.confidence)
+        each = np.asarray(load.rate_requests_per_s)
+        # Latency may be a little worse below the largest load, where a mixture of experts shares
+        # less: the load that each engine will really carry is judged too.
+        shared = workload.rate_requests_per_s / _engines_count(each, question)
+        point = points_at_rate(group, lengths, shared, capacity)
         raise_ttft, raise_tpot = p99_factors(group, limits.confidence)
-        rate[group.numbers] = load.rate_requests_per_s
-        ttft[group.numbers] = load.ttft_p99_s * raise_ttft
-        tpot[group.numbers] = load.tpot_p99_s * raise_tpot
-    wanted = workload.rate_requests_per_s * (1.0 + limits.headroom_ratio)
-    engines = np.where(rate > 0.0, np.ceil(wanted / np.maximum(rate, 1e-12)), np.inf)
+        rate[group.numbers] = each
+        ttft[group.numbers] = np.maximum(load.ttft_p99_s, point.ttft_p99_s) * raise_ttft
+        tpot[group.numbers] = np.maximum(load.tpot_p99_s, point.tpot_p99_s) * raise_tpot
+    engines = _engines_count(rate, question)
     cards = engines * candidates.rows["tp"] * candidates.rows["pp"]
     rent, purchases = _rents(candidates, engines, space.prices)
     watts = np.array([gpu.board_power_w or np.nan for gpu in candidates.gpus])
@@ -132,6 +142,15 @@ def _evaluate(llm: Llm, candidates: Candidates, question: Question, space: Space
         rated_power_w=cards * watts[candidates.rows["gpu"]] if count else cards,
         purchases=purchases,
     )
+
+
+def _engines_count(
+    rate_requests_per_s: NDArray[np.float64], question: Question
+) -> NDArray[np.float64]:
+    """Return the engines that carry the traffic with headroom; infinite where one carries none."""
+    wanted = question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+    engines = np.ceil(wanted / np.maximum(rate_requests_per_s, 1e-12))
+    return np.where(rate_requests_per_s > 0.0, engines, np.inf)
 
 
 def _rents(
