@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -355,3 +356,21 @@ def test_a_plan_never_needs_a_tighter_objective_to_be_cheap() -> None:
 
 def test_nothing_is_bought_that_is_not_on_demand() -> None:
     assert not [p.gpu for p in usual().plans if "not on demand" in p.purchase.price.note]
+
+
+def test_without_a_plan_the_nearest_miss_names_the_budget_that_would_do() -> None:
+    poor = planned("llama-3.3-70b", asked(limits=Limits(budget_usd_per_month=100.0)))
+    assert not poor.plans
+    assert "[LIMIT-BUDGET]. It would take at least --budget" in poor.nearest
+    least = float(re.findall(r"--budget (\d+)/month", poor.nearest)[0])
+    enough = planned("llama-3.3-70b", asked(limits=Limits(budget_usd_per_month=least)))
+    assert enough.plans
+    assert poor.explain().sentences[1] == poor.nearest
+
+
+def test_without_a_plan_the_nearest_miss_of_latency_is_the_quickest_card() -> None:
+    quick = planned("llama-3.3-70b", asked(ttft=0.001))
+    assert "[SLO-TTFT]. It would take at least --ttft-p99" in quick.nearest
+    named = float(re.findall(r"--ttft-p99 (\d+)ms", quick.nearest)[0]) / 1e3
+    others = planned("llama-3.3-70b", asked(ttft=named, limits=Limits(max_gpus_count=100_000)))
+    assert "SLO-TTFT" not in others.nearest

@@ -6,6 +6,7 @@ all rows at once), and the reason for one row, with its numbers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
@@ -43,6 +44,10 @@ class Constraint(Protocol):
         """Return why one row breaks it."""
         ...
 
+    def remedy(self, table: Table, number: int) -> str:
+        """Return the smallest change of the question that would let one row keep it."""
+        ...
+
 
 class FitsMemory:
     """Every card holds its share and the KV cache of at least one request."""
@@ -61,6 +66,10 @@ class FitsMemory:
             f"{show_gib(float(table.short_bytes[number]))} on its tightest card for one request of "
             f"{tokens:,} tokens; use more cards, a smaller format or a larger card"
         )
+
+    def remedy(self, table: Table, number: int) -> str:  # noqa: ARG002 - the protocol's
+        """Return what would let it pass."""
+        return "smaller --weights, or a shorter --input and --output"
 
 
 class KeepsTtft:
@@ -87,6 +96,10 @@ class KeepsTtft:
             "quicker ones, prefill faster"
         )
 
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--ttft-p99 {_above(float(table.judged_ttft_s[number]))}"
+
 
 class KeepsTpot:
     """The bound on TPOT p99 keeps the objective."""
@@ -111,6 +124,15 @@ class KeepsTpot:
             f"above {show_seconds(question.slo.tpot_p99_s or 0.0)}; smaller weights or more "
             "memory bandwidth lower it"
         )
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--tpot-p99 {_above(float(table.judged_tpot_s[number]))}"
+
+
+def _above(least_s: float) -> str:
+    """Return a duration just above another, as an option takes it."""
+    return f"{math.ceil(least_s * 1e3 + 0.5)}ms"
 
 
 def _end(question: Question) -> str:
@@ -140,6 +162,10 @@ class HasPrice:
             "machine ('rightrig prices list' shows those that are)"
         )
 
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"a rental price for {table.gpu(number).slug}"
+
 
 class WithinGpus:
     """The plan uses no more cards than allowed."""
@@ -156,6 +182,10 @@ class WithinGpus:
             f"takes {int(table.cards_count[number]):,} cards for the traffic, above "
             f"--max-gpus {question.limits.max_gpus_count}"
         )
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--max-gpus {int(table.cards_count[number])}"
 
 
 class WithinBudget:
@@ -176,6 +206,10 @@ class WithinBudget:
         budget = question.limits.budget_usd_per_month or 0.0
         gap = show_usd(rent - budget)
         return f"costs {show_usd(rent)} a month, {gap} above --budget {show_usd(budget)}"
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--budget {math.ceil(float(table.rent_usd_per_month[number]))}/month"
 
 
 class WithinPower:
@@ -199,6 +233,10 @@ class WithinPower:
                 f"no power is published for {table.gpu(number).slug}, so --max-power cannot be kept"
             )
         return f"{rated:,.0f} W of cards, above --max-power {limit:,.0f} W"
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--max-power {math.ceil(float(table.rated_power_w[number]))}W"
 
 
 CONSTRAINTS: Final[tuple[Constraint, ...]] = (

@@ -97,6 +97,7 @@ class Plan:
     Attributes:
         plans: Best first.
         rejected: (card, rule, reason) of every card without a plan.
+        nearest: Without a plan, what comes closest to one and what would make it one.
         candidates_count, pruned_count, feasible_count: What the search went through.
     """
 
@@ -104,6 +105,7 @@ class Plan:
     question: Question
     plans: tuple[PlannedRig, ...]
     rejected: tuple[tuple[str, str, str], ...]
+    nearest: str
     candidates_count: int
     pruned_count: int
     feasible_count: int
@@ -113,7 +115,7 @@ class Plan:
     def explain(self) -> Explanation:
         """Return why the first plan wins, or what stands nearest to a plan."""
         if not self.plans:
-            return Explanation(("No plan: every card breaks a rule; the reasons stand below.",))
+            return Explanation(("No plan: every card breaks a rule.", self.nearest))
         return _explain_best(self.plans)
 
 

@@ -96,6 +96,7 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
         question=question,
         plans=ranked[:top],
         rejected=_rejected(table, first_broken, question),
+        nearest="" if len(feasible) else _nearest(table, first_broken, question),
         candidates_count=len(candidates.rows) + len(candidates.barred),
         pruned_count=int((first_broken == 0).sum()) + len(candidates.barred),
         feasible_count=len(feasible),
@@ -205,6 +206,24 @@ def _rejected(
         rule = CONSTRAINTS[place]
         found.append((table.gpu(number).slug, rule.id, rule.reason(table, number, question)))
     return tuple(sorted(found))
+
+
+def _nearest(table: Table, first_broken: NDArray[np.int64], question: Question) -> str:
+    """Return the row that comes closest to a plan, and the change that would make it one.
+
+    Closest: the first rule that it breaks comes latest, and is missed by least.
+    """
+    if not len(table.rows):
+        return "No card runs this model in these formats; leave --weights and --kv out."
+    place = int(first_broken.max())
+    near = np.flatnonzero(first_broken == place)
+    number = int(near[np.nanargmin(_miss(table, near, place))])
+    rule = CONSTRAINTS[place]
+    reason = rule.reason(table, number, question)
+    who = "" if table.gpu(number).slug in reason else f"{table.engine_text(number)} "
+    return (
+        f"Nearest: {who}{reason} [{rule.id}]. It would take at least {rule.remedy(table, number)}."
+    )
 
 
 def _miss(table: Table, numbers: NDArray[np.int64], place: int) -> NDArray[np.float64]:
