@@ -15,7 +15,7 @@ from rightrig.planning.evaluate import groups, points_at_rate
 from rightrig.planning.pareto import pareto_front
 from rightrig.prediction.efficiency import half_width_ratio
 from rightrig.prediction.power import card_power_w
-from rightrig.prediction.serving import Lengths, decode_step
+from rightrig.prediction.serving import Lengths, mixed_step
 from rightrig.quantities import show_seconds, show_usd
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def finalists(
     for group in groups(llm, table.candidates, numbers, kv):
         rate = question.workload.rate_requests_per_s / table.engines_count[group.numbers]
         point = points_at_rate(group, lengths, rate, table.capacity_seqs[group.numbers])
-        use = _use_ratio(group, point, lengths)
+        step = mixed_step(group.timer, point.running_seqs, point.running_seqs, lengths)
+        use = np.asarray(group.timer.use_ratio(step))
         found += [
             _planned(table, int(number), question, _operating(group, point, use, place), tariff)
             for place, number in enumerate(group.numbers)
@@ -152,16 +153,6 @@ def finalists(
     for one in found:
         best.setdefault((one.gpu, one.weights), one)
     return _with_front(tuple(best.values()))
-
-
-def _use_ratio(group: Group, point: LoadPoint, lengths: Lengths) -> NDArray[np.float64]:
-    """Return the share of peak arithmetic that each row uses at its load."""
-    timer = group.timer
-    step = decode_step(timer, point.running_seqs, lengths)
-    decode_flop = np.asarray(sum(operator.flop for operator in timer.operators(step)))
-    # Every running sequence brings ISL/OSL prompt tokens a step, as costly as decoded ones.
-    flop = decode_flop * (1.0 + lengths.input_tokens / lengths.output_tokens)
-    return np.asarray(flop / timer.speeds.peak_flop_per_s / point.tpot_mean_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.propose import Choices, propose
 from rightrig.errors import InputError
 from rightrig.planning.candidates import VLLM_FORMATS, WORTHWHILE_RATIO
-from rightrig.prediction.memory_fit import Fit, fit
+from rightrig.prediction.memory_fit import VERDICT_RANK, Fit, Verdict, fit
 from rightrig.work.weights import total_params_count, weight_bytes
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rightrig.facts.llm import Llm
 
 _GGUF_LADDER: Final = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m")
-_ORDER: Final = {"fits": 0, "tight": 1, "offload": 2, "no": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class ModelFit:
     reason: str = ""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """The fit's verdict; ``no`` where nothing could be tried."""
         return "no" if self.fit is None else self.fit.verdict
 
@@ -62,9 +61,8 @@ def models_that_fit(
         llms: The models.
     """
     found = [_model_fit(catalog, rig, context_tokens, concurrency, choices, llm) for llm in llms]
-    return tuple(
-        sorted(found, key=lambda m: (_ORDER[m.verdict], -total_params_count(m.llm), m.llm.name))
-    )
+    found.sort(key=lambda m: (VERDICT_RANK[m.verdict], -total_params_count(m.llm), m.llm.name))
+    return tuple(found)
 
 
 def _model_fit(

@@ -37,7 +37,8 @@ COMFORT_RATIO: Final = 0.08
 """Free share of the budget from which a fit is more than tight."""
 HOST_RATIO: Final = 0.85
 """Share of the host's memory that offloaded layers may take."""
-_RANK: Final[dict[Verdict, int]] = {"fits": 0, "tight": 1, "offload": 2, "no": 3}
+VERDICT_RANK: Final[dict[Verdict, int]] = {"fits": 0, "tight": 1, "offload": 2, "no": 3}
+"""Best verdict first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Fit:
     @property
     def binding(self) -> CardFit:
         """The card that decides: worst verdict, then least headroom."""
-        return max(self.cards, key=lambda card: (_RANK[card.verdict], -card.headroom_ratio))
+        return max(self.cards, key=lambda card: (VERDICT_RANK[card.verdict], -card.headroom_ratio))
 
     def explain(self) -> Explanation:
         """Return the reasons of the verdict."""
@@ -132,7 +133,7 @@ def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
     for cards in _engines(deployment):
         shares_at = _shares_at(deployment, cards, context_tokens)
         fits += _fit_engine(deployment, cards, shares_at, context_tokens, per_engine)
-    verdict = max((card.verdict for card in fits), key=lambda v: _RANK[v])
+    verdict = max((card.verdict for card in fits), key=lambda v: VERDICT_RANK[v])
     result = _assemble(deployment, tuple(fits), verdict, context_tokens, concurrency)
     if verdict == "no" and "layer" in deployment.runtime.splits:
         return _try_offload(result)

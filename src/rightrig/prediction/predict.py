@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
@@ -162,8 +160,7 @@ def _power_w(deployment: Deployment, timer: StepTimer, step: Step) -> Interval |
     watts = [(group.count, group.card_power_w) for group in rig.groups]
     if any(card is None for _, card in watts):
         return None
-    flop = sum(float(np.asarray(op.flop)) for op in timer.operators(step))
-    use_ratio = flop / float(timer.speeds.peak_flop_per_s) / float(timer.step_s(step))
+    use_ratio = float(timer.use_ratio(step))
     stages = float(timer.stages_count)
     # A split by layers lets one card work at a time; a pipeline fills with enough sequences.
     by_layers = "layer" in deployment.runtime.splits

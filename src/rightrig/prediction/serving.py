@@ -204,8 +204,9 @@ def largest_load(
 ) -> LoadPoint:
     """Return the largest steady load of one engine that keeps both objectives.
 
-    Bisection on the running sequences: both bounds rise with them. Where even a nearly idle
-    engine misses an objective, the point is that of the idle engine.
+    Bisection on the running sequences: both bounds rise with them, but for small dips where
+    more experts wake; a caller that needs certainty judges the real load too. Where even a
+    nearly idle engine misses an objective, the point is that of the idle engine.
     """
     held = np.minimum(capacity_seqs, prompt_bound_seqs(timer, lengths))
     high = np.maximum(np.asarray(largest_steady_seqs(held), dtype=float), _IDLE_SEQS)

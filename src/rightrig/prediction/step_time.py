@@ -112,6 +112,11 @@ class StepTimer:
             launched * rates.overhead_s,
         )
 
+    def use_ratio(self, step: Step) -> Floats:
+        """Return the share of a card's peak arithmetic that a step uses."""
+        flop = sum(operator.flop for operator in self.operators(step))
+        return flop / self.speeds.peak_flop_per_s / self.step_s(step)
+
     def bound_s(self, step: Step) -> Floats:
         """Return the least time that the datasheet allows for a step (η = 1)."""
         operators = self.operators(step)
