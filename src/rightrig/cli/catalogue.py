@@ -22,7 +22,8 @@ GROUPS: Final = (_gpus, _models, _rigs, _prices, _runtimes)
 def gpus_list(json: o.Json = False) -> None:
     """List every card."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import gpus_document, records_json
+    from rightrig.report.gpu import gpus_document
+    from rightrig.report.record import records_json
 
     gpus = shipped().gpus()
     answer(
@@ -34,7 +35,8 @@ def gpus_list(json: o.Json = False) -> None:
 def gpus_show(name: _NAME, json: o.Json = False) -> None:
     """Show one card with its sources."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import gpu_document, record_json
+    from rightrig.report.gpu import gpu_document
+    from rightrig.report.record import record_json
 
     catalog = shipped()
     gpu = catalog.gpu(name)
@@ -49,7 +51,7 @@ def gpus_show(name: _NAME, json: o.Json = False) -> None:
 def models_list(json: o.Json = False) -> None:
     """List every model."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import models_document, models_json
+    from rightrig.report.llm import models_document, models_json
 
     catalog = shipped()
     llms = [catalog.llm(slug) for slug in catalog.slugs("llms")]
@@ -61,7 +63,7 @@ def models_show(name: o.Model, json: o.Json = False) -> None:
     """Show one model: its layers, parameters by class, sizes, sources."""
     from rightrig.facts.catalog import shipped
     from rightrig.facts.models import find_llm
-    from rightrig.report.catalogue import model_document, model_json
+    from rightrig.report.llm import model_document, model_json
 
     llm = find_llm(name, shipped())
     answer(as_json=json, data=lambda: model_json(llm), document=lambda: model_document(llm))
@@ -71,7 +73,8 @@ def models_show(name: o.Model, json: o.Json = False) -> None:
 def rigs_list(json: o.Json = False) -> None:
     """List every machine and instance."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import records_json, rigs_document
+    from rightrig.report.catalogue import rigs_document
+    from rightrig.report.record import records_json
 
     catalog = shipped()
     systems = [catalog.system(slug) for slug in catalog.slugs("systems")]
@@ -86,7 +89,8 @@ def rigs_list(json: o.Json = False) -> None:
 def rigs_show(name: _NAME, json: o.Json = False) -> None:
     """Show one machine with its sources."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import record_json, rig_document
+    from rightrig.report.catalogue import rig_document
+    from rightrig.report.record import record_json
 
     system = shipped().system(name)
     answer(as_json=json, data=lambda: record_json(system), document=lambda: rig_document(system))
@@ -96,7 +100,8 @@ def rigs_show(name: _NAME, json: o.Json = False) -> None:
 def prices_list(json: o.Json = False) -> None:
     """List every rental offer, per card and per instance."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import prices_document, records_json
+    from rightrig.report.catalogue import prices_document
+    from rightrig.report.record import records_json
 
     prices = shipped().prices()
     answer(
@@ -110,7 +115,8 @@ def prices_list(json: o.Json = False) -> None:
 def prices_show(name: _NAME, json: o.Json = False) -> None:
     """Show the offers for one card, with dates, trust and sources."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import offers_document, records_json
+    from rightrig.report.catalogue import offers_document
+    from rightrig.report.record import records_json
 
     catalog = shipped()
     slug = catalog.gpu(name).slug
@@ -127,7 +133,8 @@ def prices_show(name: _NAME, json: o.Json = False) -> None:
 def runtimes_list(json: o.Json = False) -> None:
     """List every runtime."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import records_json, runtimes_document
+    from rightrig.report.catalogue import runtimes_document
+    from rightrig.report.record import records_json
 
     catalog = shipped()
     runtimes = [catalog.runtime(slug) for slug in catalog.slugs("runtimes")]
@@ -142,7 +149,8 @@ def runtimes_list(json: o.Json = False) -> None:
 def runtimes_show(name: _NAME, json: o.Json = False) -> None:
     """Show one runtime: what it runs on, and how it divides memory."""
     from rightrig.facts.catalog import shipped
-    from rightrig.report.catalogue import record_json, runtime_document
+    from rightrig.report.catalogue import runtime_document
+    from rightrig.report.record import record_json
 
     runtime = shipped().runtime(name)
     answer(

@@ -1,0 +1,125 @@
+"""The reports of models: the list, and one model with its layers, sizes and sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rightrig.quantities import show_bytes
+from rightrig.report.document import Document, Grid, Paragraph
+from rightrig.report.record import record_json, tail
+from rightrig.work.kv_cache import model_kv_bytes_per_token, window_of
+from rightrig.work.weights import (
+    active_params_count,
+    params_by_class,
+    total_params_count,
+    weight_bytes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rightrig.facts.llm import Attention, Ffn, Llm
+    from rightrig.report.values import Json
+
+_GIGA = 1e9
+
+
+def models_document(llms: Sequence[Llm]) -> Document:
+    """Return all models, a line each."""
+    rows = tuple(
+        (
+            llm.name,
+            f"{total_params_count(llm) / 1e9:,.2f}",
+            f"{active_params_count(llm) / 1e9:,.2f}",
+            llm.checkpoint.format,
+            f"{weight_bytes(llm, 'checkpoint') / _GIGA:,.1f}",
+            f"{model_kv_bytes_per_token(llm, 16.0):,.0f}",
+            f"{llm.max_context_tokens:,}",
+        )
+        for llm in llms
+    )
+    headers = ("model", "B params", "B active", "checkpoint", "GB", "KV B/token, 16 bit", "context")
+    return (Grid(headers, rows, (1, 2, 4, 5, 6), spare=(3, 2, 5)),)
+
+
+def model_document(llm: Llm) -> Document:
+    """Return one model: layers, parameters by class, sizes, sources."""
+    layers = tuple(
+        (
+            str(count),
+            block.attention.kind,
+            _heads_text(block.attention),
+            f"{window_of(block.attention) or '–'}",
+            _ffn_text(block.ffn),
+        )
+        for block, count in llm.block_counts
+    )
+    classes = tuple((kind, f"{n:,}") for kind, n in params_by_class(llm).items())
+    size = (
+        f"{total_params_count(llm):,} parameters, {active_params_count(llm):,} active a token; "
+        f"hidden {llm.hidden_size:,}, vocabulary {llm.vocab_size:,}, context "
+        f"{llm.max_context_tokens:,}."
+    )
+    stored = (
+        f"Checkpoint {llm.checkpoint.format}: {show_bytes(weight_bytes(llm, 'checkpoint'))}; "
+        f"KV cache {model_kv_bytes_per_token(llm, 16.0):,.0f} B a token at 16 bits."
+    )
+    facts = [size, stored]
+    if llm.published.total_params_count:
+        facts.append(f"Published: {llm.published.total_params_count:,} parameters.")
+    elif llm.published.total_billion:
+        facts.append(f"Published: {llm.published.total_billion:g} billion parameters.")
+    if llm.not_counted:
+        facts.append(f"Not counted: {', '.join(llm.not_counted)}.")
+    return (
+        Paragraph(llm.name, "title"),
+        *(Paragraph(text) for text in facts),
+        Grid(("layers", "attention", "heads/kv × dim", "window", "feed-forward"), layers, (0,)),
+        Grid(("tensor class", "parameters"), classes, (1,)),
+        *tail(llm.note, llm.sources),
+    )
+
+
+def model_json(llm: Llm) -> Json:
+    """Return one model as JSON, with its counted parameters and sizes."""
+    return {
+        **record_json(llm),
+        "total_params_count": total_params_count(llm),
+        "active_params_count": active_params_count(llm),
+        "params_by_class": params_by_class(llm),
+        "checkpoint_bytes": weight_bytes(llm, "checkpoint"),
+        "kv_bytes_per_token": model_kv_bytes_per_token(llm, 16.0),
+    }
+
+
+def models_json(llms: Sequence[Llm]) -> Json:
+    """Return all models as JSON: names and sizes; ``models show`` has the whole record."""
+    return {
+        "models": [
+            {
+                "name": llm.name,
+                "slug": llm.slug,
+                "family": llm.family,
+                "total_params_count": total_params_count(llm),
+                "active_params_count": active_params_count(llm),
+                "checkpoint_format": llm.checkpoint.format,
+                "checkpoint_bytes": weight_bytes(llm, "checkpoint"),
+                "kv_bytes_per_token": model_kv_bytes_per_token(llm, 16.0),
+                "max_context_tokens": llm.max_context_tokens,
+            }
+            for llm in llms
+        ]
+    }
+
+
+def _heads_text(attention: Attention) -> str:
+    """Return query heads, key-value heads and the width of one."""
+    return f"{attention.head_count}/{attention.kv_head_count} × {attention.head_dim}"
+
+
+def _ffn_text(ffn: Ffn) -> str:
+    """Return a feed-forward network in words."""
+    if not ffn.expert_count:
+        return f"dense {ffn.inner_size:,}"
+    shared = f" + shared {ffn.shared_inner_size:,}" if ffn.shared_inner_size else ""
+    return f"{ffn.experts_per_token} of {ffn.expert_count} × {ffn.expert_inner_size:,}{shared}"
