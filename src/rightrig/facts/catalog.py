@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.link import Link
     from rightrig.facts.llm import Llm
+    from rightrig.facts.mig import MigProfile, MigTable
     from rightrig.facts.power import PowerFact
     from rightrig.facts.price import Price
     from rightrig.facts.runtime import Runtime
@@ -138,6 +139,18 @@ class Catalog:
         from rightrig.facts.link import Link  # noqa: PLC0415 - loaded when asked for
 
         return self._load("links", self.resolve("links", name), Link)
+
+    def mig_table(self, gpu_slug: str) -> MigTable | None:
+        """Return how a card is partitioned, or ``None`` where no table says so."""
+        from rightrig.facts.mig import MigTable  # noqa: PLC0415 - loaded when asked for
+
+        claims = self._resolver("mig").get(normalised(gpu_slug), set())
+        return next((self._load("mig", slug, MigTable) for slug in sorted(claims)), None)
+
+    def mig_profiles(self, gpu_slug: str) -> tuple[MigProfile, ...]:
+        """Return the MIG profiles of a card; none for a card that is never partitioned."""
+        table = self.mig_table(gpu_slug)
+        return () if table is None else table.profiles
 
     def power_fact(self, name: str) -> PowerFact:
         """Return the published figure about power of that name."""

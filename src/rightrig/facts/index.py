@@ -15,7 +15,7 @@ from typing import Final, TypedDict
 
 DATA: Final = Path(__file__).parent / "data"
 INDEX: Final = DATA / "index.json"
-KINDS: Final = ("gpus", "links", "llms", "power", "runtimes", "systems")
+KINDS: Final = ("gpus", "links", "llms", "mig", "power", "runtimes", "systems")
 
 
 class Entry(TypedDict):
