@@ -148,9 +148,9 @@ def instance_gpu(gpu: Gpu, table: MigTable, name: str) -> Gpu:
     )
 
 
-def _scaled_count(whole: int | None, share: float) -> int | None:
+def _scaled_count(whole: int | None, share_ratio: float) -> int | None:
     """Return a share of a whole number, or ``None``."""
-    return None if whole is None else round(whole * share)
+    return None if whole is None else round(whole * share_ratio)
 
 
 def _marketed_gib(profile: str) -> float:
