@@ -149,7 +149,7 @@ def kv_capacity_tokens() -> float:
 
 
 def distinct(name: str, tokens: int) -> float:
-    ffn = llm(name).blocks[-1].ffn
+    ffn = llm(name).ffns[-1]
     return float(distinct_experts_count(ffn.expert_count, ffn.experts_per_token, tokens))
 
 
@@ -192,7 +192,7 @@ EXAMPLES: Final = (
     Example(
         "W012 DeepSeek-V3 attention of a layer",
         187107328,
-        lambda: attention_params(llm("deepseek-v3").blocks[0].attention, 7168),
+        lambda: attention_params(llm("deepseek-v3").attentions[0], 7168),
     ),
     Example("W013 DeepSeek-V3 parameters", 671026419200, total("deepseek-v3")),
     Example("W014 DeepSeek-V3 active", 37552297472, active("deepseek-v3")),

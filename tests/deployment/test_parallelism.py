@@ -58,7 +58,7 @@ def test_three_ranks_cannot_share_64_heads() -> None:
 
 
 def test_falcon_7b_has_71_heads_which_only_71_ranks_divide() -> None:
-    assert FALCON_7B.head_count == 71
+    assert FALCON_7B.attentions[0].head_count == 71
     assert valid_tps(FALCON_7B, 80) == (1, 71)
 
 

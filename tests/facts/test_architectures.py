@@ -48,12 +48,12 @@ def read(**changes: object) -> Llm:
 
 def kinds(llm: Llm) -> list[str]:
     order = [llm.blocks[index] for index, count in llm.layout for _ in range(count)]
-    return [block.attention.kind for block in order]
+    return ["none" if b.attention is None else b.attention.kind for b in order]
 
 
 def test_grouped_queries_count_as_the_formula_says() -> None:
     llm = read()
-    attention = llm.blocks[0].attention
+    attention = llm.attentions[0]
     assert (attention.head_count, attention.kv_head_count, attention.head_dim) == (8, 2, 8)
     assert llm.layout == ((0, 4),)
     assert total_params_count(llm) == LLAMA_PARAMS
@@ -64,7 +64,7 @@ def test_grouped_queries_count_as_the_formula_says() -> None:
 
 def test_without_key_value_heads_every_head_keeps_its_own() -> None:
     llm = read(num_key_value_heads=None)
-    assert llm.blocks[0].attention.kv_head_count == 8
+    assert llm.attentions[0].kv_head_count == 8
 
 
 def test_falcon_7b_shares_one_head_and_one_norm() -> None:
@@ -80,14 +80,14 @@ def test_falcon_7b_shares_one_head_and_one_norm() -> None:
         },
         name="falcon-7b",
     )
-    assert llm.blocks[0].attention.kv_head_count == 1
+    assert llm.attentions[0].kv_head_count == 1
     assert llm.max_context_tokens == 2048
     assert total_params_count(llm) == 6_921_720_704
 
 
 def test_qwen2_has_biases_and_a_window_that_is_not_in_use() -> None:
     llm = read(model_type="qwen2", sliding_window=1024, use_sliding_window=False)
-    attention = llm.blocks[0].attention
+    attention = llm.attentions[0]
     assert (attention.kind, attention.bias, attention.output_bias) == ("full", True, False)
     assert total_params_count(llm) == LLAMA_PARAMS + 4 * (64 + 2 * 16)
 
@@ -101,14 +101,14 @@ def test_qwen2_slides_after_its_first_layers_when_it_says_so() -> None:
 
 def test_qwen3_norms_each_query_and_key_head() -> None:
     llm = read(model_type="qwen3", head_dim=16)
-    attention = llm.blocks[0].attention
+    attention = llm.attentions[0]
     assert (attention.head_dim, attention.bias, attention.qk_norm_params) == (16, False, 32)
 
 
 def test_mistral_slides_in_every_layer() -> None:
     llm = read(model_type="mistral", sliding_window=1024)
     assert kinds(llm) == ["sliding"] * 4
-    assert llm.blocks[0].attention.window_tokens == 1024
+    assert llm.attentions[0].window_tokens == 1024
 
 
 @pytest.mark.parametrize("window", [4096, 262144])
@@ -135,7 +135,7 @@ def test_gemma3_reads_its_layer_types_and_fills_in_what_the_hub_leaves_out() -> 
         name="gemma",
     )
     assert kinds(llm) == (["sliding"] * 5 + ["full"]) * 2
-    assert (llm.head_count, llm.vocab_size, llm.max_context_tokens) == (8, 262_208, 131_072)
+    assert (llm.attentions[0].head_count, llm.vocab_size, llm.max_context_tokens) == (8, 262_208, 131_072)
     listed = read(
         model_type="gemma3_text", layer_types=["full_attention"] * 3 + ["sliding_attention"]
     )
@@ -144,7 +144,7 @@ def test_gemma3_reads_its_layer_types_and_fills_in_what_the_hub_leaves_out() -> 
 
 def test_mixtral_counts_experts_and_router() -> None:
     llm = read(model_type="mixtral", num_local_experts=8, num_experts_per_tok=2)
-    ffn = llm.blocks[0].ffn
+    ffn = llm.ffns[0]
     assert (ffn.expert_count, ffn.experts_per_token, ffn.expert_inner_size) == (8, 2, 256)
     assert ffn.inner_size == 0
     grown = 7 * 3 * 64 * 256 + 8 * 64
@@ -153,18 +153,18 @@ def test_mixtral_counts_experts_and_router() -> None:
 
 def test_qwen2_moe_gates_its_shared_expert() -> None:
     llm = read(model_type="qwen2_moe", shared_expert_intermediate_size=48, **EXPERTS)
-    assert (llm.blocks[0].ffn.shared_inner_size, llm.blocks[0].ffn.shared_gate) == (48, True)
+    assert (llm.ffns[0].shared_inner_size, llm.ffns[0].shared_gate) == (48, True)
 
 
 def test_qwen3_moe_may_be_dense_in_some_layers() -> None:
     llm = read(model_type="qwen3_moe", mlp_only_layers=[3], decoder_sparse_step=2, **EXPERTS)
     assert llm.layout == ((0, 1), (1, 1), (0, 2))
-    assert llm.blocks[1].ffn.expert_count == 8
+    assert llm.ffns[1].expert_count == 8
 
 
 def test_deepseek_v3_keeps_a_latent_and_shares_experts() -> None:
     llm = read(model_type="deepseek_v3", num_nextn_predict_layers=1, **LATENT)
-    attention, sparse = llm.blocks[0].attention, llm.blocks[1].ffn
+    attention, sparse = llm.attentions[0], llm.ffns[1]
     assert llm.layout == ((0, 1), (1, 3))
     assert (attention.kind, attention.head_dim, attention.value_dim) == ("mla", 12, 8)
     assert (sparse.shared_inner_size, sparse.router_bias) == (64, True)
@@ -187,7 +187,7 @@ def test_gpt_oss_has_sinks_biases_and_turns() -> None:
             ],
         },
     )  # fmt: skip
-    attention, ffn = llm.blocks[0].attention, llm.blocks[0].ffn
+    attention, ffn = llm.attentions[0], llm.ffns[0]
     assert kinds(llm) == ["sliding", "full"] * 2
     assert (attention.sink_params, attention.bias, attention.output_bias) == (8, True, True)
     assert (ffn.bias, ffn.router_bias) == (True, True)
@@ -206,7 +206,7 @@ def test_llama4_chunks_three_layers_of_four_and_alternates_experts() -> None:
         no_rope_layers=[],
     )
     assert kinds(llm) == ["chunked"] * 3 + ["full"]
-    ffns = [llm.blocks[index].ffn for index, _ in llm.layout]
+    ffns = [llm.ffns[index] for index, _ in llm.layout]
     assert [ffn.expert_count for ffn in ffns] == [0, 8, 0, 8]
     assert (ffns[0].inner_size, ffns[1].shared_inner_size) == (512, 256)
 

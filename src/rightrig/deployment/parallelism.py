@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rightrig.errors import InputError
 
 if TYPE_CHECKING:
-    from rightrig.facts.llm import Llm
+    from rightrig.facts.llm import Attention, Ffn, Llm
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,35 @@ def tp_reason(llm: Llm, tp: int) -> str | None:
     Every engine demands ``heads % tp == 0``; key-value heads must divide the ranks or be
     divided by them (replication), and so must every inner width.
     """
-    for block in llm.blocks:
-        attention, ffn = block.attention, block.ffn
-        if attention.head_count % tp:
-            return f"{attention.head_count} attention heads do not divide by tp={tp}"
-        kv_heads = attention.kv_head_count
-        if attention.kind != "mla" and kv_heads % tp and tp % kv_heads:
-            return f"{kv_heads} key-value heads neither divide by tp={tp} nor are divided by it"
-        for width in (ffn.inner_size, ffn.expert_inner_size, ffn.shared_inner_size):
-            if width % tp:
-                return f"the inner width {width} does not divide by tp={tp}"
+    reasons = (
+        *(_attention_reason(attention, tp) for attention in llm.attentions),
+        *(_heads_reason(b.recurrent.head_count, tp) for b in llm.blocks if b.recurrent),
+        *(_width_reason(ffn, tp) for ffn in llm.ffns),
+    )
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _attention_reason(attention: Attention, tp: int) -> str | None:
+    """Return why the heads of one kind of attention cannot be shared by ``tp`` ranks."""
+    if attention.head_count % tp:
+        return f"{attention.head_count} attention heads do not divide by tp={tp}"
+    kv_heads = attention.kv_head_count
+    is_whole = attention.kind in {"mla", "compressed"}
+    if not is_whole and kv_heads % tp and tp % kv_heads:
+        return f"{kv_heads} key-value heads neither divide by tp={tp} nor are divided by it"
     return None
+
+
+def _heads_reason(head_count: int, tp: int) -> str | None:
+    """Return why recurrent heads cannot be shared by ``tp`` ranks."""
+    return f"{head_count} recurrent heads do not divide by tp={tp}" if head_count % tp else None
+
+
+def _width_reason(ffn: Ffn, tp: int) -> str | None:
+    """Return why an inner width cannot be shared by ``tp`` ranks."""
+    widths = (ffn.inner_size, ffn.expert_inner_size, ffn.shared_inner_size)
+    odd = next((width for width in widths if width % tp), None)
+    return None if odd is None else f"the inner width {odd} does not divide by tp={tp}"
 
 
 def valid_tps(llm: Llm, limit: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -13,13 +14,36 @@ TensorClass = Literal[
 ]
 
 
+class Indexer(Record):
+    """What picks the tokens that sparse attention reads (DeepSeek-V3.2, arXiv:2512.02556).
+
+    Attributes:
+        head_count: Its query heads.
+        head_dim: Width of its keys, one of which is cached a token.
+        topk_tokens: Tokens that one query then attends to.
+        cached_bytes_per_token: Bytes of one cached key with its scales, in one layer; whole on
+            every rank, whatever the format of the KV cache.
+        params: Its parameters in one layer, whole on every rank.
+    """
+
+    head_count: PositiveInt
+    head_dim: PositiveInt
+    topk_tokens: PositiveInt
+    cached_bytes_per_token: PositiveFloat
+    params: PositiveInt
+
+
 class Attention(Record):
     """The attention of one kind of layer.
 
     Attributes:
         kind: ``full`` (every earlier token), ``sliding`` (the last ``window_tokens``),
             ``chunked`` (the current chunk of ``window_tokens``), ``mla`` (one shared latent of
-            ``kv_lora_rank`` + ``rope_head_dim`` values a token; DeepSeek-V2, arXiv:2405.04434).
+            ``kv_lora_rank`` + ``rope_head_dim`` values a token; DeepSeek-V2, arXiv:2405.04434),
+            ``compressed`` (the last ``window_tokens`` plus one entry for every
+            ``compression_tokens`` earlier ones, each ``head_dim`` values that serve as key and
+            value; DeepSeek-V4). The parameters of ``compressed`` are all in ``split_params``
+            and ``whole_params``.
         head_dim: Width of one query and key head (for ``mla``: nope + rope).
         value_head_dim: Width of one value head where it differs.
         query_lora_rank: Rank of the query's low-rank projection; 0 for none.
@@ -27,9 +51,15 @@ class Attention(Record):
         output_bias: Bias on the output projection.
         qk_norm_params: Parameters of the norms on queries and keys, in one layer.
         sink_params: Learned attention-sink logits, in one layer.
+        split_params: Further parameters that ranks divide, such as an output gate.
+        whole_params: Further parameters that every rank holds whole.
+        compression_tokens: Tokens that share one entry; 0 for a window alone.
+        keys_are_values: No value projection: values are the unrotated keys (both are cached).
+        shares_kv: Keys and values are those of an earlier layer: neither projected nor cached.
+        indexer: What picks the tokens to read, where attention is sparse.
     """
 
-    kind: Literal["full", "sliding", "chunked", "mla"]
+    kind: Literal["full", "sliding", "chunked", "mla", "compressed"]
     head_count: PositiveInt
     kv_head_count: PositiveInt
     head_dim: PositiveInt
@@ -43,10 +73,16 @@ class Attention(Record):
     output_bias: bool = False
     qk_norm_params: NonNegativeInt = 0
     sink_params: NonNegativeInt = 0
+    split_params: NonNegativeInt = 0
+    whole_params: NonNegativeInt = 0
+    compression_tokens: NonNegativeInt = 0
+    keys_are_values: bool = False
+    shares_kv: bool = False
+    indexer: Indexer | None = None
 
     @model_validator(mode="after")
     def _kind_has_its_fields(self) -> Attention:
-        if self.kind in {"sliding", "chunked"} and self.window_tokens is None:
+        if self.kind in {"sliding", "chunked", "compressed"} and self.window_tokens is None:
             raise ValueError(f"{self.kind} attention needs window_tokens")
         if self.kind == "mla" and not (self.kv_lora_rank and self.rope_head_dim):
             raise ValueError("mla attention needs kv_lora_rank and rope_head_dim")
@@ -58,11 +94,38 @@ class Attention(Record):
         return self.head_dim if self.value_head_dim is None else self.value_head_dim
 
 
+class Recurrent(Record):
+    """The mixer of a layer that keeps a state of constant size instead of keys and values.
+
+    Attributes:
+        kind: ``gated-delta`` (Qwen3-Next, 3.5), ``kda`` (Kimi Linear), ``lightning``
+            (MiniMax-01), ``mamba2`` (arXiv:2405.21060).
+        head_count: Heads that keep a state; ranks divide them.
+        key_dim: Rows of one head's state (Mamba: the state size).
+        value_dim: Columns of one head's state (Mamba: the width of a head).
+        conv_channels: Channels of the short convolution, whose last inputs are kept too.
+        conv_kernel: Its width; 0 for none.
+        state_bits: Bits of one value of the state; inputs of the convolution take 16.
+        split_params: Parameters that ranks divide: projections, convolution, decays.
+        whole_params: Parameters that every rank holds whole.
+    """
+
+    kind: Literal["gated-delta", "kda", "lightning", "mamba2"]
+    head_count: PositiveInt
+    key_dim: PositiveInt
+    value_dim: PositiveInt
+    conv_channels: NonNegativeInt = 0
+    conv_kernel: NonNegativeInt = 0
+    state_bits: PositiveInt = 32
+    split_params: PositiveInt
+    whole_params: NonNegativeInt = 0
+
+
 class Ffn(Record):
     """The feed-forward part of one kind of layer.
 
     Attributes:
-        inner_size: Inner width of a dense layer, or 0 for a mixture of experts.
+        inner_size: Inner width of the dense part; 0 where there are experts only.
         gated: Three matrices (SwiGLU, GeGLU) rather than two.
         bias: Biases on the matrices (of the experts too).
         expert_count: Routed experts; 0 for a dense layer.
@@ -71,6 +134,9 @@ class Ffn(Record):
         shared_inner_size: Inner width of all shared experts together; 0 for none.
         shared_gate: A learned scalar gate on the shared expert.
         router_bias: A bias (or score correction) of one value an expert.
+        router_params: Further parameters of the router, such as scales.
+        expert_hidden_size: Width at which the routed experts read and write, where that is not
+            the model's; two projections lead there and back.
     """
 
     inner_size: NonNegativeInt = 0
@@ -82,6 +148,8 @@ class Ffn(Record):
     shared_inner_size: NonNegativeInt = 0
     shared_gate: bool = False
     router_bias: bool = False
+    router_params: NonNegativeInt = 0
+    expert_hidden_size: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _dense_or_experts(self) -> Ffn:
@@ -96,11 +164,28 @@ class Ffn(Record):
 
 
 class Block(Record):
-    """One kind of decoder layer; ``norm_params`` are its norms, those of queries and keys apart."""
+    """One kind of decoder layer: attention or a recurrent mixer, and a feed-forward part.
 
-    attention: Attention
-    ffn: Ffn
+    Attributes:
+        attention: Its attention, if any.
+        recurrent: Its recurrent mixer, if any.
+        ffn: Its feed-forward part, if any.
+        norm_params: Its norms, those of queries and keys apart.
+        other_params: Matrices beside these, whole on every rank and stored like the
+            feed-forward part (gates of per-layer embeddings, replaced linear layers).
+    """
+
+    attention: Attention | None = None
+    recurrent: Recurrent | None = None
+    ffn: Ffn | None = None
     norm_params: NonNegativeInt
+    other_params: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _one_mixer(self) -> Block:
+        if self.attention is not None and self.recurrent is not None:
+            raise ValueError("a layer has attention or a recurrent mixer, not both")
+        return self
 
 
 class Checkpoint(Record):
@@ -111,11 +196,52 @@ class Checkpoint(Record):
         kept_16bit: Tensor classes that the checkpoint leaves at 16 bits, where that differs
             from the format's custom.
         kv_format: Format of the KV cache that the checkpoint brings scales for, if any.
+        class_bits: Mean bits a weight of each tensor class, read from the files themselves.
+        file_bytes: Bytes of all tensors of the language model, read from the files.
+        extra_bits: Classes that the checkpoint stores in another format of its own, in bits
+            a weight (experts in FP4 beside layers in FP8).
     """
 
     format: str
     kept_16bit: tuple[TensorClass, ...] | None = None
     kv_format: str | None = None
+    class_bits: Mapping[TensorClass, PositiveFloat] | None = None
+    file_bytes: PositiveInt | None = None
+    extra_bits: Mapping[TensorClass, PositiveFloat] | None = None
+
+    def __hash__(self) -> int:
+        """Return a hash; tables have none of their own, and caches need one."""
+        tables = (self.class_bits, self.extra_bits)
+        items = tuple(None if t is None else frozenset(t.items()) for t in tables)
+        return hash((self.format, self.kept_16bit, self.kv_format, self.file_bytes, items))
+
+
+class Tower(Record):
+    """An encoder of images or sound beside the language model; it stays at 16 bits.
+
+    Attributes:
+        kind: What it encodes.
+        params: Its parameters, the projector into the language model included.
+        computed: Whether ``params`` follows from its configuration (else it is as published).
+    """
+
+    kind: Literal["vision", "audio"]
+    params: PositiveInt
+    computed: bool = True
+
+
+class Ahead(Record):
+    """Layers that predict further tokens (MTP); loaded for speculative decoding only.
+
+    Attributes:
+        layer_count: How many.
+        block: Index into ``Llm.blocks`` of the kind of layer that they are.
+        other_params: Of one such layer beside the block: joining projection and norms.
+    """
+
+    layer_count: PositiveInt
+    block: NonNegativeInt
+    other_params: NonNegativeInt
 
 
 class Published(Record):
@@ -138,7 +264,12 @@ class Llm(Record):
         position_params: Learned position embeddings.
         final_norm_params: The norm before the head.
         head_bias: A bias on the language-model head.
-        not_counted: Parts of the checkpoint that this record leaves out, such as a vision tower.
+        layer_embedding_params: Embeddings that every layer adds from a table of its own
+            (Gemma 3n, 4): looked up, not multiplied.
+        other_params: Matrices outside the layers, stored like their feed-forward parts.
+        towers: Encoders of other modalities.
+        ahead: Layers for multi-token prediction.
+        not_counted: Parts of the checkpoint that this record leaves out.
         config_kind: How good a copy of the configuration the record was made from.
     """
 
@@ -155,6 +286,10 @@ class Llm(Record):
     position_params: NonNegativeInt = 0
     final_norm_params: NonNegativeInt
     head_bias: bool = False
+    layer_embedding_params: NonNegativeInt = 0
+    other_params: NonNegativeInt = 0
+    towers: tuple[Tower, ...] = ()
+    ahead: Ahead | None = None
     checkpoint: Checkpoint
     published: Published = Published()
     not_counted: tuple[str, ...] = ()
@@ -183,16 +318,26 @@ class Llm(Record):
         return tuple(zip(self.blocks, totals, strict=True))
 
     @property
-    def head_count(self) -> int:
-        """Query heads of the first kind of layer: what tensor parallelism must divide."""
-        return self.blocks[0].attention.head_count
+    def attentions(self) -> tuple[Attention, ...]:
+        """The attention of each kind of layer that has one."""
+        return tuple(b.attention for b in self.blocks if b.attention is not None)
+
+    @property
+    def ffns(self) -> tuple[Ffn, ...]:
+        """The feed-forward part of each kind of layer that has one."""
+        return tuple(b.ffn for b in self.blocks if b.ffn is not None)
 
     @property
     def has_experts(self) -> bool:
         """Whether any layer is a mixture of experts."""
-        return any(block.ffn.expert_count for block in self.blocks)
+        return any(ffn.expert_count for ffn in self.ffns)
 
     @property
     def has_mla(self) -> bool:
         """Whether any layer keeps a shared latent instead of keys and values."""
-        return any(block.attention.kind == "mla" for block in self.blocks)
+        return any(attention.kind == "mla" for attention in self.attentions)
+
+    @property
+    def has_recurrent(self) -> bool:
+        """Whether any layer keeps a state instead of keys and values."""
+        return any(block.recurrent is not None for block in self.blocks)

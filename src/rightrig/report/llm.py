@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rightrig.quantities import show_bytes
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.record import record_json, tail
-from rightrig.work.kv_cache import model_kv_bytes_per_token, window_of
+from rightrig.work.kv_cache import model_kv_bytes_per_token
 from rightrig.work.weights import (
     active_params_count,
     params_by_class,
@@ -18,7 +18,7 @@ from rightrig.work.weights import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rightrig.facts.llm import Attention, Ffn, Llm
+    from rightrig.facts.llm import Block, Ffn, Llm
     from rightrig.report.values import Json
 
 _GIGA = 1e9
@@ -45,13 +45,7 @@ def models_document(llms: Sequence[Llm]) -> Document:
 def model_document(llm: Llm) -> Document:
     """Return one model: layers, parameters by class, sizes, sources."""
     layers = tuple(
-        (
-            str(count),
-            block.attention.kind,
-            _heads_text(block.attention),
-            f"{window_of(block.attention) or '–'}",
-            _ffn_text(block.ffn),
-        )
+        (str(count), *_mixer_texts(block), _ffn_text(block.ffn))
         for block, count in llm.block_counts
     )
     classes = tuple((kind, f"{n:,}") for kind, n in params_by_class(llm).items())
@@ -112,14 +106,31 @@ def models_json(llms: Sequence[Llm]) -> Json:
     }
 
 
-def _heads_text(attention: Attention) -> str:
-    """Return query heads, key-value heads and the width of one."""
-    return f"{attention.head_count}/{attention.kv_head_count} × {attention.head_dim}"
+def _mixer_texts(block: Block) -> tuple[str, str, str]:
+    """Return what mixes tokens in a layer: its kind, its heads, its window."""
+    recurrent, attention = block.recurrent, block.attention
+    if recurrent is not None:
+        size = f"{recurrent.head_count} × {recurrent.key_dim} × {recurrent.value_dim}"
+        return recurrent.kind, size, "state"
+    if attention is None:
+        return "none", "–", "–"
+    kind = f"{attention.kind}, shared" if attention.shares_kv else attention.kind
+    if attention.indexer is not None:
+        kind += f", top {attention.indexer.topk_tokens:,}"
+    heads = f"{attention.head_count}/{attention.kv_head_count} × {attention.head_dim}"
+    window = f"{attention.window_tokens:,}" if attention.window_tokens else "–"
+    if attention.compression_tokens:
+        window += f" + 1/{attention.compression_tokens}"
+    return kind, heads, window
 
 
-def _ffn_text(ffn: Ffn) -> str:
-    """Return a feed-forward network in words."""
+def _ffn_text(ffn: Ffn | None) -> str:
+    """Return a feed-forward part in words."""
+    if ffn is None:
+        return "–"
+    dense = f"dense {ffn.inner_size:,}" if ffn.inner_size else ""
     if not ffn.expert_count:
-        return f"dense {ffn.inner_size:,}"
+        return dense
     shared = f" + shared {ffn.shared_inner_size:,}" if ffn.shared_inner_size else ""
-    return f"{ffn.experts_per_token} of {ffn.expert_count} × {ffn.expert_inner_size:,}{shared}"
+    experts = f"{ffn.experts_per_token} of {ffn.expert_count} × {ffn.expert_inner_size:,}{shared}"
+    return f"{dense} + {experts}" if dense else experts

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rightrig.facts.llm import Block, Llm
+    from rightrig.facts.llm import Ffn, Llm
 
 
 def logits_peak_bytes(vocab_count: int, sequences_count: int, per_logit_bytes: float) -> float:
@@ -19,22 +19,22 @@ def logits_peak_bytes(vocab_count: int, sequences_count: int, per_logit_bytes: f
 
 def rows_peak_bytes(llm: Llm, tokens_count: int, ranks_count: int) -> float:
     """Return the widest dense layer's activations: ``tokens·(3·ffn/ranks + 2·hidden)·2 B``."""
-    inner = max(block.ffn.inner_size + block.ffn.shared_inner_size for block in llm.blocks)
+    inner = max((ffn.inner_size + ffn.shared_inner_size for ffn in llm.ffns), default=0)
     return tokens_count * (3 * inner / ranks_count + 2 * llm.hidden_size) * 2.0
 
 
 def experts_peak_bytes(llm: Llm, tokens_count: int, ranks_count: int) -> float:
     """Return the routed experts' buffers: ``tokens·top_k·(max(2·f/ranks, d) + f/ranks)·2 B``."""
     return max(
-        (_experts_bytes(b, llm.hidden_size, tokens_count, ranks_count) for b in llm.blocks),
+        (_experts_bytes(f, llm.hidden_size, tokens_count, ranks_count) for f in llm.ffns),
         default=0.0,
     )
 
 
-def _experts_bytes(block: Block, hidden_size: int, tokens_count: int, ranks_count: int) -> float:
+def _experts_bytes(ffn: Ffn, hidden_size: int, tokens_count: int, ranks_count: int) -> float:
     """Return the expert buffers of one layer; 0 for a dense one."""
-    inner = block.ffn.expert_inner_size / ranks_count
-    visits = tokens_count * block.ffn.experts_per_token
+    inner = ffn.expert_inner_size / ranks_count
+    visits = tokens_count * ffn.experts_per_token
     return visits * (max(2 * inner, hidden_size) + inner) * 2.0 if visits else 0.0
 
 
@@ -53,16 +53,16 @@ def llama_cpp_compute_bytes(
     hidden = llm.hidden_size
     mask_bytes = (0.5 if flash_attention else 1.0) * row_bytes * context_tokens
     inner = max(
-        block.ffn.inner_size
-        + block.ffn.shared_inner_size
-        + block.ffn.expert_inner_size * block.ffn.experts_per_token
-        for block in llm.blocks
+        (
+            ffn.inner_size + ffn.shared_inner_size + ffn.expert_inner_size * ffn.experts_per_token
+            for ffn in llm.ffns
+        ),
+        default=0,
     )
     stages = [row_bytes * (3 * inner + 4 * hidden) + mask_bytes]
     if has_head:
         stages.append(row_bytes * (llm.vocab_size + 2 * hidden))
-    for block in llm.blocks:
-        attention = block.attention
+    for attention in llm.attentions:
         width = attention.head_dim + 2 * attention.kv_lora_rank + attention.rope_head_dim
         if attention.kind == "mla":
             rows = attention.head_count * width + 4 * hidden

@@ -1,4 +1,4 @@
-"""The KV cache: bytes a token and a sequence, and how engines round them up.
+"""The cache of a sequence: bytes a token, a state, and how engines round them up.
 
 Equations: formulas F2 of docs/methodology/memory.md. Sizes are for one tensor-parallel
 rank unless a name says otherwise; MLA's latent is whole on every rank, and key-value heads
@@ -8,10 +8,13 @@ are replicated once there are fewer than ranks.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rightrig.work.recurrent import state_bytes
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rightrig.facts.llm import Attention, Block, Llm
 
@@ -19,19 +22,45 @@ BLOCK_TOKENS: Final = 16
 """vLLM's default page, in tokens."""
 LLAMA_CPP_PAD_TOKENS: Final = 256
 """llama.cpp rounds contexts and sliding windows up to this."""
+STATE_PAGES: Final = 2
+"""Pages of recurrent state that vLLM keeps a sequence, prefix caching on (its default)."""
 _NEARLY_EQUAL_RATIO: Final = 1.5
+_EIGHT_BITS: Final = 8.0
+_SCALED_LATENTS: Final = 128
 
 
-def elements_per_token(attention: Attention, ranks_count: int = 1) -> int:
-    """Return the cached values of one token in one layer on one rank.
+def read_elements_per_token(attention: Attention, ranks_count: int = 1) -> int:
+    """Return the cached values that attending to one token reads, in one layer on one rank.
 
-    ``KV·(h + v)`` with ``KV = max(1, heads // ranks)`` (F2.1, F2.5), or ``c + r`` for MLA
-    (F2.2: one shared latent, not doubled, not divided).
+    ``KV·(h + v)`` with ``KV = max(1, heads // ranks)`` (F2.1, F2.5); ``c + r`` for MLA (F2.2:
+    one shared latent, not doubled, not divided); ``h`` where one entry is key and value.
     """
     if attention.kind == "mla":
         return attention.kv_lora_rank + attention.rope_head_dim
+    if attention.kind == "compressed":
+        return attention.head_dim
     kv_heads = max(1, attention.kv_head_count // ranks_count)
     return kv_heads * (attention.head_dim + attention.value_dim)
+
+
+def elements_per_token(attention: Attention, ranks_count: int = 1) -> int:
+    """Return the values that a layer caches of one token on one rank; 0 where it shares them."""
+    return 0 if attention.shares_kv else read_elements_per_token(attention, ranks_count)
+
+
+def token_bytes(attention: Attention, bits_per_element: float, ranks_count: int = 1) -> float:
+    """Return the bytes that a layer caches of one token on one rank, index keys included.
+
+    With an indexer, an 8-bit MLA cache keeps the rotated part at 16 bits and one FP32 scale
+    for 128 latents (656 B a token for DeepSeek-V3.2; vLLM's ``fp8_ds_mla``).
+    """
+    size = elements_per_token(attention, ranks_count) * bits_per_element / 8.0
+    if attention.indexer is None or attention.shares_kv:
+        return size
+    if attention.kind == "mla" and bits_per_element == _EIGHT_BITS:
+        scales = attention.kv_lora_rank / _SCALED_LATENTS * 4.0
+        size += attention.rope_head_dim * 1.0 + scales
+    return size + attention.indexer.cached_bytes_per_token
 
 
 def window_of(attention: Attention) -> int | None:
@@ -39,16 +68,48 @@ def window_of(attention: Attention) -> int | None:
     return attention.window_tokens if attention.kind in {"sliding", "chunked"} else None
 
 
+def kept_tokens(attention: Attention, context_tokens: float) -> float:
+    """Return the entries that a layer keeps of a context: all, a window's, or compressed ones.
+
+    >>> from rightrig.facts.llm import Attention
+    >>> v4 = Attention(kind="compressed", head_count=8, kv_head_count=1, head_dim=512,
+    ...                window_tokens=128, compression_tokens=4)
+    >>> kept_tokens(v4, 4096)
+    1152.0
+    """
+    window = attention.window_tokens or 0
+    if attention.kind == "compressed":
+        ratio = attention.compression_tokens
+        return min(context_tokens, window) + (context_tokens / ratio if ratio else 0.0)
+    return context_tokens if window_of(attention) is None else min(context_tokens, window)
+
+
+def _block_token_bytes(block: Block, bits_per_element: float, ranks_count: int) -> float:
+    """Return the bytes that a layer caches of one token; 0 for a recurrent one."""
+    if block.attention is None:
+        return 0.0
+    return token_bytes(block.attention, bits_per_element, ranks_count)
+
+
 def kv_bytes_per_token(
     blocks: Iterable[tuple[Block, int]], bits_per_element: float, ranks_count: int = 1
 ) -> float:
-    """Return KV bytes of one token over the given layers, as long as no window is full.
+    """Return cache bytes of one token over the given layers, as long as no window is full.
 
-    Llama-2-7B at 16 bits: 524,288 B; Llama-3-70B: 327,680 B; DeepSeek-V3: 70,272 B.
+    Llama-2-7B at 16 bits: 524,288 B; Llama-3-70B: 327,680 B; DeepSeek-V3: 70,272 B. Recurrent
+    layers add nothing: their state does not grow.
     """
     return sum(
-        count * elements_per_token(block.attention, ranks_count) * bits_per_element / 8.0
+        count * _block_token_bytes(block, bits_per_element, ranks_count) for block, count in blocks
+    )
+
+
+def recurrent_state_bytes(blocks: Iterable[tuple[Block, int]], ranks_count: int = 1) -> float:
+    """Return the recurrent state of one sequence over the given layers (F2.4)."""
+    return sum(
+        count * state_bytes(block.recurrent, ranks_count)
         for block, count in blocks
+        if block.recurrent is not None
     )
 
 
@@ -58,14 +119,54 @@ def sequence_kv_bytes(
     bits_per_element: float,
     ranks_count: int = 1,
 ) -> float:
-    """Return KV bytes of one sequence without any rounding: windows bound their layers (F2.3)."""
-    total = 0.0
-    for block, count in blocks:
-        window = window_of(block.attention)
-        kept = context_tokens if window is None else min(context_tokens, window)
-        size = elements_per_token(block.attention, ranks_count) * bits_per_element / 8.0
-        total += count * size * kept
+    """Return cache bytes of one sequence without any rounding.
+
+    Windows bound their layers (F2.3), recurrent layers add their state (F2.4), compressed ones
+    a share of the tokens (F2.8).
+    """
+    layers = tuple(blocks)
+    total = recurrent_state_bytes(layers, ranks_count)
+    for block, count in layers:
+        if block.attention is not None:
+            kept = kept_tokens(block.attention, context_tokens)
+            total += count * token_bytes(block.attention, bits_per_element, ranks_count) * kept
     return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """Layers of vLLM's cache that are paged alike.
+
+    Attributes:
+        kind: ``full``, ``sliding``, ``chunked`` or ``state``.
+        unit_bytes: Of one token in one layer; of the whole state for ``state``.
+        window_tokens: For local layers.
+        count: Layers.
+    """
+
+    kind: str
+    unit_bytes: float
+    window_tokens: int
+    count: int
+
+
+def _buckets(
+    blocks: Sequence[tuple[Block, int]], bits_per_element: float, ranks_count: int
+) -> tuple[_Bucket, ...]:
+    """Return the layers by how they are paged; those without a cache of their own left out."""
+    found: dict[tuple[str, float, int], int] = {}
+    for block, count in blocks:
+        attention = block.attention
+        if block.recurrent is not None:
+            key = ("state", state_bytes(block.recurrent, ranks_count), 0)
+        elif attention is None or attention.shares_kv:
+            continue
+        else:
+            window = window_of(attention)
+            size = token_bytes(attention, bits_per_element, ranks_count)
+            key = ("full", size, 0) if window is None else (attention.kind, size, window)
+        found[key] = found.get(key, 0) + count
+    return tuple(_Bucket(*key, count) for key, count in found.items() if count)
 
 
 def paged_sequence_kv_bytes(
@@ -74,32 +175,70 @@ def paged_sequence_kv_bytes(
     bits_per_element: float,
     ranks_count: int,
     batched_tokens: int,
+    context_ranks_count: int = 1,
 ) -> float:
-    """Return KV bytes that vLLM sets aside for one sequence (pages of 16 tokens).
+    """Return cache bytes that vLLM sets aside for one sequence (pages of 16 tokens).
 
-    Layers of one kind: ``layers · ceil(T/16)·16 · bytes``. Mixed kinds (vLLM 0.19 to 0.33,
-    kv_cache_planning): layers are put in groups of ``g``, the smaller count (the larger when
-    they nearly agree), short groups are padded to ``g``, every page is ``g`` layers wide, and a
-    windowed group holds ``ceil(min(window − 1 + in flight, T)/16) + 1`` pages, where the tokens
-    in flight are those of one scheduler step (``batched_tokens``).
+    Layers that all keep every token: ``Σ layers · ceil(T/16)·16 · bytes``; ``context_ranks_count``
+    ranks share the tokens (decode context parallelism). Mixed kinds: see ``_grouped_bytes``.
     """
-    full = [(b, n) for b, n in blocks if window_of(b.attention) is None]
-    windowed = [(b, n) for b, n in blocks if window_of(b.attention) is not None]
-    pages = math.ceil(context_tokens / BLOCK_TOKENS)
-    if not windowed:
-        size = kv_bytes_per_token(full, bits_per_element, ranks_count)
-        return pages * BLOCK_TOKENS * size
-    counts = [count for count in (sum(n for _, n in full), *(n for _, n in windowed)) if count]
+    local_tokens = math.ceil(context_tokens / context_ranks_count)
+    if any(b.attention is not None and b.attention.kind == "compressed" for b, _ in blocks):
+        paged = math.ceil(local_tokens / BLOCK_TOKENS) * BLOCK_TOKENS
+        return sequence_kv_bytes(blocks, paged, bits_per_element, ranks_count)
+    buckets = _buckets(blocks, bits_per_element, ranks_count)
+    if all(bucket.kind == "full" for bucket in buckets):
+        size = sum(bucket.unit_bytes * bucket.count for bucket in buckets)
+        return math.ceil(local_tokens / BLOCK_TOKENS) * BLOCK_TOKENS * size
+    return _grouped_bytes(buckets, local_tokens, batched_tokens)
+
+
+def _grouped_bytes(buckets: tuple[_Bucket, ...], context_tokens: int, batched_tokens: int) -> float:
+    """Return what vLLM (0.19 to 0.33, kv_cache_planning) sets aside where kinds of layers mix.
+
+    Layers are put in groups of ``g``, the smaller count (the larger when they nearly agree),
+    short groups are padded to ``g``, every page is ``g`` layers wide and as large as the largest
+    layer's. A page of attention grows (in steps of 16 tokens) until it holds a recurrent state;
+    layers with smaller tokens put more of them in a page where that divides. A windowed group
+    holds ``ceil(min(window − 1 + in flight, T)/page) + 1`` pages, where the tokens in flight are
+    those of one scheduler step (``batched_tokens``); a recurrent one ``STATE_PAGES``.
+    """
+    state = max((b.unit_bytes for b in buckets if b.kind == "state"), default=0.0)
+    token = max((b.unit_bytes for b in buckets if b.kind != "state"), default=0.0)
+    block = BLOCK_TOKENS
+    if state and token:
+        block = BLOCK_TOKENS * math.ceil(state / (BLOCK_TOKENS * token))
+    layer_page_bytes = max(block * token, state)
+    counts = [bucket.count for bucket in buckets]
     group = max(counts) if max(counts) < _NEARLY_EQUAL_RATIO * min(counts) else min(counts)
-    page_bytes = group * max(
-        elements_per_token(block.attention, ranks_count) for block, _ in blocks
-    ) * (bits_per_element / 8.0 * BLOCK_TOKENS)  # fmt: skip
-    total = math.ceil(counts[0] / group) * pages if full else 0
-    for block, count in windowed:
-        window = block.attention.window_tokens or 0
-        kept = min(window - 1 + batched_tokens, context_tokens)
-        total += math.ceil(count / group) * (math.ceil(kept / BLOCK_TOKENS) + 1)
-    return total * page_bytes
+    pages = 0
+    for bucket in buckets:
+        own_block = _block_tokens(bucket, block, layer_page_bytes)
+        pages += math.ceil(bucket.count / group) * _pages(
+            bucket, own_block, context_tokens, batched_tokens
+        )
+    return pages * group * layer_page_bytes
+
+
+def _block_tokens(bucket: _Bucket, block_tokens: int, page_bytes: float) -> int:
+    """Return the tokens that a page holds: more of smaller ones where that divides."""
+    own_bytes = block_tokens * bucket.unit_bytes
+    if bucket.kind == "state" or not own_bytes or page_bytes % own_bytes:
+        return block_tokens
+    return block_tokens * int(page_bytes // own_bytes)
+
+
+def _pages(bucket: _Bucket, block_tokens: int, context_tokens: int, batched_tokens: int) -> int:
+    """Return the pages of one group of a bucket."""
+    if bucket.kind == "state":
+        return STATE_PAGES
+    if bucket.kind == "full":
+        return math.ceil(context_tokens / block_tokens)
+    if bucket.kind == "chunked":
+        kept = min(bucket.window_tokens + batched_tokens, context_tokens)
+        return math.ceil(kept / block_tokens)
+    kept = min(bucket.window_tokens - 1 + batched_tokens, context_tokens)
+    return math.ceil(kept / block_tokens) + 1
 
 
 def padded(tokens: int) -> int:
@@ -123,11 +262,14 @@ def slot_kv_bytes(
     ``pad256(min(context, window + n_ubatch))`` (llama-kv-cache-iswa.cpp).
     """
     cells = padded(context_tokens)
-    total = 0.0
-    for block, count in blocks:
+    layers = tuple(blocks)
+    total = recurrent_state_bytes(layers)
+    for block, count in layers:
+        if block.attention is None:
+            continue
         window = window_of(block.attention)
         kept = cells if window is None else padded(min(cells, window + batch_tokens))
-        total += count * elements_per_token(block.attention) * bits_per_element / 8.0 * kept
+        total += count * token_bytes(block.attention, bits_per_element) * kept
     return total
 
 

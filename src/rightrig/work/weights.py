@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rightrig.facts.quantization import FORMATS, is_gguf_mix, weight_format
 from rightrig.work.gguf_mix import gguf_bits
+from rightrig.work.recurrent import recurrent_params
 
 if TYPE_CHECKING:
     from rightrig.facts.llm import Attention, Block, Ffn, Llm, TensorClass
@@ -28,14 +29,20 @@ def attention_params(attention: Attention, hidden_size: int, ranks_count: int = 
     they are replicated. MLA (F1.3): the down-projections are replicated, the rest divided.
     """
     heads = attention.head_count // ranks_count
+    further = attention.split_params // ranks_count + attention.whole_params
+    further += attention.indexer.params if attention.indexer else 0
+    further += attention.sink_params // ranks_count
+    if attention.kind == "compressed":
+        return further
     if attention.kind == "mla":
-        return _mla_params(attention, hidden_size, heads)
-    kv_heads = max(1, attention.kv_head_count // ranks_count)
+        return _mla_params(attention, hidden_size, heads) + further
+    kv_heads = 0 if attention.shares_kv else max(1, attention.kv_head_count // ranks_count)
     key, value = attention.head_dim, attention.value_dim
-    matrices = hidden_size * (heads * key + kv_heads * (key + value)) + heads * value * hidden_size
-    biases = (heads * key + kv_heads * (key + value)) if attention.bias else 0
+    keys_and_values = kv_heads * (key if attention.keys_are_values else key + value)
+    matrices = hidden_size * (heads * key + keys_and_values) + heads * value * hidden_size
+    biases = (heads * key + keys_and_values) if attention.bias else 0
     biases += hidden_size if attention.output_bias else 0
-    return matrices + biases + attention.qk_norm_params + attention.sink_params // ranks_count
+    return matrices + biases + attention.qk_norm_params + further
 
 
 def _mla_params(attention: Attention, hidden_size: int, heads: int) -> int:
@@ -57,10 +64,21 @@ def matrices_count(ffn: Ffn) -> int:
     return 3 if ffn.gated else 2
 
 
-def ffn_params(ffn: Ffn, hidden_size: int, ranks_count: int = 1) -> dict[TensorClass, int]:
+def expert_params(ffn: Ffn, hidden_size: int, ranks_count: int = 1) -> int:
+    """Return the parameters of one routed expert on one rank: ``3·d·f_e`` (F1.2)."""
+    width = matrices_count(ffn)
+    outer = ffn.expert_hidden_size or hidden_size
+    inner = ffn.expert_inner_size // ranks_count
+    return width * outer * inner + (((width - 1) * inner + outer) if ffn.bias else 0)
+
+
+def ffn_params(
+    ffn: Ffn, hidden_size: int, ranks_count: int = 1, expert_ranks_count: int | None = None
+) -> dict[TensorClass, int]:
     """Return the feed-forward parameters of one layer on one rank, by tensor class.
 
-    Dense: ``3·d·f`` (2 without a gate). Experts: ``E·3·d·f_e`` + router ``d·E`` + shared (F1.2).
+    Dense: ``3·d·f`` (2 without a gate). Experts: ``E·3·d·f_e`` + router ``d·E`` + shared (F1.2);
+    ``expert_ranks_count`` ranks share the experts, by default the tensor-parallel ones.
     """
     parts: Counter[TensorClass] = Counter()
     width = matrices_count(ffn)
@@ -69,23 +87,36 @@ def ffn_params(ffn: Ffn, hidden_size: int, ranks_count: int = 1) -> dict[TensorC
         parts["ffn"] = width * hidden_size * inner
         parts["ffn"] += ((width - 1) * inner + hidden_size) if ffn.bias else 0
     if ffn.expert_count:
-        inner = ffn.expert_inner_size // ranks_count
-        one = width * hidden_size * inner
-        one += ((width - 1) * inner + hidden_size) if ffn.bias else 0
-        parts["expert"] = ffn.expert_count * one
+        sharers = ranks_count if expert_ranks_count is None else expert_ranks_count
+        parts["expert"] = ffn.expert_count * expert_params(ffn, hidden_size) // sharers
+        if sharers == ranks_count:
+            parts["expert"] = ffn.expert_count * expert_params(ffn, hidden_size, ranks_count)
         parts["router"] = ffn.expert_count * (hidden_size + (1 if ffn.router_bias else 0))
+        parts["router"] += ffn.router_params
+        parts["ffn"] += 2 * hidden_size * ffn.expert_hidden_size
     if ffn.shared_inner_size:
         parts["shared_expert"] = width * hidden_size * (ffn.shared_inner_size // ranks_count)
         parts["router"] += hidden_size if ffn.shared_gate else 0
     return dict(parts)
 
 
-def block_params(block: Block, hidden_size: int, ranks_count: int = 1) -> dict[TensorClass, int]:
-    """Return the parameters of one layer on one rank, by tensor class."""
-    parts = ffn_params(block.ffn, hidden_size, ranks_count)
-    parts["attention"] = attention_params(block.attention, hidden_size, ranks_count)
+def block_params(
+    block: Block, hidden_size: int, ranks_count: int = 1, expert_ranks_count: int | None = None
+) -> dict[TensorClass, int]:
+    """Return the parameters of one layer on one rank, by tensor class.
+
+    A recurrent mixer counts as ``attention``: checkpoints store it alike.
+    """
+    parts: Counter[TensorClass] = Counter()
+    if block.ffn is not None:
+        parts.update(ffn_params(block.ffn, hidden_size, ranks_count, expert_ranks_count))
+    if block.attention is not None:
+        parts["attention"] += attention_params(block.attention, hidden_size, ranks_count)
+    if block.recurrent is not None:
+        parts["attention"] += recurrent_params(block.recurrent, ranks_count)
+    parts["ffn"] += block.other_params
     parts["norm"] = block.norm_params
-    return parts
+    return dict(parts)
 
 
 def vocabulary_params(llm: Llm, ranks_count: int = 1) -> int:
@@ -94,6 +125,11 @@ def vocabulary_params(llm: Llm, ranks_count: int = 1) -> int:
         return llm.vocab_size * llm.hidden_size
     padded = -(-llm.vocab_size // VOCAB_PADDING) * VOCAB_PADDING
     return -(-padded // ranks_count) * llm.hidden_size
+
+
+def looked_up_params(llm: Llm, ranks_count: int = 1) -> int:
+    """Return the parameters of tables beside the vocabulary: positions, per-layer embeddings."""
+    return llm.position_params + llm.layer_embedding_params // ranks_count
 
 
 def params_by_class(llm: Llm) -> dict[TensorClass, int]:
@@ -105,7 +141,8 @@ def params_by_class(llm: Llm) -> dict[TensorClass, int]:
     for block, count in llm.block_counts:
         for kind, params in block_params(block, llm.hidden_size).items():
             totals[kind] += params * count
-    totals["embedding"] = vocabulary_params(llm) + llm.position_params
+    totals["embedding"] = vocabulary_params(llm) + looked_up_params(llm)
+    totals["ffn"] += llm.other_params
     if not llm.tied_embeddings:
         totals["head"] = vocabulary_params(llm)
     totals["head"] += llm.vocab_size if llm.head_bias else 0
@@ -123,17 +160,17 @@ def active_params_count(llm: Llm) -> int:
     idle = 0
     for block, count in llm.block_counts:
         ffn = block.ffn
-        if ffn.expert_count:
-            experts = ffn_params(ffn, llm.hidden_size)["expert"]
-            idle += count * experts * (ffn.expert_count - ffn.experts_per_token) // ffn.expert_count
+        if ffn is not None and ffn.expert_count:
+            unused = ffn.expert_count - ffn.experts_per_token
+            idle += count * unused * expert_params(ffn, llm.hidden_size)
     return total_params_count(llm) - idle
 
 
 def matmul_params_count(llm: Llm) -> int:
     """Return the active parameters that are multiplied: all but the looked-up embedding (F1.4)."""
     if llm.tied_embeddings:
-        return active_params_count(llm) - llm.position_params
-    return active_params_count(llm) - vocabulary_params(llm) - llm.position_params
+        return active_params_count(llm) - looked_up_params(llm)
+    return active_params_count(llm) - vocabulary_params(llm) - looked_up_params(llm)
 
 
 def class_bits_per_weight(llm: Llm, kind: TensorClass, format_name: str) -> float:
@@ -144,6 +181,10 @@ def class_bits_per_weight(llm: Llm, kind: TensorClass, format_name: str) -> floa
     """
     own = llm.checkpoint
     name = own.format if format_name == "checkpoint" else format_name
+    if name == own.format:
+        exact = {**(own.extra_bits or {}), **(own.class_bits or {})}
+        if kind in exact:
+            return exact[kind]
     if is_gguf_mix(name):
         return gguf_bits(llm, name)[kind]
     chosen = weight_format(name)
@@ -200,11 +241,16 @@ def stage_blocks(llm: Llm, stages_count: int) -> tuple[tuple[tuple[Block, int], 
 
 @functools.lru_cache(maxsize=4096)
 def rank_weight_bytes(
-    llm: Llm, format_name: str, ranks_count: int, stages_count: int
+    llm: Llm,
+    format_name: str,
+    ranks_count: int,
+    stages_count: int,
+    expert_ranks_count: int | None = None,
 ) -> tuple[float, ...]:
     """Return weight bytes on one tensor-parallel rank of each pipeline stage (F4, F7.6).
 
-    The embedding lies on the first stage, the head on the last; with tied embeddings and more
+    Routed experts are shared by ``expert_ranks_count`` ranks, by default the tensor-parallel
+    ones. The embedding lies on the first stage, the head on the last; with tied embeddings and more
     than one stage, both hold a copy. Norms and routers are whole on every rank.
     """
     bits = class_bits(llm, format_name)
@@ -212,11 +258,13 @@ def rank_weight_bytes(
     for blocks in stage_blocks(llm, stages_count):
         total = 0.0
         for block, count in blocks:
-            parts = block_params(block, llm.hidden_size, ranks_count)
+            parts = block_params(block, llm.hidden_size, ranks_count, expert_ranks_count)
             total += count * sum(params * bits[kind] / 8.0 for kind, params in parts.items())
         sizes.append(total)
     vocabulary = vocabulary_params(llm, ranks_count)
-    sizes[0] += (vocabulary + llm.position_params) * bits["embedding"] / 8.0
+    tables = looked_up_params(llm, ranks_count)
+    sizes[0] += (vocabulary + tables) * bits["embedding"] / 8.0
+    sizes[0] += llm.other_params * bits["ffn"] / 8.0
     if not llm.tied_embeddings:
         sizes[-1] += vocabulary * bits["head"] / 8.0
     elif stages_count > 1:

@@ -112,12 +112,13 @@ def excluded_classes(
 
 def _layers_of_classes(decoder: Decoder) -> dict[TensorClass, tuple[int, ...]]:
     """Return a few layers, first to last, that hold each class."""
-    order = [decoder.blocks[index].ffn for index, count in decoder.layout for _ in range(count)]
-    sparse = _spread([layer for layer, ffn in enumerate(order) if ffn.expert_count])
-    shared = _spread([layer for layer, ffn in enumerate(order) if ffn.shared_inner_size])
+    order = [decoder.blocks[index] for index, count in decoder.layout for _ in range(count)]
+    ffns = [(layer, block.ffn) for layer, block in enumerate(order) if block.ffn is not None]
+    sparse = _spread([layer for layer, ffn in ffns if ffn.expert_count])
+    shared = _spread([layer for layer, ffn in ffns if ffn.shared_inner_size])
     return {
-        "attention": _spread(range(len(order))),
-        "ffn": _spread([layer for layer, ffn in enumerate(order) if ffn.inner_size]),
+        "attention": _spread([i for i, b in enumerate(order) if b.attention or b.recurrent]),
+        "ffn": _spread([layer for layer, ffn in ffns if ffn.inner_size]),
         "expert": sparse,
         "router": sparse,
         "shared_expert": shared,

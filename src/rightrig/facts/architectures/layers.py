@@ -189,7 +189,7 @@ def experts_per_token(config: Config, expert_count: int) -> int:
 def uniform(config: Config, block: Block) -> list[Block]:
     """Return all layers of a model that has one kind; ``layer_types`` may not say otherwise."""
     local = local_layers(config, lambda _: False)
-    if any(local) and block.attention.kind == "full":
+    if any(local) and block.attention is not None and block.attention.kind == "full":
         raise config.unsupported(
             "'layer_types' names local layers, which are not understood yet in this family"
         )
