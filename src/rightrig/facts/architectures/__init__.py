@@ -37,7 +37,7 @@ from rightrig.facts.architectures.checkpoint import read_checkpoint
 from rightrig.facts.architectures.common import Config
 from rightrig.facts.architectures.files import load_config
 from rightrig.facts.architectures.layers import layer_types, predicted_ahead
-from rightrig.facts.architectures.registry import reader_of, understood
+from rightrig.facts.architectures.registry import keys_read_by, reader_of, understood
 from rightrig.facts.architectures.unsupported import foreign_key, reason_against_family
 from rightrig.facts.llm import Llm
 
@@ -93,8 +93,7 @@ def _read(outer: Config, inner: Config, name: str, slug: str, sources: tuple[Sou
     if reader is None or (reason and reader_of(outer.text("model_type")) is None):
         raise _refusal(outer, inner, reason or reason_against_family(family))
     for part in (outer, inner):
-        _refuse_foreign_keys(part)
-        layer_types(part)
+        _refuse_foreign_keys(part, keys_read_by(family))
     decoder = reader(inner)
     return Llm(
         slug=slug or name.lower().replace("/", "--"),
@@ -109,6 +108,9 @@ def _read(outer: Config, inner: Config, name: str, slug: str, sources: tuple[Sou
         position_params=decoder.position_params,
         final_norm_params=decoder.final_norm_params,
         head_bias=decoder.head_bias,
+        layer_embedding_params=decoder.layer_embedding_params,
+        other_params=decoder.other_params,
+        ahead=decoder.ahead,
         checkpoint=read_checkpoint(inner, decoder),
         not_counted=(*_towers(outer), *predicted_ahead(inner)),
         sources=sources,
@@ -143,11 +145,13 @@ def _refusal(outer: Config, inner: Config, reason: str | None) -> UnsupportedMod
     )
 
 
-def _refuse_foreign_keys(config: Config) -> None:
-    """Refuse what a key says that no reader looks at."""
-    found = foreign_key(config.values)
+def _refuse_foreign_keys(config: Config, read: frozenset[str]) -> None:
+    """Refuse what a key says that this family's reader does not look at."""
+    found = foreign_key({key: config.values[key] for key in config.values if key not in read})
     if found:
         raise config.unsupported(f"{found[0]!r} is not understood yet: {found[1]}")
+    if "layer_types" not in read:
+        layer_types(config)
 
 
 def _towers(outer: Config) -> tuple[str, ...]:

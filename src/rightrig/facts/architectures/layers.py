@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.errors import InputError
-from rightrig.facts.llm import Attention, Block, Ffn
+from rightrig.facts.llm import Ahead, Attention, Block, Ffn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +34,9 @@ class Decoder:
     final_norm_params: int
     position_params: int = 0
     head_bias: bool = False
+    layer_embedding_params: int = 0
+    other_params: int = 0
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Ends:
     final_norm_params: int | None = None
     position_params: int = 0
     head_bias: bool = False
+    layer_embedding_params: int = 0
+    other_params: int = 0
     context_key: str = "max_position_embeddings"
     context_by_default_tokens: int | None = None
 
@@ -74,6 +79,8 @@ def decoder(config: Config, layers: Sequence[Block], ends: Ends | None = None) -
         final_norm_params=norm,
         position_params=ends.position_params,
         head_bias=ends.head_bias,
+        layer_embedding_params=ends.layer_embedding_params,
+        other_params=ends.other_params,
     )
 
 
