@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import rightrig
 from rightrig.deployment.compatibility import (
     RULES,
+    OperatingSystemRule,
     broken,
     capability,
     default_weights,
@@ -16,6 +19,8 @@ from rightrig.deployment.compatibility import (
     is_native,
     stored_format,
 )
+from rightrig.deployment.compatibility_cache import attention_reason, kv_formats_on
+from rightrig.deployment.compatibility_formats import is_between, loaded_formats
 from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.propose import propose
@@ -24,6 +29,7 @@ from rightrig.deployment.rig import parse_rig
 CATALOG = rightrig.shipped()
 VLLM = CATALOG.runtime("vllm")
 LLAMA_CPP = CATALOG.runtime("llama.cpp")
+ENGINES = CATALOG.slugs("runtimes")
 
 
 def deployed(model: str = "llama-3.3-70b", rig: str = "8xh100-sxm") -> Deployment:
@@ -37,8 +43,8 @@ def first_broken(deployment: Deployment) -> tuple[str, str]:
 
 def test_rules_have_distinct_ids_and_a_sentence_each() -> None:
     assert [rule.id for rule in RULES] == [
-        "RT-VENDOR", "RT-CC", "RT-FORMAT", "RT-KV", "RT-SPLIT", "PAR-HEADS", "PAR-LAYERS",
-        "PAR-NODE", "ENG-BATCH",
+        "RT-VENDOR", "RT-CC", "RT-FORMAT", "RT-KV", "RT-ATTENTION", "KV-FLASH", "KV-TENSOR",
+        "RT-SPLIT", "PAR-HEADS", "PAR-LAYERS", "PAR-NODE", "ENG-BATCH",
     ]  # fmt: skip
     assert all((type(rule).__doc__ or "").endswith(".") for rule in RULES)
 
@@ -80,7 +86,10 @@ def test_rt_format_keeps_bf16_off_turing() -> None:
     )
     assert first_broken(turing) == (
         "RT-FORMAT",
-        "vLLM loads bf16 from compute capability 8.0; t4 has 7.5",
+        (
+            "vLLM loads bf16 from compute capability 8.0; t4 has 7.5, where it loads fp16, fp8, int8, "
+            "awq, gptq, nvfp4 and 2 more"
+        ),
     )
 
 
@@ -89,6 +98,167 @@ def test_rt_kv_knows_the_caches_of_a_runtime() -> None:
         "RT-KV",
         "--kv 'q8_0' is no format of vLLM, which keeps its KV cache in bf16, fp16, fp8",
     )
+
+
+# What vLLM 0.33 prints or refuses, read in its attention backends.
+@pytest.mark.parametrize(
+    ("model", "card", "kv", "served"),
+    [
+        ("llama-3.1-8b", "a100-sxm-80gb", "fp8", True),  # FlashInfer, heads of 128
+        ("phi-3-mini-4k-instruct", "a100-sxm-80gb", "fp8", False),  # 96: FlashInfer has none
+        ("phi-3-mini-4k-instruct", "h100-sxm", "fp8", True),  # FlashAttention 3
+        ("phi-3-mini-4k-instruct", "rtx-4090", "fp8", True),  # Triton from 8.9
+        ("llama-3.1-8b", "t4", "fp8", False),
+        ("llama-3.1-8b", "t4", "fp16", True),
+        ("gpt-oss-20b", "a100-sxm-80gb", "bf16", True),  # sinks: Triton
+        ("gpt-oss-20b", "a100-sxm-80gb", "fp8", False),  # FlashInfer knows no sinks there
+        ("gpt-oss-20b", "l40s", "fp8", True),
+        ("deepseek-v3", "a100-sxm-80gb", "bf16", True),  # latent attention: Triton
+        ("deepseek-v3", "a100-sxm-80gb", "fp8", False),
+        ("deepseek-v3", "h200-sxm", "fp8", True),
+        ("deepseek-v3", "t4", "fp16", False),
+        ("llama-3.1-8b", "mi300x", "fp8", True),
+        ("gpt-oss-20b", "mi300x", "fp8", True),
+        ("gpt-oss-20b", "mi210", "fp8", False),
+    ],
+)
+def test_vllm_serves_a_cache_where_it_has_a_kernel(
+    model: str,
+    card: str,
+    kv: str,
+    served: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    reason = attention_reason(VLLM, CATALOG.gpu(card), CATALOG.llm(model), kv)
+    assert (reason is None) is served
+
+
+def test_rt_attention_keeps_an_fp8_cache_off_turing_and_names_one_that_works() -> None:
+    usual = deployed("llama-3.1-8b", "1xt4")
+    assert "RT-ATTENTION" not in {v.rule_id for v in broken(usual)}
+    assert first_broken(usual.with_precision(kv="fp8")) == (
+        "RT-ATTENTION",
+        (
+            "vLLM has no attention kernel for heads of 128 with a KV cache in fp8 on t4 (7.5); "
+            "use --kv fp16"
+        ),
+    )
+
+
+def test_rt_attention_keeps_sinks_with_an_fp8_cache_off_ampere() -> None:
+    usual = deployed("gpt-oss-20b", "1xa100-sxm-80gb")
+    assert broken(usual) == ()
+    rule, reason = first_broken(usual.with_precision(kv="fp8"))
+    assert rule == "RT-ATTENTION"
+    assert "for heads of 64 and attention sinks with a KV cache in fp8" in reason
+
+
+def test_rt_attention_says_from_which_cards_on_a_model_runs() -> None:
+    reason = attention_reason(VLLM, CATALOG.gpu("t4"), CATALOG.llm("deepseek-v3"), "fp16")
+    assert (reason or "").endswith("it has one for cards of compute capability 8.0")
+
+
+def test_a_runtime_whose_kernels_nobody_read_serves_all_its_caches() -> None:
+    sglang = CATALOG.runtime("sglang")
+    llm = CATALOG.llm("gpt-oss-20b")
+    assert kv_formats_on(sglang, CATALOG.gpu("t4"), llm) == sglang.kv_formats
+
+
+def test_kv_flash_wants_flash_attention_for_a_quantised_cache() -> None:
+    usual = deployed("llama-3.1-8b", "1xm2-ultra").with_precision(kv="q8_0")
+    assert broken(usual) == ()
+    without = replace(usual, limits=replace(usual.limits, flash_attention=False))
+    assert first_broken(without) == (
+        "KV-FLASH",
+        (
+            "llama.cpp keeps a KV cache in q8_0 with flash attention only, which is off; turn it on, "
+            "or use --kv fp16"
+        ),
+    )
+    assert broken(without.with_precision(kv="fp16")) == ()
+
+
+def test_kv_tensor_keeps_quantised_caches_out_of_a_tensor_split() -> None:
+    layers = deployed("llama-3.1-8b", "2xm2-ultra").with_precision(kv="q8_0")
+    assert broken(layers) == ()
+    tensor = replace(layers, parallelism=Parallelism(2))
+    assert ("KV-TENSOR", ("llama.cpp keeps no KV cache in q8_0 under a tensor split over 2 cards; "
+            "use --kv bf16, or leave --tp out")) in {
+        (v.rule_id, v.reason) for v in broken(tensor)
+    }  # fmt: skip
+    assert "KV-TENSOR" not in {v.rule_id for v in broken(tensor.with_precision(kv="fp16"))}
+
+
+def test_int8_activations_end_before_blackwell_in_vllm() -> None:
+    assert format_reason(VLLM, CATALOG.gpu("h100-sxm"), "int8") is None
+    reason = format_reason(VLLM, CATALOG.gpu("b200-sxm"), "int8") or ""
+    assert reason.startswith(
+        "vLLM loads int8 below compute capability 10.0 only; b200-sxm has 10.0, where it loads bf16"
+    )
+
+
+# Lowest NVIDIA card, and the first one that is too new, by the engines' own tables.
+@pytest.mark.parametrize(
+    ("runtime", "name", "loads", "refuses"),
+    [
+        ("vllm", "fp8", "t4", "v100-sxm-32gb"),
+        ("vllm", "awq", "t4", "v100-sxm-32gb"),
+        ("vllm", "nvfp4", "t4", "v100-sxm-32gb"),
+        ("vllm", "mxfp4", "a10", "t4"),
+        ("vllm", "bf16", "a10", "t4"),
+        ("lmdeploy", "awq", "v100-sxm-32gb", "p40"),
+        ("lmdeploy", "mxfp4", "v100-sxm-32gb", "p40"),
+        ("ollama", "q4_k_m", "p40", "gaudi2"),
+        ("sglang", "fp8", "a10", "t4"),
+        ("sglang", "nvfp4", "a10", "t4"),
+        ("tensorrt-llm", "fp8", "l40s", "a100-sxm-80gb"),
+        ("tensorrt-llm", "fp8-block", "h100-sxm", "l40s"),
+        ("tensorrt-llm", "fp8-block", "b200-sxm", "rtx-5090"),
+        ("tensorrt-llm", "awq", "h100-sxm", "b200-sxm"),
+        ("tensorrt-llm", "nvfp4", "b200-sxm", "h100-sxm"),
+        ("tgi", "fp8", "h100-sxm", "l40s"),
+    ],
+)
+def test_engines_load_a_format_on_the_cards_that_their_tables_name(
+    runtime: str, name: str, loads: str, refuses: str
+) -> None:
+    engine = CATALOG.runtime(runtime)
+    assert format_reason(engine, CATALOG.gpu(loads), name) is None
+    assert format_reason(engine, CATALOG.gpu(refuses), name) is not None
+
+
+def test_rt_os_keeps_linux_engines_off_windows_and_lets_wsl_pass() -> None:
+    usual = deployed()
+    assert broken(usual, "linux") == ()
+    assert broken(usual, "windows") == (), "inside WSL2, which the record says"
+    sglang = replace(usual, runtime=CATALOG.runtime("sglang"))
+    assert OperatingSystemRule("linux").check(sglang) is None
+    violation = broken(sglang, "windows")[0]
+    assert (violation.rule_id, violation.reason) == (
+        "RT-OS",
+        "SGLang does not run under Windows; use Linux, or another --runtime",
+    )
+
+
+def test_an_operating_system_that_no_record_speaks_of_is_not_refused() -> None:
+    unknown = replace(deployed(), runtime=CATALOG.runtime("ktransformers"))
+    assert OperatingSystemRule("windows").check(unknown) is None
+
+
+def test_bounds_of_compute_capability_are_closed_below_and_open_above() -> None:
+    assert is_between("9.0", "9.0", "10.0")
+    assert not is_between("10.0", "9.0", "10.0")
+    assert not is_between("8.9", "9.0", None)
+    assert is_between(None, "9.0", "10.0"), "what is not known breaks no bound"
+
+
+@given(card=st.sampled_from(CATALOG.slugs("gpus")), runtime=st.sampled_from(ENGINES))
+def test_a_format_is_listed_for_a_card_exactly_when_it_has_no_reason_against_it(
+    card: str, runtime: str
+) -> None:
+    engine, gpu = CATALOG.runtime(runtime), CATALOG.gpu(card)
+    names = {*engine.weight_formats, *(n for f in engine.vendor_weight_formats.values() for n in f)}
+    allowed = {name for name in names if format_reason(engine, gpu, name) is None}
+    assert allowed == set(loaded_formats(engine, gpu))
 
 
 def test_rt_split_keeps_tensor_parallelism_out_of_llama_cpp() -> None:

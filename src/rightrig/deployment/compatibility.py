@@ -1,74 +1,46 @@
-"""Which runtime loads which format on which card: rules over records."""
+"""Which runtime runs what on which card: the rules that a deployment must satisfy.
+
+They read records only; formats are in ``compatibility_formats``, caches and attention kernels
+in ``compatibility_cache``.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rightrig.deployment.compatibility_cache import (
+    AttentionRule,
+    FlashCacheRule,
+    KvFormatRule,
+    TensorCacheRule,
+)
+from rightrig.deployment.compatibility_formats import (
+    capability,
+    format_reason,
+    is_native,
+    stored_format,
+)
 from rightrig.deployment.parallelism import tp_reason
 from rightrig.deployment.rule import Rule, Violation, violations
-from rightrig.facts.quantization import KV_BITS, is_gguf_mix
+from rightrig.facts.quantization import is_gguf_mix
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.facts.gpu import Gpu
-    from rightrig.facts.runtime import Runtime
+    from rightrig.facts.runtime import OperatingSystem, Runtime
 
-
-def capability(text: str) -> tuple[int, int]:
-    """Return a compute capability as two numbers.
-
-    >>> capability("8.9") < capability("12.0")
-    True
-    """
-    major, _, minor = text.partition(".")
-    return int(major), int(minor or 0)
-
-
-def stored_format(deployment: Deployment) -> str:
-    """Return the name of the weight format, with ``checkpoint`` resolved."""
-    name = deployment.precision.weights
-    return deployment.llm.checkpoint.format if name == "checkpoint" else name
-
-
-def format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str | None:
-    """Return why a runtime does not load a weight format on a card, or ``None``."""
-    if gpu.vendor != "NVIDIA":
-        return _vendor_format_reason(runtime, gpu, format_name)
-    floor = runtime.weight_formats.get(format_name)
-    if floor is None:
-        known = ", ".join(runtime.weight_formats)
-        return f"{runtime.name} does not load {format_name}; it loads {known}"
-    if gpu.compute_capability and capability(gpu.compute_capability) < capability(floor):
-        return (
-            f"{runtime.name} loads {format_name} from compute capability {floor}; "
-            f"{gpu.slug} has {gpu.compute_capability}"
-        )
-    return None
-
-
-def _vendor_format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str | None:
-    """Return why a runtime does not load a format on a card of another maker than NVIDIA."""
-    known = runtime.vendor_weight_formats
-    allowed = known.get(gpu.architecture, known.get(gpu.vendor, ()))
-    if not allowed:
-        return f"{runtime.name} does not run on {gpu.architecture}, as {gpu.slug} is"
-    if format_name not in allowed:
-        known_formats = ", ".join(allowed)
-        return (
-            f"{runtime.name} on {gpu.slug} loads {known_formats}, not {format_name}; "
-            "choose one of those with --weights, or another --runtime"
-        )
-    return None
-
-
-def is_native(runtime: Runtime, gpu: Gpu, format_name: str) -> bool:
-    """Whether the tensor cores of a card multiply in this format, rather than in 16 bits."""
-    floor = runtime.native_formats.get(format_name)
-    if gpu.vendor != "NVIDIA":
-        return floor is not None and gpu.peak.fp8_flop_per_s is not None and "fp8" in format_name
-    if floor is None or gpu.compute_capability is None:
-        return False
-    return capability(gpu.compute_capability) >= capability(floor)
+__all__ = [
+    "RULES",
+    "OperatingSystemRule",
+    "broken",
+    "capability",
+    "default_weights",
+    "format_reason",
+    "is_native",
+    "operating_system_reason",
+    "stored_format",
+]
+_SYSTEM_NAMES: Final = {"linux": "Linux", "windows": "Windows", "macos": "macOS"}
 
 
 class VendorRule:
@@ -114,23 +86,6 @@ class FormatRule:
         name = stored_format(subject)
         reasons = (format_reason(subject.runtime, g.gpu, name) for g in subject.rig.groups)
         return next((reason for reason in reasons if reason), None)
-
-
-class KvFormatRule:
-    """The runtime keeps its KV cache in this format."""
-
-    id: ClassVar[str] = "RT-KV"
-
-    def check(self, subject: Deployment) -> str | None:
-        """Return why not."""
-        name = subject.precision.kv
-        known = subject.runtime.kv_formats
-        if name in known and name in KV_BITS:
-            return None
-        return (
-            f"--kv {name!r} is no format of {subject.runtime.name}, which keeps its KV cache in "
-            f"{', '.join(known)}"
-        )
 
 
 class SplitRule:
@@ -206,6 +161,9 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
     CapabilityRule(),
     FormatRule(),
     KvFormatRule(),
+    AttentionRule(),
+    FlashCacheRule(),
+    TensorCacheRule(),
     SplitRule(),
     HeadsRule(),
     LayersRule(),
@@ -215,9 +173,48 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
 """Every rule that a deployment must satisfy, in the order in which they are reported."""
 
 
-def broken(deployment: Deployment) -> tuple[Violation, ...]:
-    """Return the rules that a deployment breaks, with their reasons."""
-    return violations(RULES, deployment)
+def operating_system_reason(runtime: Runtime, system: OperatingSystem) -> str | None:
+    """Return why a runtime does not run under an operating system, or ``None``.
+
+    ``None`` too where no record says; what to know there is in the runtime's record.
+    """
+    known = runtime.operating_systems
+    if not known or system in known:
+        return None
+    others = " and ".join(_SYSTEM_NAMES[name] for name in known)
+    return (
+        f"{runtime.name} does not run under {_SYSTEM_NAMES[system]}; use {others}, or another "
+        "--runtime"
+    )
+
+
+class OperatingSystemRule:
+    """The runtime runs under the operating system of the machine."""
+
+    id: ClassVar[str] = "RT-OS"
+
+    def __init__(self, operating_system: OperatingSystem) -> None:
+        """Keep the system, which no deployment names."""
+        self.operating_system = operating_system
+
+    def check(self, subject: Deployment) -> str | None:
+        """Return why not."""
+        return operating_system_reason(subject.runtime, self.operating_system)
+
+
+def broken(
+    deployment: Deployment, operating_system: OperatingSystem | None = None
+) -> tuple[Violation, ...]:
+    """Return the rules that a deployment breaks, with their reasons.
+
+    Args:
+        deployment: What is judged.
+        operating_system: That of the machine, where it is known.
+    """
+    rules: tuple[Rule[Deployment], ...] = RULES
+    if operating_system is not None:
+        rules = (OperatingSystemRule(operating_system), *rules)
+    return violations(rules, deployment)
 
 
 def default_weights(runtime: Runtime, checkpoint_format: str, gpu: Gpu) -> str:

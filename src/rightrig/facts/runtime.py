@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from rightrig.facts.source import Record, Source
+
+OperatingSystem = Literal["linux", "windows", "macos"]
+Split = Literal["tensor", "pipeline", "layer", "expert", "attention-dp", "context"]
 
 
 class Statement(Record):
@@ -18,19 +21,80 @@ class Statement(Record):
     source: str
 
 
+class Change(Record):
+    """What another version of a runtime does differently.
+
+    Attributes:
+        version: The version that brought it, or the last that was read before it.
+        before: Whether the text speaks of ``version`` and earlier ones, not of later ones.
+        date: When that version came out, where known.
+    """
+
+    version: str
+    before: bool = False
+    date: str = ""
+    topic: str
+    text: str
+    source: str
+
+
+class AttentionKernel(Record):
+    """One implementation of attention in a runtime, on one range of cards.
+
+    Attributes:
+        name: As the runtime calls it.
+        vendor: Maker of the cards that it runs on.
+        architectures: Architectures that it is limited to; empty for all of the vendor.
+        from_capability: Lowest NVIDIA compute capability.
+        below_capability: First NVIDIA compute capability on which it is not used any more.
+        kv_formats: Formats of the KV cache that it reads.
+        head_dims: Widths of a head that it computes; empty for any between the next two.
+        least_head_dim: Narrowest head.
+        most_head_dim: Widest head.
+        mla: Whether it is for latent attention (MLA), and for nothing else.
+        sparse: Whether it is for sparse latent attention with an indexer.
+        sinks: Whether it knows learned attention sinks (gpt-oss).
+    """
+
+    name: str
+    vendor: Literal["NVIDIA", "AMD", "Intel", "Apple"] = "NVIDIA"
+    architectures: tuple[str, ...] = ()
+    from_capability: str | None = None
+    below_capability: str | None = None
+    kv_formats: tuple[str, ...]
+    head_dims: tuple[int, ...] = ()
+    least_head_dim: PositiveInt = 1
+    most_head_dim: PositiveInt = 4096
+    mla: bool = False
+    sparse: bool = False
+    sinks: bool = False
+    source: str
+
+
 class Runtime(Record):
     """An inference engine at one version.
 
     Attributes:
         modelled: Whether rightrig computes its memory and speed, or only shows its facts.
         vendors: Makers whose accelerators it runs on.
+        operating_systems: System → what to know there, empty when nothing; a system that is
+            missing is not supported, and nothing at all means that it is not known.
         min_compute_capability: NVIDIA floor as ``"7.5"``; ``None`` where none is stated.
         weight_formats: Format → the compute capability from which it loads, as ``"7.5"``;
             for other vendors see ``vendor_weight_formats``, by architecture or vendor.
+        weight_formats_below: Format → the compute capability from which it does not load.
+        native_formats: Format → the compute capability from which it is multiplied in that
+            format rather than in 16 bits.
         kv_formats: Formats of the KV cache.
-        splits: ``tensor`` and ``pipeline`` (equal shares) or ``layer`` (by card memory).
+        flash_kv_formats: Those of them that need flash attention.
+        tensor_split_kv_formats: Those that work under a tensor split, where not all do.
+        attention: Its attention kernels; empty where they were not read.
+        splits: ``tensor`` and ``pipeline`` (equal shares), ``layer`` (by card memory),
+            ``expert``, ``attention-dp`` (attention on separate sequences), ``context`` (one
+            sequence's cache over several cards).
         memory_rule: What its memory fraction multiplies.
         default_memory_ratio: That fraction's default.
+        changes: What other versions do differently.
     """
 
     slug: str
@@ -40,14 +104,20 @@ class Runtime(Record):
     kind: Literal["engine", "orchestrator"]
     modelled: bool = False
     vendors: tuple[str, ...] = ()
+    operating_systems: Mapping[OperatingSystem, str] = Field(default_factory=dict)
     min_compute_capability: str | None = None
     weight_formats: Mapping[str, str] = Field(default_factory=dict)
+    weight_formats_below: Mapping[str, str] = Field(default_factory=dict)
     native_formats: Mapping[str, str] = Field(default_factory=dict)
     vendor_weight_formats: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     kv_formats: tuple[str, ...] = ()
-    splits: tuple[Literal["tensor", "pipeline", "layer"], ...] = ()
+    flash_kv_formats: tuple[str, ...] = ()
+    tensor_split_kv_formats: tuple[str, ...] = ()
+    attention: tuple[AttentionKernel, ...] = ()
+    splits: tuple[Split, ...] = ()
     memory_rule: Literal["of-total", "static-share", "of-free", "exact", "unstated"] = "unstated"
     default_memory_ratio: float | None = None
     statements: tuple[Statement, ...] = ()
+    changes: tuple[Change, ...] = ()
     sources: tuple[Source, ...] = ()
     note: str = ""
