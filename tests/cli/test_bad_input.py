@@ -81,7 +81,7 @@ SENTENCES = (
     (f"{FIT_70B} m2-ultra --runtime vllm", "m2-ultra is Apple"),
     (f"{FIT_70B} tpu-v5e", "tpu-v5e is Google"),
     # Files.
-    ("fit model.gguf --on h100-sxm", "GGUF files are not read yet; name the model and add"),
+    ("fit model.gguf --on h100-sxm", "no GGUF file that can be read: there is no such file"),
     ("fit /nonexistent/config.json --on h100-sxm", "there is no such file"),
     # Quantities of a plan.
     ("plan llama-3.1-8b --rate 0/s", "--rate is 0: it must be a positive, finite number"),

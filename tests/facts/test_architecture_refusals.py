@@ -164,7 +164,7 @@ def test_an_absent_file_and_a_gguf_are_named(tmp_path: Path) -> None:
         load_config(tmp_path)
     gguf = tmp_path / "model.bin"
     gguf.write_bytes(b"GGUF\x03")
-    with pytest.raises(InputError, match="GGUF file, which rightrig does not read yet"):
+    with pytest.raises(InputError, match=r"is a GGUF file: call it by a name that ends in \.gguf"):
         load_config(gguf)
 
 

@@ -54,7 +54,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         InputError: when the choices contradict each other, the model, or the cards.
     """
     wanted = choices or Choices()
-    runtime = _runtime(catalog, rig, wanted)
+    runtime = _runtime(catalog, llm, rig, wanted)
     own = llm.checkpoint.format
     if wanted.weights is None:
         weights = default_weights(runtime, own, rig.gpu)
@@ -88,7 +88,7 @@ def _check_format(name: str) -> None:
         weight_format(name)
 
 
-def _runtime(catalog: Catalog, rig: Rig, wanted: Choices) -> Runtime:
+def _runtime(catalog: Catalog, llm: Llm, rig: Rig, wanted: Choices) -> Runtime:
     """Return the runtime asked for, or the first that runs on the rig."""
     if wanted.runtime is not None:
         runtime = catalog.runtime(wanted.runtime)
@@ -98,12 +98,19 @@ def _runtime(catalog: Catalog, rig: Rig, wanted: Choices) -> Runtime:
                 f"modelled yet; modelled are {' and '.join(MODELLED)}"
             )
         return runtime
-    if wanted.weights is not None and wanted.weights.lower() in GGUF_MIXES:
+    if _is_gguf(llm, wanted):
         return catalog.runtime("llama.cpp")
     vllm = catalog.runtime("vllm")
     runs = all(group.gpu.vendor in vllm.vendors for group in rig.groups) and rig.is_uniform
     old = any(_below(group.gpu.compute_capability, vllm) for group in rig.groups)
     return vllm if runs and not old else catalog.runtime("llama.cpp")
+
+
+def _is_gguf(llm: Llm, wanted: Choices) -> bool:
+    """Whether the weights are a GGUF file: asked for, or what the model was read from."""
+    if wanted.weights is None or wanted.weights.lower() == "checkpoint":
+        return llm.config_kind == "gguf_header"
+    return wanted.weights.lower() in GGUF_MIXES
 
 
 def _below(own: str | None, runtime: Runtime) -> bool:
