@@ -87,8 +87,8 @@ def test_rt_format_keeps_bf16_off_turing() -> None:
     assert first_broken(turing) == (
         "RT-FORMAT",
         (
-            "vLLM loads bf16 from compute capability 8.0; t4 has 7.5, where it loads fp16, fp8, int8, "
-            "awq, gptq, nvfp4 and 2 more"
+            "vLLM loads bf16 from compute capability 8.0; t4 has 7.5, where it loads fp16, fp8, "
+            "int8, awq, gptq, nvfp4 and 2 more"
         ),
     )
 
@@ -170,8 +170,8 @@ def test_kv_flash_wants_flash_attention_for_a_quantised_cache() -> None:
     assert first_broken(without) == (
         "KV-FLASH",
         (
-            "llama.cpp keeps a KV cache in q8_0 with flash attention only, which is off; turn it on, "
-            "or use --kv fp16"
+            "llama.cpp keeps a KV cache in q8_0 with flash attention only, which is off; turn it "
+            "on, or use --kv fp16"
         ),
     )
     assert broken(without.with_precision(kv="fp16")) == ()
