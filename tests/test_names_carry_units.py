@@ -36,7 +36,7 @@ UNITS: Final = (
     "requests", "count", "ratio", "years", "kwh", "mib", "gib",
 )  # fmt: skip
 DENOMINATORS: Final = (
-    "s", "hour", "month", "year", "kwh", "byte", "token", "output_token", "weight", "logit",
+    "s", "j", "hour", "month", "year", "kwh", "byte", "token", "output_token", "weight", "logit",
     "element",
 )  # fmt: skip
 _PER: Final = rf"(?:_per_(?:{'|'.join(DENOMINATORS)}))"

@@ -33,17 +33,19 @@ def gpus_list(json: o.Json = False) -> None:
 
 @_gpus.command("show")
 def gpus_show(name: _NAME, json: o.Json = False) -> None:
-    """Show one card with its sources."""
+    """Show one card: sizes, rates and how they follow, tier, software, prices, sources."""
+    import datetime
+
     from rightrig.facts.catalog import shipped
-    from rightrig.report.gpu import gpu_document
-    from rightrig.report.record import record_json
+    from rightrig.report.gpu import gpu_document, gpu_json
 
     catalog = shipped()
-    gpu = catalog.gpu(name)
+    gpu, prices = catalog.gpu(name), catalog.prices()
+    today = datetime.datetime.now(tz=datetime.UTC).date()
     answer(
         as_json=json,
-        data=lambda: record_json(gpu),
-        document=lambda: gpu_document(gpu, catalog.prices()),
+        data=lambda: gpu_json(gpu, prices, today),
+        document=lambda: gpu_document(gpu, prices, today),
     )
 
 

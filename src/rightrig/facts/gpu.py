@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rightrig.facts.source import Record, Source
 from rightrig.interval import Interval
@@ -18,6 +18,7 @@ _DRIVER_RESERVE_BYTES: Final = Interval(0.30 * GIB, 0.45 * GIB, 0.70 * GIB)
 _NVML_OF_MARKETED_RATIO: Final = Interval(0.935, 0.975, 1.0)
 
 Tier = Literal["data-centre", "professional", "consumer", "embedded", "cloud"]
+Cooling = Literal["own fans", "chassis air", "chassis air or liquid", "liquid", "system"]
 
 
 class PeakRates(Record):
@@ -39,6 +40,39 @@ class PeakRates(Record):
     int8_flop_per_s: PositiveFloat | None = None
     fp4_flop_per_s: PositiveFloat | None = None
     int4_flop_per_s: PositiveFloat | None = None
+
+
+class FmaRates(Record):
+    """Multiply-adds that one SM (compute unit, core) starts a clock, dense, by precision.
+
+    The names are those of :class:`PeakRates`; peak = SMs × multiply-adds × 2 × clock.
+    """
+
+    fp64: PositiveInt | None = None
+    fp64_tensor: PositiveInt | None = None
+    fp32: PositiveInt | None = None
+    tf32: PositiveInt | None = None
+    fp16: PositiveInt | None = None
+    fp16_fp16_accumulate: PositiveInt | None = None
+    bf16: PositiveInt | None = None
+    fp8: PositiveInt | None = None
+    fp8_fp16_accumulate: PositiveInt | None = None
+    int8: PositiveInt | None = None
+    fp4: PositiveInt | None = None
+    int4: PositiveInt | None = None
+
+
+class EccCost(Record):
+    """What error correction takes while it is on, as shares of the card without it.
+
+    Attributes:
+        capacity_ratio: Of the memory.
+        bandwidth_low_ratio, bandwidth_high_ratio: Of the bandwidth.
+    """
+
+    capacity_ratio: NonNegativeFloat | None = None
+    bandwidth_low_ratio: NonNegativeFloat | None = None
+    bandwidth_high_ratio: NonNegativeFloat | None = None
 
 
 class Fabric(Record):
@@ -87,6 +121,21 @@ class Gpu(Record):
     The three sizes of a card are three fields: ``memory_marketed_gib`` (its class),
     ``memory_nvml_mib`` (what nvidia-smi prints), ``memory_cuda_bytes`` (what the driver lets
     an engine see, and what "0.9" multiplies).
+
+    Attributes:
+        sm_count: SMs, compute units (AMD), Xe cores (Intel), GPU cores (Apple).
+        tensor_core_count: Tensor cores, or what the maker calls its matrix units.
+        boost_hz: The clock of the stated rates; of a power-limited card, the highest.
+        vector_boost_hz: The one for vector and FP64 rates, where it differs.
+        fma_per_clock: What one SM starts a clock.
+        not_by_clock: Rates that do not follow from SMs × FMA × 2 × clock …
+        not_by_clock_reason: … and why; a power limit, or a rounded figure of the maker.
+        memory_bus_bits, memory_pin_bits_per_s: Width and rate of a pin; their product over
+            eight is the bandwidth. The rate is left out where the maker rounds too far.
+        memory_stack_count: Stacks of HBM that are in use.
+        display_output_count: Connectors for screens; 0 for a card made for servers.
+        cooling: Who moves the air or liquid: the card itself, or the chassis around it.
+        throttle_celsius: Chip temperature at which the card slows down.
     """
 
     slug: str
@@ -99,12 +148,21 @@ class Gpu(Record):
     form_factor: str
     sm_count: PositiveInt | None = None
     cuda_core_count: PositiveInt | None = None
+    tensor_core_count: PositiveInt | None = None
+    base_hz: PositiveFloat | None = None
     boost_hz: PositiveFloat | None = None
+    vector_boost_hz: PositiveFloat | None = None
+    fma_per_clock: FmaRates | None = None
+    not_by_clock: tuple[str, ...] = ()
+    not_by_clock_reason: str = ""
     memory_marketed_gib: PositiveFloat
     memory_nvml_mib: PositiveInt | None = None
     memory_cuda_bytes: PositiveInt | None = None
     memory_type: str
     memory_bandwidth_bytes_per_s: PositiveFloat
+    memory_bus_bits: PositiveInt | None = None
+    memory_pin_bits_per_s: PositiveFloat | None = None
+    memory_stack_count: PositiveInt | None = None
     memory_is_unified: bool = False
     l2_bytes: PositiveInt | None = None
     peak: PeakRates
@@ -112,7 +170,11 @@ class Gpu(Record):
     pcie: Pcie | None = None
     fabric: Fabric | None = None
     ecc: Literal["none", "native", "optional-off", "optional-on"]
+    ecc_cost: EccCost | None = None
     mig_instance_count: NonNegativeInt = 0
+    display_output_count: NonNegativeInt | None = None
+    cooling: Cooling | None = None
+    throttle_celsius: PositiveFloat | None = None
     release_date: str | None = None
     launch_price_usd: PositiveFloat | None = None
     street_price: StreetPrice | None = None

@@ -14,6 +14,26 @@ STALE_AFTER_DAYS: Final = 180
 _YEAR_MONTH_DAY: Final = re.compile(r"(20\d\d)(?:-(\d\d))?(?:-(\d\d))?")
 
 
+def age_days(date: str, today: datetime.date) -> int | None:
+    """Return the days since a price was seen; ``None`` where the source is undated.
+
+    A month or a year alone counts from its first day: the age is then an upper bound.
+    """
+    match = _YEAR_MONTH_DAY.search(date)
+    if match is None or "undated" in date:
+        return None
+    year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
+    return (today - datetime.date(year, month, day)).days
+
+
+def staleness(date: str, today: datetime.date) -> str:
+    """Return a warning for an old or undated price, else an empty text."""
+    age = age_days(date, today)
+    if age is None:
+        return "undated"
+    return f"{age} days old" if age > STALE_AFTER_DAYS else ""
+
+
 class Price(Record):
     """One offer of one provider.
 
@@ -45,19 +65,9 @@ class Price(Record):
         return self.on_demand_usd_per_hour / self.gpu_count
 
     def age_days(self, today: datetime.date) -> int | None:
-        """Return the days since the price was seen; ``None`` where the source is undated.
-
-        A year alone counts from its first day: the age is then an upper bound.
-        """
-        match = _YEAR_MONTH_DAY.search(self.date)
-        if match is None or "undated" in self.date:
-            return None
-        year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
-        return (today - datetime.date(year, month, day)).days
+        """Return the days since the price was seen; ``None`` where the source is undated."""
+        return age_days(self.date, today)
 
     def staleness(self, today: datetime.date) -> str:
         """Return a warning for an old or undated price, else an empty text."""
-        age = self.age_days(today)
-        if age is None:
-            return "undated"
-        return f"{age} days old" if age > STALE_AFTER_DAYS else ""
+        return staleness(self.date, today)

@@ -1,21 +1,40 @@
-"""The reports of cards: the list, and one card with its sources."""
+"""The reports of cards: the list, and one card with what follows from its record."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from rightrig.facts import derivation
+from rightrig.facts.generation import generation_of
+from rightrig.facts.price import staleness
+from rightrig.facts.tier import tier_reasons
 from rightrig.quantities import MIB, show_gib, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.record import tail
+from rightrig.report.record import record_json, tail
+from rightrig.report.values import interval_json
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable, Sequence
 
-    from rightrig.facts.gpu import Gpu, StreetPrice
+    from rightrig.facts.gpu import EccCost, Gpu
     from rightrig.facts.price import Price
+    from rightrig.report.values import Json
 
 _TERA = 1e12
 _GIGA = 1e9
+_UNKNOWN: Final = "unknown"
+_RATE_LABEL: Final = {
+    "fp64": "FP64 vector", "fp64_tensor": "FP64 tensor", "fp32": "FP32 vector", "tf32": "TF32",
+    "fp16": "FP16", "fp16_fp16_accumulate": "FP16, FP16 accum.", "bf16": "BF16", "fp8": "FP8",
+    "fp8_fp16_accumulate": "FP8, FP16 accum.", "int8": "INT8", "fp4": "FP4", "int4": "INT4",
+}  # fmt: skip
+_ECC_MODE: Final = {
+    "none": "none",
+    "native": "native, always on",
+    "optional-on": "optional, on by default",
+    "optional-off": "optional, off by default",
+}
 
 
 def gpus_document(gpus: Sequence[Gpu]) -> Document:
@@ -49,82 +68,249 @@ def _tera(rate: float | None) -> str:
     return f"{rate / _TERA:,.0f}" if rate else "–"
 
 
-def gpu_document(gpu: Gpu, prices: Iterable[Price]) -> Document:
-    """Return one card with everything that is known, and from where."""
-    memory = gpu.memory_bytes
-    facts = [
-        ("architecture", f"{gpu.architecture}, compute capability {gpu.compute_capability or '–'}"),
-        ("tier, form", f"{gpu.tier}, {gpu.form_factor}"),
-        ("memory, marketed", f"{gpu.memory_marketed_gib:g} GB class, {gpu.memory_type}"),
-        (
-            "memory, nvidia-smi",
-            f"{gpu.memory_nvml_mib:,} MiB" if gpu.memory_nvml_mib else "unknown",
-        ),
-        ("memory, visible to engines", f"{show_gib(memory.mid)} ({gpu.evidence_of_memory})"),
-        ("memory bandwidth", f"{gpu.memory_bandwidth_bytes_per_s / _GIGA:,.0f} GB/s"),
-        ("board power", f"{gpu.board_power_w:.0f} W" if gpu.board_power_w else "unknown"),
-        ("ECC", gpu.ecc),
-        ("MIG instances", str(gpu.mig_instance_count or "none")),
-        ("PCIe, one direction", _pcie_text(gpu)),
-        ("fabric, one direction", _fabric_text(gpu)),
-    ]
-    facts += [
-        (label, f"{value / _TERA:,.1f} TFLOP/s")
-        for label, value in _rates(gpu)
-        if value is not None
-    ]
-    facts += [*_chip_facts(gpu), *_cheapest_offer(gpu, prices)]
-    facts += [("unverified", ", ".join(gpu.unverified))] if gpu.unverified else []
+def gpu_document(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Document:
+    """Return one card with everything that is known, what is not, and from where."""
+    tiers = (Paragraph(f"Tier, {line}." if n == 0 else f"  {line}.") for n, line in _tiers(gpu))
     return (
         Paragraph(f"{gpu.name} ({gpu.slug})", "title"),
-        Grid(("fact", "value"), tuple(facts)),
+        *tiers,
+        Grid(("chip", "value"), _chip_rows(gpu)),
+        Grid(("memory", "value"), _memory_rows(gpu)),
+        _rates_grid(gpu),
+        *_rate_notes(gpu),
+        Grid(("links, power, software", "value"), (*_board_rows(gpu), *_software_rows(gpu))),
+        Grid(("price", "value"), _price_rows(gpu, prices, today)),
         *tail(gpu.note, gpu.sources),
     )
 
 
-def _chip_facts(gpu: Gpu) -> list[tuple[str, str]]:
-    """Return what is known of the chip and its price when bought."""
-    street = gpu.street_price
-    known = (
-        ("SMs or compute units", f"{gpu.sm_count:,}" if gpu.sm_count else ""),
-        ("CUDA cores or the like", f"{gpu.cuda_core_count:,}" if gpu.cuda_core_count else ""),
-        ("boost clock", f"{gpu.boost_hz / 1e6:,.0f} MHz" if gpu.boost_hz else ""),
-        ("last-level cache", f"{gpu.l2_bytes / MIB:,.0f} MiB" if gpu.l2_bytes else ""),
-        ("released", gpu.release_date or ""),
-        ("launch price", show_usd(gpu.launch_price_usd) if gpu.launch_price_usd else ""),
-        ("street price", _street_text(street) if street else ""),
+def _tiers(gpu: Gpu) -> Iterable[tuple[int, str]]:
+    """Return the sentences about the tier with their places."""
+    return enumerate(tier_reasons(gpu))
+
+
+def _marked(gpu: Gpu, field: str, text: str | None) -> str:
+    """Return a value as text: unknown where there is none, unverified where no source has it."""
+    if text is None:
+        return _UNKNOWN
+    parts = field.split(".")
+    above = {".".join(parts[: n + 1]) for n in range(len(parts))}
+    return f"{text} (unverified)" if above & set(gpu.unverified) else text
+
+
+def _chip_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
+    """Return the rows about the chip."""
+    generation = generation_of(gpu)
+    known = {
+        "sm_count": ("SMs or compute units", gpu.sm_count and f"{gpu.sm_count:,}"),
+        "cuda_core_count": (
+            "CUDA cores or the like",
+            gpu.cuda_core_count and f"{gpu.cuda_core_count:,}",
+        ),
+        "tensor_core_count": ("tensor cores", _tensor_cores(gpu)),
+        "base_hz": ("clock, base", _megahertz(gpu.base_hz)),
+        "boost_hz": ("clock of the rates", _megahertz(gpu.boost_hz)),
+        "l2_bytes": ("last-level cache", gpu.l2_bytes and f"{gpu.l2_bytes / MIB:,.0f} MiB"),
+        "mig_instance_count": ("MIG or partitions", f"{gpu.mig_instance_count or 'none'}"),
+        "release_date": ("released", gpu.release_date),
+    }
+    capability = f", compute capability {gpu.compute_capability}" if gpu.compute_capability else ""
+    formats = ", ".join(f.upper() for f in generation.native_formats) if generation else _UNKNOWN
+    return (
+        ("architecture", _marked(gpu, "compute_capability", f"{gpu.architecture}{capability}")),
+        ("native formats", formats),
+        *((label, _marked(gpu, field, text or None)) for field, (label, text) in known.items()),
     )
-    return [(name, text) for name, text in known if text]
 
 
-def _street_text(price: StreetPrice) -> str:
-    """Return a street price with its condition, date and source."""
+def _tensor_cores(gpu: Gpu) -> str | None:
+    """Return how many tensor cores of which generation."""
+    generation = generation_of(gpu)
+    if gpu.tensor_core_count is None:
+        return None
+    which = generation.tensor_core_generation if generation else None
+    return f"{gpu.tensor_core_count:,}" + (f", generation {which}" if which else "")
+
+
+def _megahertz(clock_hz: float | None) -> str | None:
+    """Return a clock as makers print it."""
+    return None if clock_hz is None else f"{clock_hz / 1e6:,.0f} MHz"
+
+
+def _memory_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
+    """Return the three sizes, the bandwidth and how it is made, ECC."""
+    memory = gpu.memory_bytes
+    nvml = f"{gpu.memory_nvml_mib:,} MiB" if gpu.memory_nvml_mib else None
+    stacks = f" in {gpu.memory_stack_count} stacks" if gpu.memory_stack_count else ""
+    marketed = f"{gpu.memory_marketed_gib:g} GB class, {gpu.memory_type}{stacks}"
+    sweep_s = derivation.sweep_s(gpu)
+    rows = [
+        ("marketed", _marked(gpu, "memory_marketed_gib", marketed)),
+        ("nvidia-smi", _marked(gpu, "memory_nvml_mib", nvml)),
+        ("visible to engines", f"{show_gib(memory.mid)} ({gpu.evidence_of_memory})"),
+        (
+            "bandwidth",
+            _marked(
+                gpu,
+                "memory_bandwidth_bytes_per_s",
+                f"{gpu.memory_bandwidth_bytes_per_s / _GIGA:,.0f} GB/s",
+            ),
+        ),
+        ("bus × pin rate", _marked(gpu, "memory_bus_bits", _bus_text(gpu))),
+        ("bandwidth a GB", f"{1.0 / sweep_s:.1f} GB/s"),
+        ("reading it all once", f"{sweep_s * 1e3:.1f} ms"),
+        ("ECC", _marked(gpu, "ecc", _ECC_MODE[gpu.ecc])),
+    ]
+    if gpu.ecc != "none":
+        rows.append(("cost of ECC", _marked(gpu, "ecc_cost", _ecc_cost_text(gpu.ecc_cost))))
+    return tuple(rows)
+
+
+def _bus_text(gpu: Gpu) -> str | None:
+    """Return the bus and what it makes, against the stated bandwidth."""
+    if gpu.memory_bus_bits is None:
+        return None
+    made = derivation.bandwidth_by_bus_bytes_per_s(gpu)
+    if made is None or gpu.memory_pin_bits_per_s is None:
+        return f"{gpu.memory_bus_bits:,} bits × unknown"
+    off = made / gpu.memory_bandwidth_bytes_per_s - 1.0
+    return (
+        f"{gpu.memory_bus_bits:,} bits × {gpu.memory_pin_bits_per_s / _GIGA:g} Gb/s "
+        f"= {made / _GIGA:,.0f} GB/s ({off:+.1%})"
+    )
+
+
+def _ecc_cost_text(cost: EccCost | None) -> str | None:
+    """Return what ECC takes of capacity and bandwidth."""
+    if cost is None:
+        return None
+    low, high = cost.bandwidth_low_ratio, cost.bandwidth_high_ratio
+    size = _UNKNOWN if cost.capacity_ratio is None else f"{cost.capacity_ratio:.4g}"
+    capacity = _UNKNOWN if cost.capacity_ratio is None else f"{100 * float(size):g} %"
+    bandwidth = _UNKNOWN if low is None or high is None else f"{100 * low:g} to {100 * high:g} %"
+    if low == high == 0.0:
+        bandwidth = "none"
+    return f"capacity {'none' if cost.capacity_ratio == 0.0 else capacity}, bandwidth {bandwidth}"
+
+
+def _rates_grid(gpu: Gpu) -> Grid:
+    """Return every rate with its derivation from the clock, and by watt."""
+    rows = []
+    for rate in derivation.RATES:
+        stated = derivation.stated_flop_per_s(gpu.peak, rate)
+        if stated is None:
+            continue
+        fma, by_watt = (
+            derivation.fma_per_clock_count(gpu, rate),
+            derivation.flop_per_j(gpu, rate),
+        )
+        unverified = {"peak", f"peak.{rate}_flop_per_s"} & set(gpu.unverified)
+        rows.append(
+            (
+                _RATE_LABEL[rate],
+                f"{_shown(stated)}{'*' if unverified else ''}",
+                f"{fma:,}" if fma else _UNKNOWN,
+                _by_clock_text(gpu, rate, stated),
+                f"{by_watt / _GIGA:,.1f}" if by_watt else _UNKNOWN,
+            )
+        )
+    headers = ("dense rate", "TFLOP/s", "FMA/clk/SM", "SMs×FMA×2×clock", "GFLOP/s per W")
+    return Grid(headers, tuple(rows), (1, 2, 3, 4))
+
+
+def _by_clock_text(gpu: Gpu, rate: str, stated_flop_per_s: float) -> str:
+    """Return the rate that follows from the clock, and how far the stated one is from it."""
+    made = derivation.clocked_flop_per_s(gpu, rate)
+    if made is None:
+        return _UNKNOWN
+    if rate in gpu.not_by_clock:
+        return f"{_shown(made)} (see below)"
+    return f"{_shown(made)} ({made / stated_flop_per_s - 1.0:+.1%})"
+
+
+def _shown(flop_per_s: float) -> str:
+    """Return a rate in TFLOP/s, with two decimals where one would hide it."""
+    decimals = 2 if flop_per_s < 10 * _TERA else 1
+    return f"{flop_per_s / _TERA:,.{decimals}f}"
+
+
+def _rate_notes(gpu: Gpu) -> Iterable[Paragraph]:
+    """Return what must be known to read the rates."""
+    lines = ["Dense rates; sums in FP32 (INT8, INT4: INT32) unless the label says FP16."]
+    if gpu.not_by_clock_reason:
+        lines.append(f"(see below): {gpu.not_by_clock_reason}")
+    if any(field.split(".")[0] == "peak" for field in gpu.unverified):
+        lines.append("* unverified: no stored source confirms it.")
+    if gpu.vector_boost_hz is not None:
+        lines.append(f"Vector and FP64 rates are stated at {_megahertz(gpu.vector_boost_hz)}.")
+    generation = generation_of(gpu)
+    if generation is not None:
+        shapes = "; ".join(generation.mma_shapes)
+        lines += [f"Matrix instructions: {shapes}."] if shapes else []
+        lines += [f"{generation.name}: {generation.note}"] if generation.note else []
+    return (Paragraph(line, "dim") for line in lines)
+
+
+def _board_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
+    """Return links, power and cooling."""
+    throttle = f"{gpu.throttle_celsius:g} °C" if gpu.throttle_celsius else None
+    power = f"{gpu.board_power_w:.0f} W" if gpu.board_power_w else None
+    outputs = None if gpu.display_output_count is None else str(gpu.display_output_count or "none")
+    return (
+        ("PCIe, one direction", _pcie_text(gpu)),
+        ("fabric, one direction", _marked(gpu, "fabric", _fabric_text(gpu))),
+        ("board power", _marked(gpu, "board_power_w", power)),
+        ("cooling", _marked(gpu, "cooling", gpu.cooling)),
+        ("slows down at", _marked(gpu, "throttle_celsius", throttle)),
+        ("display outputs", _marked(gpu, "display_output_count", outputs)),
+    )
+
+
+def _software_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
+    """Return the oldest software for a card."""
+    generation = generation_of(gpu)
+    toolkit = generation.min_toolkit if generation else None
+    driver = generation.min_driver if generation else None
+    return (
+        ("oldest toolkit", toolkit or _UNKNOWN),
+        ("oldest Linux driver", driver or _UNKNOWN),
+    )
+
+
+def _price_rows(
+    gpu: Gpu, prices: Iterable[Price], today: datetime.date
+) -> tuple[tuple[str, str], ...]:
+    """Return what it costs, with the age of every price."""
+    launch = show_usd(gpu.launch_price_usd) if gpu.launch_price_usd else None
+    offer = derivation.cheapest_offer(gpu, prices)
+    rows = [
+        ("launch", _marked(gpu, "launch_price_usd", launch)),
+        ("street", _street_text(gpu, today) or _UNKNOWN),
+    ]
+    rows += [("street, source", gpu.street_price.source)] if gpu.street_price else []
+    if offer is None or offer.per_gpu_usd_per_hour is None:
+        return (*rows, ("cheapest rent", "no offer is known"))
+    warning = offer.staleness(today)
+    text = f"{show_usd(offer.per_gpu_usd_per_hour)}/h a card, {offer.provider}, {offer.date}"
+    by_gb = derivation.rent_of_gb_usd_per_hour(gpu, offer) or 0.0
+    return (
+        *rows,
+        ("cheapest rent", f"{text} – {warning}" if warning else text),
+        ("rent of a GB", f"${by_gb:.5f}/h"),
+    )
+
+
+def _street_text(gpu: Gpu, today: datetime.date) -> str | None:
+    """Return a street price with its condition, date, age and source."""
+    price = gpu.street_price
+    if price is None:
+        return None
     amount = show_usd(price.low_usd)
     if price.high_usd > price.low_usd:
         amount += f" to {show_usd(price.high_usd)}"
-    return f"{amount}, {price.condition}, {price.date} ({price.source})"
-
-
-def _cheapest_offer(gpu: Gpu, prices: Iterable[Price]) -> list[tuple[str, str]]:
-    """Return the cheapest on-demand offer for a card, if any is known."""
-    offers = [
-        (p.per_gpu_usd_per_hour, p)
-        for p in prices
-        if p.gpu == gpu.slug and p.terms == "on-demand" and p.per_gpu_usd_per_hour
-    ]
-    if not offers:
-        return []
-    usd_per_hour, price = min(offers, key=lambda offer: offer[0])
-    text = f"{show_usd(usd_per_hour)}/h a card, {price.provider}, {price.date}"
-    return [("cheapest rent", text)]
-
-
-def _rates(gpu: Gpu) -> list[tuple[str, float | None]]:
-    """Return the dense rates of a card with their labels."""
-    return [
-        (name.removesuffix("_flop_per_s").replace("_", " ").upper(), value)
-        for name, value in gpu.peak.model_dump().items()
-    ]
+    warning = staleness(price.date, today)
+    age = f" – {warning}" if warning else ""
+    return f"{amount}, {price.condition}, {price.date}{age}"
 
 
 def _pcie_text(gpu: Gpu) -> str:
@@ -141,8 +327,60 @@ def _fabric_text(gpu: Gpu) -> str:
     fabric = gpu.fabric
     if fabric is None:
         return "none"
+    generation = f" {fabric.generation}" if fabric.generation else ""
     peer = f", {fabric.peer_bytes_per_s / _GIGA:g} to one peer" if fabric.peer_bytes_per_s else ""
     return (
-        f"{fabric.kind} {fabric.generation or ''}, {fabric.bytes_per_s / _GIGA:g} GB/s{peer}, "
+        f"{fabric.kind}{generation}, {fabric.bytes_per_s / _GIGA:g} GB/s{peer}, "
         f"{fabric.topology} of up to {fabric.max_cards}"
     )
+
+
+def gpu_json(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Json:
+    """Return one card as JSON: its record, and below ``derived`` what follows from it."""
+    generation = generation_of(gpu)
+    return {
+        **record_json(gpu),
+        "tier_reasons": list(tier_reasons(gpu)),
+        "generation": record_json(generation) if generation else None,
+        "derived": {
+            "memory_visible_bytes": interval_json(gpu.memory_bytes),
+            "memory_evidence": gpu.evidence_of_memory,
+            "bandwidth_by_bus_bytes_per_s": derivation.bandwidth_by_bus_bytes_per_s(gpu),
+            "bandwidth_per_byte_per_s": 1.0 / derivation.sweep_s(gpu),
+            "sweep_s": derivation.sweep_s(gpu),
+            "link_bytes_per_s": derivation.link_bytes_per_s(gpu),
+            "rates": [_rate_json(gpu, rate) for rate in derivation.RATES if _is_stated(gpu, rate)],
+            **_rent_json(gpu, prices, today),
+        },
+    }
+
+
+def _is_stated(gpu: Gpu, rate: str) -> bool:
+    """Say whether a record has a rate."""
+    return derivation.stated_flop_per_s(gpu.peak, rate) is not None
+
+
+def _rate_json(gpu: Gpu, rate: str) -> Json:
+    """Return one rate with its derivation."""
+    return {
+        "rate": rate,
+        "stated_flop_per_s": derivation.stated_flop_per_s(gpu.peak, rate),
+        "fma_per_clock_count": derivation.fma_per_clock_count(gpu, rate),
+        "clocked_flop_per_s": derivation.clocked_flop_per_s(gpu, rate),
+        "follows_clock": rate not in gpu.not_by_clock,
+        "flop_per_j": derivation.flop_per_j(gpu, rate),
+    }
+
+
+def _rent_json(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Json:
+    """Return the cheapest rent and the age of the prices."""
+    offer = derivation.cheapest_offer(gpu, prices)
+    street = gpu.street_price
+    return {
+        "rent_usd_per_hour": offer and offer.per_gpu_usd_per_hour,
+        "rent_of_gb_usd_per_hour": offer and derivation.rent_of_gb_usd_per_hour(gpu, offer),
+        "rent_provider": offer and offer.provider,
+        "rent_date": offer and offer.date,
+        "rent_warning": offer and offer.staleness(today),
+        "street_price_warning": street and staleness(street.date, today),
+    }
