@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rightrig.facts import derivation
 from rightrig.quantities import GIB, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
+from rightrig.report.factors import factors_document, factors_json, gaps, like_for_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rightrig.deployment.rig import Rig
-    from rightrig.facts.gpu import Gpu
     from rightrig.facts.price import Price
     from rightrig.report.values import Json
 
@@ -48,20 +49,26 @@ def _memory_lines(rigs: Sequence[Rig]) -> list[Line]:
         _line("cards_count", "cards", [float(r.cards_count) for r in rigs], lambda v: f"{v:.0f}"),
         _line(
             "memory_bytes",
-            "memory of a card, visible",
+            "memory, visible",
             [gpu.memory_bytes.mid for gpu in gpus],
             lambda v: f"{v / GIB:.2f} GiB",
         ),
         _line(
             "memory_bandwidth_bytes_per_s",
-            "memory bandwidth of a card",
+            "memory bandwidth",
             [gpu.memory_bandwidth_bytes_per_s for gpu in gpus],
             lambda v: f"{v / _GIGA:,.0f} GB/s",
         ),
         _line(
+            "bandwidth_per_byte_per_s",
+            "bandwidth a GB",
+            [1.0 / derivation.sweep_s(gpu) for gpu in gpus],
+            lambda v: f"{v:.1f} GB/s",
+        ),
+        _line(
             "sweep_s",
             "reading all memory once",
-            [_sweep_s(gpu) for gpu in gpus],
+            [derivation.sweep_s(gpu) for gpu in gpus],
             lambda v: f"{v * 1e3:.1f} ms",
         ),
     ]
@@ -69,21 +76,25 @@ def _memory_lines(rigs: Sequence[Rig]) -> list[Line]:
 
 def _rate_lines(rigs: Sequence[Rig]) -> list[Line]:
     """Return the dense rates of one card, one accumulate type a line."""
+    gpus = [rig.gpu for rig in rigs]
     rates = (
-        ("bf16_flop_per_s", "BF16 dense, FP32 accumulate"),
-        ("fp16_fp16_accumulate_flop_per_s", "FP16 dense, FP16 accumulate"),
-        ("fp8_flop_per_s", "FP8 dense, FP32 accumulate"),
-        ("fp4_flop_per_s", "FP4 dense"),
-        ("fp64_flop_per_s", "FP64 vector"),
+        ("bf16_flop_per_s", "BF16", [g.peak.bf16_flop_per_s for g in gpus]),
+        ("fp16_flop_per_s", "FP16", [g.peak.fp16_flop_per_s for g in gpus]),
+        (
+            "fp16_fp16_accumulate_flop_per_s",
+            "FP16, FP16 accumulate",
+            [derivation.fp16_accumulate_flop_per_s(g) for g in gpus],
+        ),
+        ("fp8_flop_per_s", "FP8", [g.peak.fp8_flop_per_s for g in gpus]),
+        ("int8_flop_per_s", "INT8", [g.peak.int8_flop_per_s for g in gpus]),
+        ("fp4_flop_per_s", "FP4", [g.peak.fp4_flop_per_s for g in gpus]),
+        ("fp32_flop_per_s", "FP32 vector", [g.peak.fp32_flop_per_s for g in gpus]),
+        ("fp64_flop_per_s", "FP64 vector", [g.peak.fp64_flop_per_s for g in gpus]),
+        ("fp64_tensor_flop_per_s", "FP64 tensor", [g.peak.fp64_tensor_flop_per_s for g in gpus]),
     )
     return [
-        _line(
-            name,
-            f"{label}, a card",
-            [getattr(rig.gpu.peak, name) for rig in rigs],
-            lambda v: f"{v / _TERA:,.1f} TFLOP/s",
-        )
-        for name, label in rates
+        _line(name, label, values, lambda v: f"{v / _TERA:,.1f} TFLOP/s")
+        for name, label, values in rates
     ]
 
 
@@ -94,8 +105,14 @@ def _link_and_power(rigs: Sequence[Rig], prices: list[Price]) -> list[Line]:
     rents = [_cheapest_usd_per_hour(rig.gpu.slug, prices) for rig in rigs]
     return [
         _line(
+            "card_link_bytes_per_s",
+            "fastest link of a card",
+            [derivation.link_bytes_per_s(rig.gpu) for rig in rigs],
+            lambda v: f"{v / _GIGA:,.1f} GB/s",
+        ),
+        _line(
             "link_bytes_per_s",
-            "link of a card, one direction",
+            "link as set up",
             [
                 link.bytes_per_s if linked else None
                 for link, linked in zip(links, has_links, strict=True)
@@ -118,11 +135,6 @@ def _line(
     """Return a line with its texts."""
     texts = tuple("–" if value is None else show(value) for value in values)
     return Line(name, label, tuple(values), texts)
-
-
-def _sweep_s(gpu: Gpu) -> float:
-    """Return the time to read all memory once."""
-    return gpu.memory_bytes.mid / gpu.memory_bandwidth_bytes_per_s
 
 
 def _cheapest_usd_per_hour(slug: str, prices: list[Price]) -> float | None:
@@ -153,12 +165,19 @@ def compare_document(rigs: Sequence[Rig], lines: Sequence[Line]) -> Document:
         for rig in rigs
     ]
     numeric = tuple(range(1, len(headers)))
-    return (Grid(tuple(headers), tuple(rows), numeric), *notes, Paragraph(_FAIR, "dim"))
+    gpus = [rig.gpu for rig in rigs]
+    return (
+        Grid(tuple(headers), tuple(rows), numeric),
+        *notes,
+        Paragraph(_FAIR, "dim"),
+        *(Paragraph(note, "warn") for note in like_for_like(gpus)),
+        *factors_document(gaps(gpus)),
+    )
 
 
 _FAIR = (
-    "Like for like: dense rates (sparse ones are never stored), one accumulate type a line, links "
-    "in one direction. A ratio across lines would compare different things."
+    "Like for like, of one card where nothing else is said: dense rates that sum in FP32 unless "
+    "the line says FP16, links in one direction. Divide along a line, never across two."
 )
 
 
@@ -178,4 +197,6 @@ def compare_json(rigs: Sequence[Rig], lines: Sequence[Line]) -> Json:
         "quantities": [
             {"name": line.name, "label": line.label, "values": list(line.values)} for line in lines
         ],
+        "factors": factors_json(gaps([rig.gpu for rig in rigs])),
+        "notes": list(like_for_like([rig.gpu for rig in rigs])),
     }
