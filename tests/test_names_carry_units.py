@@ -79,6 +79,7 @@ EXEMPT: Final = {
     "report.compare.Line.values": "its label says the unit",
     "report.compare._line(values)": "its label says the unit",
     "report.factors._TERA": "a power of ten",
+    "report.factors._NOTICEABLE": "a share of one",
     "report.factors._GIGA": "a power of ten",
     "report.factors._factor(values)": "its label says the unit",
     "report.factors._factor(scale)": "a power of ten",

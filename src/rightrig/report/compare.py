@@ -49,13 +49,13 @@ def _memory_lines(rigs: Sequence[Rig]) -> list[Line]:
         _line("cards_count", "cards", [float(r.cards_count) for r in rigs], lambda v: f"{v:.0f}"),
         _line(
             "memory_bytes",
-            "memory, visible",
+            "memory of a card, visible",
             [gpu.memory_bytes.mid for gpu in gpus],
             lambda v: f"{v / GIB:.2f} GiB",
         ),
         _line(
             "memory_bandwidth_bytes_per_s",
-            "memory bandwidth",
+            "memory bandwidth of a card",
             [gpu.memory_bandwidth_bytes_per_s for gpu in gpus],
             lambda v: f"{v / _GIGA:,.0f} GB/s",
         ),
