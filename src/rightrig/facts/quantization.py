@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from rightrig.errors import UnknownNameError
+from rightrig.facts.gguf_types import BLOCK_TYPES
 from rightrig.facts.llm import TensorClass  # noqa: TC001 - part of a public dataclass
 
 ComputeType = Literal["fp16", "fp8", "int8", "fp4"]
@@ -58,16 +59,25 @@ FORMATS: Final[dict[str, WeightFormat]] = {
         WeightFormat("nf4-single", 4 + 32 / 64, derivation="4 + 32/64, FP32 absmax a block of 64"),
         WeightFormat("hqq4", 4 + 2 * 16 / 64, derivation="4 + 32/64, scale and zero a group of 64"),
         WeightFormat("exl2-8bpw", 8.0, derivation="8 bits a weight on average, by its name"),
+        # Checkpoints of these state their own bits; those below are the most usual.
+        WeightFormat("int8-weight-only", 8.0, derivation="1 byte; one scale a channel"),
+        WeightFormat("hqq", 4 + 2 * 16 / 64, derivation="as hqq4; by its bits and group"),
+        WeightFormat("exl2", 4.0, derivation="bits a weight on average, as the checkpoint says"),
+        WeightFormat("exl3", 4.0, derivation="bits a weight on average, as the checkpoint says"),
+        WeightFormat("aqlm", 2.0, derivation="codebooks · bits a code / weights a code"),
+        WeightFormat("vptq", 2.0, derivation="(bits of the index and its residual) / vector"),
+        WeightFormat("spqr", 3.945, derivation="3 + 6/16 + 64/256 + 1 % outliers of 32 bits"),
+        WeightFormat("bitnet", 2.0, "int8", derivation="four ternary weights a byte"),
     )
 }
 
 GGML_BITS: Final[dict[str, float]] = {
-    "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q4_0": 4.5, "Q4_1": 5.0, "Q5_0": 5.5,
-    "Q5_1": 6.0, "Q2_K": 2.625, "Q3_K": 3.4375, "Q4_K": 4.5, "Q5_K": 5.5, "Q6_K": 6.5625,
-    "IQ4_XS": 4.25, "IQ4_NL": 4.5, "IQ3_S": 3.4375, "IQ3_XXS": 3.0625, "IQ2_XXS": 2.0625,
-    "IQ2_XS": 2.3125, "IQ1_S": 1.5625, "MXFP4": 4.25,
-}  # fmt: skip
+    t.name: 8.0 * t.block_bytes / t.weights_count for t in BLOCK_TYPES.values()
+}
 """Bits per weight of ggml's block types: bytes a block × 8 / weights a block."""
+
+GGML_BLOCK_WEIGHTS: Final[dict[str, int]] = {t.name: t.weights_count for t in BLOCK_TYPES.values()}
+"""Weights in one block of each type: what a row's length must be divisible by."""
 
 KV_BITS: Final[dict[str, float]] = {
     "fp32": 32.0, "bf16": 16.0, "fp16": 16.0, "fp8": 8.0, "int8": 8.0,
@@ -76,9 +86,13 @@ KV_BITS: Final[dict[str, float]] = {
 """Bits per element of a KV cache."""
 
 GGUF_MIXES: Final = (
-    "q2_k", "q3_k_m", "q4_0", "q4_k_s", "q4_k_m", "q5_0", "q5_k_m", "q6_k", "q8_0", "f16",
+    "iq1_s", "tq1_0", "iq1_m", "iq2_xxs", "tq2_0", "iq2_xs", "iq2_s", "iq2_m", "q2_k_s", "q2_k",
+    "iq3_xxs", "iq3_xs", "q3_k_s", "iq3_s", "iq3_m", "q3_k_m", "q3_k_l", "mxfp4_moe", "iq4_xs",
+    "q4_0", "iq4_nl", "q4_k_s", "q4_k_m", "q4_1", "q5_0", "q5_k_s", "q5_k_m", "q5_1", "q6_k",
+    "q8_0", "f16", "f32",
 )  # fmt: skip
-"""File types of llama.cpp whose mixes rightrig knows tensor by tensor (work.weights)."""
+"""File types of llama.cpp whose mixes rightrig knows tensor by tensor (work.gguf_mix), about from
+small to large; its ``bf16`` is the format of that name."""
 
 
 def weight_format(name: str) -> WeightFormat:
