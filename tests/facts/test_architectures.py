@@ -327,9 +327,9 @@ def test_excluded_modules_count_when_a_whole_class_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("scheme", "word"),
     [
-        ({"quant_method": "aqlm"}, "aqlm"),
-        ({"quant_method": "gptq", "bits": 3, "group_size": 128}, "3 bits"),
-        ({"quant_method": "exl2", "bits": 4.65}, "4.65"),
+        ({"quant_method": "higgs"}, "higgs"),
+        ({"quant_method": "gptq", "bits": 12, "group_size": 128}, "12 bits"),
+        ({"quant_method": "exl2", "bits": 40.5}, "40.5"),
         ({"quant_algo": "MIXED_PRECISION"}, "MIXED_PRECISION"),
         ({"quant_method": "compressed-tensors", "config_groups": {"a": {}, "b": {}}}, "group"),
         ({"quant_algo": "FP8", "ignore": ["re:(a+)+$"]}, "(a+)+"),

@@ -6,30 +6,22 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from rightrig.facts.architectures.common import Config, shown
 from rightrig.facts.architectures.kept import excluded_classes
+from rightrig.facts.architectures.mixed import class_schemes, read_mix
 from rightrig.facts.llm import Checkpoint, TensorClass
 from rightrig.facts.quantization import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rightrig.facts.architectures.layers import Decoder
+    from rightrig.facts.architectures.schemes import Scheme
 
 _TABLES: Final = ("quantization_config", "compression_config")
 _LISTS: Final = (
     "modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "skip_modules",
     "llm_int8_skip_modules",
 )  # fmt: skip
-_MODELOPT: Final = {
-    "FP8": "fp8",
-    "FP8_PER_CHANNEL_PER_TOKEN": "fp8",
-    "FP8_PB_WO": "fp8-block",
-    "MXFP8": "mxfp8",
-    "NVFP4": "nvfp4",
-    "W4A16_AWQ": "awq",
-}
 _KV_NAMES: Final = {"FP8": "fp8", "STATIC": "fp8", "INT8": "int8", "NONE": None, "": None}
-_FULL_BLOCK: Final = 128
-_MOST_EXL2_BITS: Final = 8
+_MAIN: Final[tuple[TensorClass, ...]] = ("expert", "ffn", "attention", "shared_expert", "head")
+_MOST_HEAD_BITS: Final = 16
 
 
 def read_checkpoint(config: Config, decoder: Decoder) -> Checkpoint:
@@ -41,10 +33,52 @@ def read_checkpoint(config: Config, decoder: Decoder) -> Checkpoint:
     if scheme is None:
         dtype = config.text(config.first("dtype", "torch_dtype")).removeprefix("torch.")
         return Checkpoint(format="fp16" if dtype == "float16" else "bf16")
-    name = _format(scheme)
+    base, mix, left = read_mix(scheme, _beside(config))
+    # Beside a list of converted layers, a list of the others adds nothing; where an FP8
+    # checkpoint was converted in part, the others are what it had.
+    lists = () if scheme.has("quantized_layers") else _LISTS
+    modules = [*left, *(module for key in lists for module in scheme.texts(key))]
+    excluded = excluded_classes(scheme, modules, decoder)
+    named = class_schemes(scheme, mix, decoder)
+    named = {kind: own for kind, own in named.items() if kind not in excluded}
+    main = base or next((named[kind] for kind in _MAIN if kind in named), None)
+    if main is None:
+        raise scheme.unsupported(
+            "a quantisation of some layers of a class, and not of others, is not understood yet"
+        )
+    if base is None:
+        kept = {kind for kind in get_args(TensorClass) if kind not in named}
+    else:
+        kept = (_kept(scheme, base.name) | excluded) - set(named)
+    is_custom = kept == set(FORMATS[main.name].kept_16bit)
     return Checkpoint(
-        format=name, kept_16bit=_kept(scheme, name, decoder), kv_format=_kv_format(scheme)
+        format=main.name,
+        kept_16bit=None if is_custom else tuple(k for k in get_args(TensorClass) if k in kept),
+        kv_format=_kv_format(scheme),
+        extra_bits=_extra_bits(config, scheme, main, kept) | _bits(named, main) or None,
     )
+
+
+def _bits(named: dict[TensorClass, Scheme], main: Scheme) -> dict[TensorClass, float]:
+    """Return the bits of the classes whose scheme is another one."""
+    return {kind: scheme.mean_bits for kind, scheme in named.items() if scheme != main}
+
+
+def _extra_bits(
+    config: Config, table: Config, main: Scheme, kept: set[TensorClass]
+) -> dict[TensorClass, float]:
+    """Return the bits of the classes that differ from the format's own."""
+    extra: dict[TensorClass, float] = {}
+    if main.bits_per_weight is not None:
+        converted = [kind for kind in get_args(TensorClass) if kind not in kept]
+        extra = dict.fromkeys(converted, main.mean_bits)
+    if config.text("expert_dtype") == "fp4":
+        extra["expert"] = FORMATS["mxfp4"].bits_per_weight
+    if table.has("head_bits"):
+        head_bits = float(table.count("head_bits", high=_MOST_HEAD_BITS))
+        if head_bits != main.mean_bits:
+            extra["head"] = head_bits
+    return extra
 
 
 def _scheme(config: Config) -> Config | None:
@@ -53,146 +87,21 @@ def _scheme(config: Config) -> Config | None:
         table = config.table(key)
         if table is not None and table.values:
             return table
+    return _beside(config)
+
+
+def _beside(config: Config) -> Config | None:
+    """Return what ModelOpt's own file says."""
     beside = config.table("hf_quant_config")
     return None if beside is None else beside.table("quantization")
 
 
-def _format(scheme: Config) -> str:
-    """Return the name of the format."""
-    if scheme.has("quant_algo"):
-        algorithm = scheme.text("quant_algo")
-        return _known(
-            scheme, _MODELOPT.get(algorithm.upper(), ""), f"ModelOpt's {algorithm[:40]!a}"
-        )
-    method = scheme.text("quant_method")
-    reader = _METHODS.get(method)
-    if reader is None:
-        raise scheme.unsupported(
-            f"quant_method {method[:40]!a} is not understood yet; understood are "
-            f"{', '.join(sorted(_METHODS))}"
-        )
-    return reader(scheme)
-
-
-def _known(scheme: Config, name: str, what: str) -> str:
-    """Return the name when it is a format, else refuse what it stands for."""
-    if name not in FORMATS:
-        raise scheme.unsupported(
-            f"the quantisation {what} is not understood yet; understood formats are "
-            f"{', '.join(FORMATS)}"
-        )
-    return name
-
-
-def _fp8(scheme: Config) -> str:
-    """One scale a tensor, or one a block of 128 by 128."""
-    block = scheme.numbers("weight_block_size")
-    if not block:
-        return "fp8"
-    name = "fp8-block" if block == (_FULL_BLOCK, _FULL_BLOCK) else ""
-    return _known(scheme, name, f"fp8 in blocks of {' x '.join(map(str, block[:3]))}")
-
-
-def _integers(scheme: Config, method: str, *, bits: int | None, group: int | None) -> str:
-    """Integers with one scale a group of weights; a hundred and twenty-eight is the custom."""
-    exact = method if group == _FULL_BLOCK else f"{method}-g{group}"
-    name = exact if bits == 4 else ""  # noqa: PLR2004 - the only width that has formats
-    sizes = "one scale a channel" if group is None else f"groups of {group}"
-    return _known(scheme, name, f"{method} with {bits} bits and {sizes}")
-
-
-def _awq(scheme: Config) -> str:
-    key = scheme.first("bits", "w_bit")
-    group = scheme.optional_count(scheme.first("group_size", "q_group_size"), none_is=-1)
-    return _integers(scheme, "awq", bits=scheme.count(key, 4), group=group)
-
-
-def _gptq(scheme: Config) -> str:
-    group = scheme.optional_count("group_size", none_is=-1)
-    return _integers(scheme, "gptq", bits=scheme.count("bits", 4), group=group)
-
-
-def _bitsandbytes(scheme: Config) -> str:
-    """NF4 with or without double quantisation; FP4 takes the same bytes, LLM.int8() eight bits."""
-    if scheme.flag(scheme.first("load_in_8bit", "_load_in_8bit"), default=False):
-        return "int8"
-    doubled = scheme.flag("bnb_4bit_use_double_quant", default=False)
-    return "nf4" if doubled else "nf4-single"
-
-
-def _hqq(scheme: Config) -> str:
-    inner = scheme.table("quant_config") or scheme
-    weights = inner.table("weight_quant_params") or inner
-    bits = weights.optional_count("nbits")
-    group = weights.optional_count("group_size")
-    name = "hqq4" if (bits, group) == (4, 64) else ""
-    return _known(scheme, name, f"hqq with {bits} bits and groups of {group}")
-
-
-def _exl2(scheme: Config) -> str:
-    bits = scheme.values.get("bits")
-    known = isinstance(bits, int | float) and 1 < bits <= _MOST_EXL2_BITS
-    return _known(scheme, f"exl2-{bits:g}bpw" if known else "", f"exl2 with {shown(bits)} bits")
-
-
-def _compressed_tensors(scheme: Config) -> str:
-    """One group of equal weights; several groups are a mix of formats."""
-    groups = scheme.table("config_groups")
-    tables = [] if groups is None else [groups.table(key) for key in groups.values]
-    weights = None if len(tables) != 1 or tables[0] is None else tables[0].table("weights")
-    if tables and tables[0] and tables[0].texts("targets") not in {(), ("Linear",)}:
-        weights = None
-    sparsity = scheme.table("sparsity_config")
-    is_sparse = sparsity is not None and sparsity.text("format", "dense") != "dense"
-    if weights is None or is_sparse:
-        raise scheme.unsupported(
-            "compressed-tensors with other than one group of all linear layers ('config_groups'), "
-            "or with sparse weights ('sparsity_config'), is not understood yet"
-        )
-    return _compressed_weights(scheme, weights, tables[0])
-
-
-def _compressed_weights(scheme: Config, weights: Config, group: Config | None) -> str:
-    """Return the format of one group of compressed-tensors."""
-    kind, bits = weights.text("type"), weights.optional_count("num_bits")
-    size = weights.optional_count("group_size", none_is=-1)
-    if (kind, bits) == ("float", 8):
-        is_block = weights.text("strategy") == "block"
-        return "fp8-block" if is_block else "mxfp8" if size == 32 else "fp8"  # noqa: PLR2004
-    if (kind, bits) == ("float", 4):
-        name = {16: "nvfp4", 32: "mxfp4"}.get(size or 0, "")
-        return _known(scheme, name, f"4-bit floats in groups of {size}")
-    if (kind, bits) == ("int", 4):
-        # The bytes of GPTQ without zero points; its groups of other sizes have no other name.
-        return "gptq" if size == _FULL_BLOCK else _integers(scheme, "int4", bits=bits, group=size)
-    has_activations = group is not None and group.has("input_activations")
-    name = "int8" if (kind, bits) == ("int", 8) and has_activations else ""
-    return _known(scheme, name, f"{bits}-bit {kind[:20]!a} weights")
-
-
-_METHODS: Final[dict[str, Callable[[Config], str]]] = {
-    "fp8": _fp8,
-    "fbgemm_fp8": lambda _: "fp8",
-    "awq": _awq,
-    "gptq": _gptq,
-    "bitsandbytes": _bitsandbytes,
-    "mxfp4": lambda _: "mxfp4",
-    "compressed-tensors": _compressed_tensors,
-    "hqq": _hqq,
-    "exl2": _exl2,
-}
-
-
-def _kept(scheme: Config, name: str, decoder: Decoder) -> tuple[TensorClass, ...] | None:
-    """Return the classes left at 16 bits, or ``None`` where they are the format's custom."""
+def _kept(scheme: Config, name: str) -> set[TensorClass]:
+    """Return the classes that checkpoints of a format leave at 16 bits by custom."""
     custom = set(FORMATS[name].kept_16bit)
-    modules = [module for key in _LISTS for module in scheme.texts(key)]
-    kept = custom | excluded_classes(scheme, modules, decoder)
     if scheme.has("head_bits") or scheme.values.get("lm_head") is True:
-        kept.discard("head")
-    if kept == custom:
-        return None
-    return tuple(kind for kind in get_args(TensorClass) if kind in kept)
+        custom.discard("head")
+    return custom
 
 
 def _kv_format(scheme: Config) -> str | None:

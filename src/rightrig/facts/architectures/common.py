@@ -138,6 +138,10 @@ class Config:
             raise self.wrong(key, "a table")
         return Config(value, self.name)
 
+    def replaced(self, values: Mapping[str, object]) -> Config:
+        """Return the configuration with some values changed."""
+        return Config({**self.values, **values}, self.name)
+
     def wrong(self, key: str, wanted: str) -> InputError:
         """Return the error for a value of the wrong kind or size."""
         return InputError(f"{self.name}: {key!r} is {shown(self.values.get(key))}, not {wanted}")

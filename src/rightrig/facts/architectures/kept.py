@@ -31,28 +31,38 @@ _MODULES: Final[dict[TensorClass, tuple[tuple[str, ...], ...]]] = {
         _below("self_attn", "q_proj", "k_proj", "v_proj", "o_proj"),
         _below("self_attn", "qkv_proj", "o_proj"),
         _below("self_attn", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"),
+        _below("linear_attn", "in_proj_qkv", "in_proj_z", "out_proj"),
+        _below("linear_attn", "in_proj_qkvz", "out_proj"),
+        _below("mixer", "q_proj", "k_proj", "v_proj", "o_proj"),
+        _below("mixer", "in_proj", "out_proj"),
     ),
     "ffn": (
         _below("mlp", *_GATED),
         _below("mlp", "gate_up_proj", "down_proj"),
         _below("feed_forward", *_GATED),
+        _below("mixer", "up_proj", "down_proj"),
     ),
     "expert": (
         _below("mlp.experts.0", *_GATED),
         _below("mlp.experts", "gate_up_proj", "down_proj"),
         _below("block_sparse_moe.experts.0", "w1", "w2", "w3"),
         _below("feed_forward.experts", "gate_up_proj", "down_proj"),
+        _below("ffn.experts.0", "w1", "w2", "w3"),
+        _below("mixer.experts.0", "up_proj", "down_proj"),
     ),
     "shared_expert": (
         _below("mlp.shared_experts", *_GATED),
         _below("mlp.shared_expert", *_GATED),
         _below("feed_forward.shared_expert", *_GATED),
+        _below("block_sparse_moe.shared_experts", *_GATED),
+        _below("mixer.shared_experts", "up_proj", "down_proj"),
     ),
     "router": (
         ("mlp.gate",),
         ("mlp.router",),
         ("block_sparse_moe.gate",),
         ("feed_forward.router",),
+        ("mixer.gate",),
     ),
 }
 _OUTSIDE_LAYERS: Final[dict[TensorClass, str]] = {
@@ -98,13 +108,13 @@ def excluded_classes(
         kind for kind, module in _OUTSIDE_LAYERS.items() if excluded.covers(module)
     }
     for kind, spellings in _MODULES.items():
-        if layers[kind] and any(
-            all(
-                excluded.covers(f"model.layers.{layer}.{module}")
-                for layer in layers[kind]
-                for module in spelling
+        # Layers of one class may be of several kinds, such as attention and its linear form.
+        if layers[kind] and all(
+            any(
+                all(excluded.covers(f"model.layers.{layer}.{module}") for module in spelling)
+                for spelling in spellings
             )
-            for spelling in spellings
+            for layer in layers[kind]
         ):
             found.add(kind)
     return frozenset(found)
@@ -139,7 +149,7 @@ def _split(config: Config, modules: Iterable[str], sampled: set[int]) -> _Exclud
     patterns: set[str] = set()
     for module in modules:
         # Models with a vision tower prefix the same names.
-        entry = module.replace("language_model.", "")
+        entry = module.replace("language_model.", "").replace("backbone.", "model.")
         number = _NUMBERED.search(entry)
         if number and int(number[1]) not in sampled:
             continue
