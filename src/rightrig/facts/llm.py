@@ -99,10 +99,12 @@ class Recurrent(Record):
 
     Attributes:
         kind: ``gated-delta`` (Qwen3-Next, 3.5), ``kda`` (Kimi Linear), ``lightning``
-            (MiniMax-01), ``mamba2`` (arXiv:2405.21060).
-        head_count: Heads that keep a state; ranks divide them.
-        key_dim: Rows of one head's state (Mamba: the state size).
-        value_dim: Columns of one head's state (Mamba: the width of a head).
+            (MiniMax-01), ``mamba1`` (arXiv:2312.00752), ``mamba2`` (arXiv:2405.21060),
+            ``short-conv`` (LFM2: a convolution's last inputs and no other state).
+        head_count: Heads that keep a state (``mamba1``, ``short-conv``: channels); ranks
+            divide them.
+        key_dim: Rows of one head's state (Mamba: the state size); 0 for ``short-conv``.
+        value_dim: Columns of one head's state (Mamba-2: the width of a head).
         conv_channels: Channels of the short convolution, whose last inputs are kept too.
         conv_kernel: Its width; 0 for none.
         state_bits: Bits of one value of the state; inputs of the convolution take 16.
@@ -110,10 +112,10 @@ class Recurrent(Record):
         whole_params: Parameters that every rank holds whole.
     """
 
-    kind: Literal["gated-delta", "kda", "lightning", "mamba2"]
+    kind: Literal["gated-delta", "kda", "lightning", "mamba1", "mamba2", "short-conv"]
     head_count: PositiveInt
-    key_dim: PositiveInt
-    value_dim: PositiveInt
+    key_dim: NonNegativeInt
+    value_dim: NonNegativeInt
     conv_channels: NonNegativeInt = 0
     conv_kernel: NonNegativeInt = 0
     state_bits: PositiveInt = 32

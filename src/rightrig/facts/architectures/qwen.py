@@ -51,7 +51,7 @@ def _dense_ffns(config: Config) -> list[Ffn]:
     return [dense(config)] * len(local_layers(config, bool))
 
 
-def _expert_ffns(config: Config, *, shared: bool) -> list[Ffn]:
+def expert_ffns(config: Config, *, shared: bool) -> list[Ffn]:
     """Return each layer's feed-forward part: experts in every n-th layer, dense elsewhere."""
     count = config.count("num_experts")
     shared_size = config.amount("shared_expert_intermediate_size") if shared else 0
@@ -89,7 +89,7 @@ def read_qwen2(config: Config) -> Decoder:
 def read_qwen2_moe(config: Config) -> Decoder:
     """Read Qwen 1.5 and 2 with experts: a shared expert behind a learned gate."""
     bias = config.flag("qkv_bias", default=True)
-    ffns = _expert_ffns(config, shared=True)
+    ffns = expert_ffns(config, shared=True)
     return decoder(
         config, _layers(config, grouped_attention(config, bias=bias, output_bias=False), ffns)
     )
@@ -110,5 +110,5 @@ def read_qwen3(config: Config) -> Decoder:
 @architecture("qwen3_moe", "qwen3_vl_moe_text")
 def read_qwen3_moe(config: Config) -> Decoder:
     """Read Qwen 3 with experts: no shared expert, whatever size the configuration prints."""
-    ffns = _expert_ffns(config, shared=False)
+    ffns = expert_ffns(config, shared=False)
     return decoder(config, _layers(config, _qwen3_attention(config), ffns))
