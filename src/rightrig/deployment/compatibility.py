@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RULES",
+    "SYSTEM_NAMES",
     "OperatingSystemRule",
     "broken",
     "capability",
@@ -40,7 +41,7 @@ __all__ = [
     "operating_system_reason",
     "stored_format",
 ]
-_SYSTEM_NAMES: Final = {"linux": "Linux", "windows": "Windows", "macos": "macOS"}
+SYSTEM_NAMES: Final = {"linux": "Linux", "windows": "Windows", "macos": "macOS"}
 
 
 class VendorRule:
@@ -181,9 +182,9 @@ def operating_system_reason(runtime: Runtime, system: OperatingSystem) -> str | 
     known = runtime.operating_systems
     if not known or system in known:
         return None
-    others = " and ".join(_SYSTEM_NAMES[name] for name in known)
+    others = " and ".join(SYSTEM_NAMES[name] for name in known)
     return (
-        f"{runtime.name} does not run under {_SYSTEM_NAMES[system]}; use {others}, or another "
+        f"{runtime.name} does not run under {SYSTEM_NAMES[system]}; use {others}, or another "
         "--runtime"
     )
 
