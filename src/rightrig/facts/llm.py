@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from rightrig.facts.source import Record, Source
 
@@ -23,14 +23,15 @@ class Indexer(Record):
         topk_tokens: Tokens that one query then attends to.
         cached_bytes_per_token: Bytes of one cached key with its scales, in one layer; whole on
             every rank, whatever the format of the KV cache.
-        params: Its parameters in one layer, whole on every rank.
+        params: Its parameters in one layer, whole on every rank; 0, like the bytes, where a
+            layer takes the choice of an earlier one (GLM 5.2).
     """
 
     head_count: PositiveInt
     head_dim: PositiveInt
     topk_tokens: PositiveInt
-    cached_bytes_per_token: PositiveFloat
-    params: PositiveInt
+    cached_bytes_per_token: NonNegativeFloat
+    params: NonNegativeInt
 
 
 class Attention(Record):

@@ -27,6 +27,7 @@ STATE_PAGES: Final = 2
 _NEARLY_EQUAL_RATIO: Final = 1.5
 _EIGHT_BITS: Final = 8.0
 _SCALED_LATENTS: Final = 128
+_SCALED_VALUES: Final = 64
 
 
 def read_elements_per_token(attention: Attention, ranks_count: int = 1) -> int:
@@ -51,16 +52,20 @@ def elements_per_token(attention: Attention, ranks_count: int = 1) -> int:
 def token_bytes(attention: Attention, bits_per_element: float, ranks_count: int = 1) -> float:
     """Return the bytes that a layer caches of one token on one rank, index keys included.
 
-    With an indexer, an 8-bit MLA cache keeps the rotated part at 16 bits and one FP32 scale
-    for 128 latents (656 B a token for DeepSeek-V3.2; vLLM's ``fp8_ds_mla``).
+    8-bit caches of sparse attention keep the rotated part at 16 bits and scales beside it
+    (vLLM's ``fp8_ds_mla``): one FP32 scale for 128 latents of MLA with an indexer (656 B for
+    DeepSeek-V3.2), one byte for 64 values of a compressed entry (584 B for DeepSeek-V4).
     """
     size = elements_per_token(attention, ranks_count) * bits_per_element / 8.0
-    if attention.indexer is None or attention.shares_kv:
+    index = 0.0 if attention.indexer is None else attention.indexer.cached_bytes_per_token
+    if attention.shares_kv:
         return size
-    if attention.kind == "mla" and bits_per_element == _EIGHT_BITS:
-        scales = attention.kv_lora_rank / _SCALED_LATENTS * 4.0
-        size += attention.rope_head_dim * 1.0 + scales
-    return size + attention.indexer.cached_bytes_per_token
+    if bits_per_element == _EIGHT_BITS:
+        if attention.kind == "compressed":
+            size += attention.rope_head_dim * 1.0 + attention.head_dim / _SCALED_VALUES
+        elif attention.kind == "mla" and attention.indexer is not None:
+            size += attention.rope_head_dim * 1.0 + attention.kv_lora_rank / _SCALED_LATENTS * 4.0
+    return size + index
 
 
 def window_of(attention: Attention) -> int | None:
@@ -130,6 +135,34 @@ def sequence_kv_bytes(
         if block.attention is not None:
             kept = kept_tokens(block.attention, context_tokens)
             total += count * token_bytes(block.attention, bits_per_element, ranks_count) * kept
+    return total
+
+
+def pooled_sequence_kv_bytes(
+    blocks: Iterable[tuple[Block, int]],
+    context_tokens: int,
+    bits_per_element: float,
+    ranks_count: int,
+    sliding_ratio: float,
+) -> float:
+    """Return cache bytes of one sequence in SGLang's pools.
+
+    Where layers mix, sliding ones have a pool of their own of ``sliding_ratio`` times the
+    tokens of the full layers' pool, whatever the window (0.5.23, pool_configurator).
+    """
+    layers = tuple(blocks)
+    windows = [window_of(b.attention) for b, _ in layers if b.attention is not None]
+    is_mixed = None in windows and any(window is not None for window in windows)
+    total = recurrent_state_bytes(layers, ranks_count)
+    for block, count in layers:
+        attention = block.attention
+        if attention is None:
+            continue
+        size = token_bytes(attention, bits_per_element, ranks_count)
+        kept = kept_tokens(attention, context_tokens)
+        if is_mixed and window_of(attention) is not None:
+            kept = sliding_ratio * context_tokens
+        total += count * size * kept
     return total
 
 

@@ -159,7 +159,7 @@ def _attended_tokens(attention: Attention, context_tokens: Floats) -> Floats:
 def _index_operators(attention: Attention, count: int, step: Step) -> list[Operator]:
     """Return the scoring of every kept entry by a sparse attention's indexer (whole on a rank)."""
     indexer = attention.indexer
-    if indexer is None:
+    if indexer is None or not indexer.params:
         return []
     ratio = max(1, attention.compression_tokens)
     queries = step.decode_seqs + step.prefill_tokens

@@ -16,8 +16,11 @@ from rightrig.facts.architectures import (  # noqa: F401 - each registers its re
     bloom,
     cohere,
     deepseek,
+    deepseek_sparse,
+    deepseek_v4,
     falcon,
     gemma,
+    gemma4,
     glm,
     gpt,
     gpt_oss,
@@ -26,11 +29,14 @@ from rightrig.facts.architectures import (  # noqa: F401 - each registers its re
     llama,
     llama4,
     mamba,
+    mimo,
     minimax,
+    minimax_m3,
     minimax_text,
     mistral,
     mpt,
     nemotron_h,
+    nemotron_nas,
     olmo,
     opt,
     phi,
@@ -38,6 +44,7 @@ from rightrig.facts.architectures import (  # noqa: F401 - each registers its re
     qwen_linear,
     stablelm,
     starcoder,
+    step,
 )
 from rightrig.facts.architectures.checkpoint import read_checkpoint
 from rightrig.facts.architectures.common import Config
@@ -118,7 +125,10 @@ def _read(outer: Config, inner: Config, name: str, slug: str, sources: tuple[Sou
         other_params=decoder.other_params,
         ahead=decoder.ahead,
         checkpoint=read_checkpoint(inner, decoder),
-        not_counted=(*_towers(outer), *predicted_ahead(inner)),
+        not_counted=(
+            *_towers(outer),
+            *(() if decoder.ahead else predicted_ahead(inner)),
+        ),
         sources=sources,
     )
 

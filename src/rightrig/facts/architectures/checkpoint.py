@@ -49,7 +49,7 @@ def read_checkpoint(config: Config, decoder: Decoder) -> Checkpoint:
     if base is None:
         kept = {kind for kind in get_args(TensorClass) if kind not in named}
     else:
-        kept = (_kept(scheme, base.name) | excluded) - set(named)
+        kept = (_kept(scheme, base.name) | excluded | set(decoder.kept_16bit)) - set(named)
     is_custom = kept == set(FORMATS[main.name].kept_16bit)
     return Checkpoint(
         format=main.name,

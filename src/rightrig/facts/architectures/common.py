@@ -138,6 +138,13 @@ class Config:
             raise self.wrong(key, "a table")
         return Config(value, self.name)
 
+    def tables(self, key: str) -> list[Config]:
+        """Return a list of tables; absent is empty."""
+        value = self._list(key)
+        if not all(isinstance(item, Mapping) for item in value):
+            raise self.wrong(key, "a list of tables")
+        return [Config(item, self.name) for item in value if isinstance(item, Mapping)]
+
     def replaced(self, values: Mapping[str, object]) -> Config:
         """Return the configuration with some values changed."""
         return Config({**self.values, **values}, self.name)

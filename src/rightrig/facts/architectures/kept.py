@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.architectures.common import Config
     from rightrig.facts.architectures.layers import Decoder
-    from rightrig.facts.llm import TensorClass
+    from rightrig.facts.llm import Ffn, TensorClass
 
 _GATED: Final = ("gate_proj", "up_proj", "down_proj")
 
@@ -65,6 +65,11 @@ _MODULES: Final[dict[TensorClass, tuple[tuple[str, ...], ...]]] = {
         ("mixer.gate",),
     ),
 }
+# Where a layer has a dense part and experts, neither lies within the other (Gemma 4).
+_BESIDE_DENSE: Final[dict[TensorClass, tuple[tuple[str, ...], ...]]] = {
+    "expert": (_below("experts", "gate_up_proj", "down_proj"),),
+    "router": (("router.proj",),),
+}
 _OUTSIDE_LAYERS: Final[dict[TensorClass, str]] = {
     "embedding": "model.embed_tokens",
     "head": "lm_head",
@@ -107,7 +112,9 @@ def excluded_classes(
     found: set[TensorClass] = {
         kind for kind, module in _OUTSIDE_LAYERS.items() if excluded.covers(module)
     }
-    for kind, spellings in _MODULES.items():
+    beside = any(ffn.inner_size and ffn.expert_count for ffn in _ffns(decoder))
+    modules_of = _MODULES | _BESIDE_DENSE if beside else _MODULES
+    for kind, spellings in modules_of.items():
         # Layers of one class may be of several kinds, such as attention and its linear form.
         if layers[kind] and all(
             any(
@@ -118,6 +125,11 @@ def excluded_classes(
         ):
             found.add(kind)
     return frozenset(found)
+
+
+def _ffns(decoder: Decoder) -> list[Ffn]:
+    """Return the feed-forward part of each kind of layer that has one."""
+    return [block.ffn for block in decoder.blocks if block.ffn is not None]
 
 
 def _layers_of_classes(decoder: Decoder) -> dict[TensorClass, tuple[int, ...]]:

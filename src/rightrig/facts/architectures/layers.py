@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rightrig.facts.architectures.common import Config
+    from rightrig.facts.llm import TensorClass
 
 _IS_LOCAL: Final = {
     "full_attention": False,
@@ -37,6 +38,8 @@ class Decoder:
     layer_embedding_params: int = 0
     other_params: int = 0
     ahead: Ahead | None = None
+    kept_16bit: tuple[TensorClass, ...] = ()
+    """Classes that every checkpoint of the model leaves at 16 bits or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,21 @@ def local_layers(config: Config, is_local: Callable[[int], bool]) -> list[bool]:
     if len(names) != count:
         raise config.wrong("layer_types", f"a list of {count:,} names, one a layer")
     return [_IS_LOCAL[name] for name in names]
+
+
+def marks(config: Config, key: str, *, default: bool, table: Config | None = None) -> list[bool]:
+    """Return for each layer whether a list of zeros and ones marks it, or the default.
+
+    The list lies in the configuration, or in a table of it.
+    """
+    count = layer_count(config)
+    source = config if table is None else table
+    if not source.has(key):
+        return [default] * count
+    numbers = source.numbers(key)
+    if len(numbers) != count or not set(numbers) <= {0, 1}:
+        raise source.wrong(key, f"a 0 or 1 for each of {count:,} layers")
+    return [number == 1 for number in numbers]
 
 
 def mixed_layers(
