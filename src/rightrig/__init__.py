@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig, parse_rig
     from rightrig.facts.catalog import Catalog, shipped
     from rightrig.facts.models import find_llm
+    from rightrig.facts.user_catalog import load_catalog
     from rightrig.interval import Interval
     from rightrig.planning.constraints import Question
     from rightrig.planning.search import plan, space_of
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 __all__ = [
     "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Rig", "Slo",
-    "Workload", "find_llm", "fit", "parse_rig", "plan", "predict", "propose", "shipped", "space_of",
+    "Workload", "find_llm", "fit", "load_catalog", "parse_rig", "plan", "predict", "propose",
+    "shipped", "space_of",
 ]  # fmt: skip
 
 _HOME: Final = {
@@ -50,6 +52,7 @@ _HOME: Final = {
     "Workload": "demand.workload",
     "find_llm": "facts.models",
     "fit": "prediction.memory_fit",
+    "load_catalog": "facts.user_catalog",
     "parse_rig": "deployment.rig",
     "plan": "planning.search",
     "predict": "prediction.predict",

@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from rightrig.facts.source import Record
     from rightrig.report.document import Document
 
 
@@ -18,13 +19,26 @@ def answer(
     data: Callable[[], dict[str, object]],
     document: Callable[[], Document],
     yes: bool = True,
+    records: Iterable[Record] = (),
 ) -> None:
-    """Print a result in the form asked for; exit with 1 when the answer is no."""
+    """Print a result in the form asked for; exit with 1 when the answer is no.
+
+    Args:
+        as_json: Whether JSON was asked for.
+        data: Makes the JSON.
+        document: Makes the text.
+        yes: Whether the answer is yes.
+        records: The records that the answer rests on; those of a user's catalogue are named.
+    """
+    from rightrig.report.user_records import user_records_document, user_records_json
+
     if as_json:
-        sys.stdout.write(json.dumps(data(), ensure_ascii=False, indent=1) + "\n")
+        own = user_records_json(records)
+        whole = {**data(), "user_records": own} if own else data()
+        sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
     else:
         from rightrig.report.terminal import show
 
-        show(document())
+        show((*document(), *user_records_document(records)))
     if not yes:
         sys.exit(1)

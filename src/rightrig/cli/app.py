@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rightrig.cli import catalogue, compare, fit, fits, plan, predict
+from rightrig.cli import options as o
 
 app = typer.Typer(
     help="Which hardware should serve this language model, for this traffic, at this latency, "
@@ -34,9 +35,10 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")
     ] = False,
+    catalog: o.CatalogBefore = None,
 ) -> None:
     """Which hardware should serve this language model, and what would it cost."""
-    del version  # its callback did the work
+    del version, catalog  # their callbacks did the work
 
 
 app.command("fit")(fit.fit)

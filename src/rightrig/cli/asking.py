@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Literal, cast
 from rightrig.demand.objective import MAX_GPUS, Limits, Slo
 from rightrig.demand.workload import MAX_RATE_PER_S, Workload
 from rightrig.errors import InputError
-from rightrig.facts.catalog import Catalog, shipped
 from rightrig.facts.models import find_llm
 from rightrig.facts.quantization import KV_BITS, is_gguf_mix, weight_format
 from rightrig.planning.search import Plan, Question, Space, plan, space_of
 from rightrig.quantities import check_count, parse
 
 if TYPE_CHECKING:
+    from rightrig.facts.catalog import Catalog
     from rightrig.facts.llm import Llm
+    from rightrig.facts.source import Record
     from rightrig.quantities import Dimension
 
 _VENDORS = ("NVIDIA", "AMD", "Intel", "Google", "Apple")
@@ -50,13 +51,18 @@ class Asked:
     top: int
 
 
-def search(asked: Asked) -> Plan:
+def search(asked: Asked, catalog: Catalog) -> Plan:
     """Return the plan that the words ask for."""
-    catalog = shipped()
     llm = find_llm(asked.model, catalog)
     question = Question(_workload(asked, llm), _slo(asked), _limits(asked, catalog))
     check_count(asked.top, name="--top", limit=1000)
     return plan(llm, question, _space(asked, catalog, question), asked.top)
+
+
+def records_of(found: Plan, catalog: Catalog) -> tuple[Record, ...]:
+    """Return the records that the plans rest on."""
+    cards = (catalog.gpu(p.gpu) for p in found.plans)
+    return (found.llm, *cards, *(p.purchase.price for p in found.plans))
 
 
 def _workload(asked: Asked, llm: Llm) -> Workload:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from rightrig.cli import options as o
 from rightrig.cli.answer import answer
+from rightrig.errors import InputError
 
+if TYPE_CHECKING:
+    from rightrig.facts.catalog import Catalog
+
+OperatingSystem = Literal["linux", "windows", "macos"]
 _NAME = Annotated[str, typer.Argument(help="Name or alias.")]
 _gpus = typer.Typer(name="gpus", help="Cards of the catalogue.", no_args_is_help=True)
 _models = typer.Typer(name="models", help="Models of the catalogue.", no_args_is_help=True)
@@ -19,142 +24,202 @@ GROUPS: Final = (_gpus, _models, _rigs, _prices, _runtimes)
 
 
 @_gpus.command("list")
-def gpus_list(json: o.Json = False) -> None:
+def gpus_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """List every card."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.gpu import gpus_document
     from rightrig.report.record import records_json
 
-    gpus = shipped().gpus()
+    gpus = o.chosen(catalog).gpus()
     answer(
-        as_json=json, data=lambda: records_json("gpus", gpus), document=lambda: gpus_document(gpus)
+        as_json=json,
+        data=lambda: records_json("gpus", gpus),
+        document=lambda: gpus_document(gpus),
+        records=gpus,
     )
 
 
 @_gpus.command("show")
-def gpus_show(name: _NAME, json: o.Json = False) -> None:
+def gpus_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show one card: sizes, rates and how they follow, tier, software, prices, sources."""
     import datetime
 
-    from rightrig.facts.catalog import shipped
     from rightrig.report.gpu import gpu_document, gpu_json
 
-    catalog = shipped()
-    gpu, prices = catalog.gpu(name), catalog.prices()
+    known = o.chosen(catalog)
+    gpu, prices = known.gpu(name), known.prices()
     today = datetime.datetime.now(tz=datetime.UTC).date()
     answer(
         as_json=json,
         data=lambda: gpu_json(gpu, prices, today),
         document=lambda: gpu_document(gpu, prices, today),
+        records=[gpu, *(price for price in prices if price.gpu == gpu.slug)],
     )
 
 
 @_models.command("list")
-def models_list(json: o.Json = False) -> None:
+def models_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """List every model."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.llm import models_document, models_json
 
-    catalog = shipped()
-    llms = [catalog.llm(slug) for slug in catalog.slugs("llms")]
-    answer(as_json=json, data=lambda: models_json(llms), document=lambda: models_document(llms))
+    known = o.chosen(catalog)
+    llms = [known.llm(slug) for slug in known.slugs("llms")]
+    answer(
+        as_json=json,
+        data=lambda: models_json(llms),
+        document=lambda: models_document(llms),
+        records=llms,
+    )
 
 
 @_models.command("show")
-def models_show(name: o.Model, json: o.Json = False) -> None:
+def models_show(name: o.Model, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show one model: its layers, parameters by class, sizes, sources."""
-    from rightrig.facts.catalog import shipped
     from rightrig.facts.models import find_llm
     from rightrig.report.llm import model_document, model_json
 
-    llm = find_llm(name, shipped())
-    answer(as_json=json, data=lambda: model_json(llm), document=lambda: model_document(llm))
+    llm = find_llm(name, o.chosen(catalog))
+    answer(
+        as_json=json,
+        data=lambda: model_json(llm),
+        document=lambda: model_document(llm),
+        records=[llm],
+    )
 
 
 @_rigs.command("list")
-def rigs_list(json: o.Json = False) -> None:
+def rigs_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """List every machine and instance."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.catalogue import rigs_document
     from rightrig.report.record import records_json
 
-    catalog = shipped()
-    systems = [catalog.system(slug) for slug in catalog.slugs("systems")]
+    known = o.chosen(catalog)
+    systems = [known.system(slug) for slug in known.slugs("systems")]
     answer(
         as_json=json,
         data=lambda: records_json("rigs", systems),
         document=lambda: rigs_document(systems),
+        records=systems,
     )
 
 
 @_rigs.command("show")
-def rigs_show(name: _NAME, json: o.Json = False) -> None:
+def rigs_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show one machine with its sources."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.catalogue import rig_document
     from rightrig.report.record import record_json
 
-    system = shipped().system(name)
-    answer(as_json=json, data=lambda: record_json(system), document=lambda: rig_document(system))
+    system = o.chosen(catalog).system(name)
+    answer(
+        as_json=json,
+        data=lambda: record_json(system),
+        document=lambda: rig_document(system),
+        records=[system],
+    )
 
 
 @_prices.command("list")
-def prices_list(json: o.Json = False) -> None:
+def prices_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """List every rental offer, per card and per instance."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.catalogue import prices_document
     from rightrig.report.record import records_json
 
-    prices = shipped().prices()
+    prices = o.chosen(catalog).prices()
     answer(
         as_json=json,
         data=lambda: records_json("prices", prices),
         document=lambda: prices_document(prices),
+        records=prices,
     )
 
 
 @_prices.command("show")
-def prices_show(name: _NAME, json: o.Json = False) -> None:
+def prices_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show the offers for one card, with dates, trust and sources."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.catalogue import offers_document
     from rightrig.report.record import records_json
 
-    catalog = shipped()
-    slug = catalog.gpu(name).slug
-    prices = [price for price in catalog.prices() if price.gpu == slug]
+    known = o.chosen(catalog)
+    slug = known.gpu(name).slug
+    prices = [price for price in known.prices() if price.gpu == slug]
     answer(
         as_json=json,
         data=lambda: records_json("prices", prices),
         document=lambda: offers_document(slug, prices),
         yes=bool(prices),
+        records=prices,
     )
 
 
 @_runtimes.command("list")
-def runtimes_list(json: o.Json = False) -> None:
-    """List every runtime."""
-    from rightrig.facts.catalog import shipped
+def runtimes_list(
+    on: Annotated[str | None, typer.Option("--on", help="What runs on this rig, and how.")] = None,
+    model: Annotated[str | None, typer.Option(help="With --on: for this model.")] = None,
+    os: Annotated[
+        OperatingSystem | None, typer.Option(help="With --on: under this system.")
+    ] = None,
+    catalog: o.CatalogFolders = None,
+    json: o.Json = False,
+) -> None:
+    """List every runtime, or say what each does on a rig."""
+    known = o.chosen(catalog)
+    if on is not None:
+        _runtimes_on(known, on, model, os, as_json=json)
+        return
     from rightrig.report.catalogue import runtimes_document
     from rightrig.report.record import records_json
 
-    catalog = shipped()
-    runtimes = [catalog.runtime(slug) for slug in catalog.slugs("runtimes")]
+    _refuse_without_rig(model, os)
+    runtimes = [known.runtime(slug) for slug in known.slugs("runtimes")]
     answer(
         as_json=json,
         data=lambda: records_json("runtimes", runtimes),
         document=lambda: runtimes_document(runtimes),
+        records=runtimes,
     )
 
 
+def _runtimes_on(
+    known: Catalog,
+    on: str,
+    model: str | None,
+    system: OperatingSystem | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what each runtime does on a rig; the answer is no where none runs."""
+    from rightrig.deployment.compatibility_matrix import Asked, matrix
+    from rightrig.deployment.rig import parse_rig
+    from rightrig.facts.models import find_llm
+    from rightrig.report.runtimes import support_document, support_json
+
+    llm = None if model is None else find_llm(model, known)
+    asked = Asked(parse_rig(on, known), llm, system)
+    rows = matrix(known, asked)
+    answer(
+        as_json=as_json,
+        data=lambda: support_json(asked, rows),
+        document=lambda: support_document(asked, rows),
+        yes=any(row.verdict != "no" for row in rows),
+    )
+
+
+def _refuse_without_rig(model: str | None, system: str | None) -> None:
+    """Refuse options that only speak of a rig."""
+    for name, value in (("--model", model), ("--os", system)):
+        if value is not None:
+            raise InputError(f"{name} needs a rig to speak of: add --on, such as --on 8xh100-sxm")
+
+
 @_runtimes.command("show")
-def runtimes_show(name: _NAME, json: o.Json = False) -> None:
+def runtimes_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show one runtime: what it runs on, and how it divides memory."""
-    from rightrig.facts.catalog import shipped
     from rightrig.report.catalogue import runtime_document
     from rightrig.report.record import record_json
 
-    runtime = shipped().runtime(name)
+    runtime = o.chosen(catalog).runtime(name)
     answer(
-        as_json=json, data=lambda: record_json(runtime), document=lambda: runtime_document(runtime)
+        as_json=json,
+        data=lambda: record_json(runtime),
+        document=lambda: runtime_document(runtime),
+        records=[runtime],
     )

@@ -12,17 +12,23 @@ from rightrig.cli.answer import answer
 
 def compare(
     rigs: Annotated[list[str], typer.Argument(help="Two or more: rtx-4090 h100-sxm, 4xl40s …")],
+    catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
     """Cards or rigs side by side, like for like."""
     from rightrig.cli.deploying import sides
-    from rightrig.facts.catalog import shipped
     from rightrig.report.compare import compare_document, compare_json, compare_lines
 
-    found = sides(rigs)
-    lines = compare_lines(found, shipped().prices())
+    known = o.chosen(catalog)
+    found = sides(rigs, known)
+    prices = known.prices()
+    lines = compare_lines(found, prices)
     answer(
         as_json=json,
         data=lambda: compare_json(found, lines),
         document=lambda: compare_document(found, lines),
+        records=[
+            *(group.gpu for rig in found for group in rig.groups),
+            *(price for price in prices if price.gpu in {rig.gpu.slug for rig in found}),
+        ],
     )

@@ -8,7 +8,6 @@ from rightrig.demand.workload import MAX_TOKENS
 from rightrig.deployment.propose import MODELLED, Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
-from rightrig.facts.catalog import shipped
 from rightrig.facts.models import find_llm
 from rightrig.prediction.levers import levers
 from rightrig.prediction.memory_fit import fit
@@ -19,23 +18,30 @@ if TYPE_CHECKING:
 
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.rig import Rig
+    from rightrig.facts.catalog import Catalog
+    from rightrig.facts.source import Record
     from rightrig.prediction.levers import Lever
     from rightrig.prediction.memory_fit import Fit
 
-__all__ = ["Choices", "check_traffic", "deploy", "fitted", "sides"]
+__all__ = ["Choices", "check_traffic", "deploy", "fitted", "records_of", "sides"]
 MAX_CONCURRENCY: Final = 10_000_000
 DEFAULT_CONTEXT: Final = 8192
 
 
-def deploy(model: str, on: str, choices: Choices) -> Deployment:
+def deploy(catalog: Catalog, model: str, on: str, choices: Choices) -> Deployment:
     """Return the deployment that a command names."""
-    catalog = shipped()
     rig = parse_rig(on, catalog)
     return propose(catalog, find_llm(model, catalog), rig, choices)
 
 
+def records_of(deployment: Deployment) -> tuple[Record, ...]:
+    """Return the records that a deployment is made of."""
+    cards = (group.gpu for group in deployment.rig.groups)
+    return (deployment.llm, *cards, deployment.runtime)
+
+
 def fitted(
-    deployment: Deployment, context_tokens: int | None, concurrency: int
+    catalog: Catalog, deployment: Deployment, context_tokens: int | None, concurrency: int
 ) -> tuple[Fit, tuple[Lever, ...]]:
     """Return the fit for a command's traffic, and what would help when it does not fit."""
     most = deployment.llm.max_context_tokens
@@ -44,29 +50,29 @@ def fitted(
     result = fit(deployment, tokens, concurrency)
     if result.verdict in {"fits", "tight"}:
         return result, ()
-    return result, levers(result, others(deployment))
+    return result, levers(result, others(catalog, deployment))
 
 
-def others(deployment: Deployment) -> dict[str, Deployment]:
+def others(catalog: Catalog, deployment: Deployment) -> dict[str, Deployment]:
     """Return the same model and rig on the other modelled runtimes, by the option for it."""
     found = {}
     for name in MODELLED:
         if name != deployment.runtime.slug:
             try:
-                other = propose(shipped(), deployment.llm, deployment.rig, Choices(runtime=name))
+                other = propose(catalog, deployment.llm, deployment.rig, Choices(runtime=name))
             except InputError:
                 continue  # it does not run there
             found[f"--runtime {name} --weights {other.precision.weights}"] = other
     return found
 
 
-def sides(texts: Sequence[str]) -> tuple[Rig, ...]:
+def sides(texts: Sequence[str], catalog: Catalog) -> tuple[Rig, ...]:
     """Return the rigs that ``compare`` puts side by side."""
     if len(texts) < 2:  # noqa: PLR2004 - two sides
         raise InputError(
             "compare needs two or more cards or rigs, such as: compare rtx-4090 h100-sxm"
         )
-    rigs = tuple(parse_rig(text, shipped()) for text in texts)
+    rigs = tuple(parse_rig(text, catalog) for text in texts)
     mixed = next((rig for rig in rigs if not rig.is_uniform), None)
     if mixed is not None:
         raise InputError(f"{mixed.text} mixes cards; compare rigs of one kind of card")

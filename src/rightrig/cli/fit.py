@@ -27,19 +27,23 @@ def fit(
     max_seqs: o.MaxSeqs = None,
     max_batched_tokens: o.MaxBatchedTokens = None,
     gpu_memory_utilization: o.MemoryUtilization = None,
+    catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
     """Does it fit, what takes the memory of each card, what remains."""
-    from rightrig.cli.deploying import Choices, deploy, fitted
+    from rightrig.cli.deploying import Choices, deploy, fitted, records_of
     from rightrig.report.fit import fit_document, fit_json
 
     fixed = Choices(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
     )
-    result, changes = fitted(deploy(model, on, fixed), context, concurrency)
+    known = o.chosen(catalog)
+    deployment = deploy(known, model, on, fixed)
+    result, changes = fitted(known, deployment, context, concurrency)
     answer(
         as_json=json,
         data=lambda: fit_json(result, changes),
         document=lambda: fit_document(result, changes),
         yes=result.verdict != "no",
+        records=records_of(deployment),
     )

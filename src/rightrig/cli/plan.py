@@ -30,21 +30,25 @@ def plan(
     rank_by: Annotated[str, typer.Option(help="month or token.")] = "month",
     top: Annotated[int, typer.Option(help="Plans to show.")] = 10,
     why: Annotated[bool, typer.Option("--why", help="The reason of every rejected card.")] = False,
+    catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
     """The best rigs for traffic, latency, budget; why others lost."""
-    from rightrig.cli.asking import Asked, search
+    from rightrig.cli.asking import Asked, records_of, search
     from rightrig.report.plan import plan_document, plan_json
 
-    result = search(Asked(
+    known = o.chosen(catalog)
+    asked = Asked(
         model=model, rate=rate, input=input, output=output, ttft_p99=ttft_p99,
         tpot_p99=tpot_p99, budget=budget, max_power=max_power, max_gpus=max_gpus, gpu=gpu,
         vendor=vendor, provider=provider, weights=weights, kv=kv, headroom=headroom,
         confidence=confidence, rank_by=rank_by, top=top,
-    ))  # fmt: skip
+    )  # fmt: skip
+    result = search(asked, known)
     answer(
         as_json=json,
         data=lambda: plan_json(result),
         document=lambda: plan_document(result, every_reason=why),
         yes=bool(result.plans),
+        records=records_of(result, known),
     )

@@ -25,20 +25,23 @@ def predict(
     max_seqs: o.MaxSeqs = None,
     max_batched_tokens: o.MaxBatchedTokens = None,
     gpu_memory_utilization: o.MemoryUtilization = None,
+    catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
     """How fast: TTFT, TPOT, throughput, power, with 80 % intervals."""
-    from rightrig.cli.deploying import Choices, deploy
+    from rightrig.cli.deploying import Choices, deploy, records_of
     from rightrig.cli.traffic import predicted
     from rightrig.report.predict import predict_document, predict_json
 
     fixed = Choices(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
     )
-    result = predicted(deploy(model, on, fixed), input, output, concurrency)
+    deployment = deploy(o.chosen(catalog), model, on, fixed)
+    result = predicted(deployment, input, output, concurrency)
     answer(
         as_json=json,
         data=lambda: predict_json(result),
         document=lambda: predict_document(result),
         yes=result.fit.max_concurrency >= 1,
+        records=records_of(deployment),
     )

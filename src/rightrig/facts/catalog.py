@@ -11,17 +11,17 @@ import csv
 import functools
 import json
 import tomllib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
 from rightrig.errors import InputError, RecordError, UnknownNameError
+from rightrig.facts.checking import validated
 from rightrig.facts.gpu import Gpu
 from rightrig.facts.index import DATA, Entry
 from rightrig.facts.source import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rightrig.facts.link import Link
@@ -46,23 +46,47 @@ def normalised(name: str) -> str:
     return name.lower().translate(str.maketrans("", "", " -_\t"))
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Records that come before those of the catalogue below: a user's folder, read and checked.
+
+    Attributes:
+        records: Kind → slug → record; one of the same slug replaces the one below.
+        prices: Rental offers; one of the same provider, region, instance, card and terms
+            replaces those below.
+    """
+
+    records: Mapping[str, Mapping[str, Record]] = field(default_factory=dict)
+    prices: tuple[Price, ...] = ()
+
+
 class Catalog:
-    """The records below one folder.
+    """The records below one folder, and those that a user laid over them.
 
     Args:
         data: A folder laid out like ``facts/data``, with its ``index.json``.
+        layers: Records that add to them and replace them; the last comes first.
     """
 
-    def __init__(self, data: Path = DATA) -> None:
+    def __init__(self, data: Path = DATA, layers: Sequence[Layer] = ()) -> None:
         """Read the index; records are read when they are asked for."""
         self._data = data
+        self.layers = tuple(layers)
         text = (data / "index.json").read_text(encoding="utf-8")
         self._index: dict[str, dict[str, Entry]] = json.loads(text)
         self._keys: dict[str, dict[str, set[str]]] = {}
+        for layer in self.layers:
+            for kind, records in layer.records.items():
+                both = self._index[kind] | {slug: _entry(r, slug) for slug, r in records.items()}
+                self._index[kind] = dict(sorted(both.items()))
 
     def slugs(self, kind: str) -> tuple[str, ...]:
         """Return the slugs of one kind of record, sorted."""
         return tuple(self._index[kind])
+
+    def claims(self, kind: str, name: str) -> frozenset[str]:
+        """Return the slugs of all records that answer to a name."""
+        return frozenset(self._resolver(kind).get(normalised(name), ()))
 
     def resolve(self, kind: str, name: str) -> str:
         """Return the slug that a name means.
@@ -168,14 +192,22 @@ class Catalog:
                 {key: value for key, value in row.items() if value != ""}
                 for row in csv.DictReader(file)
             ]
-        return tuple(
-            _validated(Price, row, f"{path.name} row {n}") for n, row in enumerate(rows, 2)
+        found = tuple(
+            validated(Price, row, f"{path.name} row {n}") for n, row in enumerate(rows, 2)
         )
+        for layer in self.layers:
+            replaced = {price.offer for price in layer.prices}
+            found = (*(p for p in found if p.offer not in replaced), *layer.prices)
+        return found
 
     def _load(self, kind: str, slug: str, record_class: type[R]) -> R:
-        """Read and validate one record."""
+        """Return one record of a layer, or read and validate it."""
+        for layer in reversed(self.layers):
+            found = layer.records.get(kind, {}).get(slug)
+            if isinstance(found, record_class):
+                return found
         path = self._data / kind / f"{slug}.toml"
-        return _validated(record_class, _toml(path), path.name)
+        return validated(record_class, _toml(path), path.name)
 
 
 @functools.cache
@@ -187,14 +219,10 @@ def _toml(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path.name} cannot be read: {error}") from error
 
 
-def _validated(record_class: type[R], data: Mapping[str, object], where: str) -> R:
-    """Return the record, or name the first field that breaks the schema."""
-    try:
-        return record_class.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "record"
-        raise RecordError(f"{where}: {field}: {first['msg']}") from error
+def _entry(record: Record, slug: str) -> Entry:
+    """Return what the index keeps of a record."""
+    name = getattr(record, "name", getattr(record, "item", slug))
+    return Entry(name=name, aliases=list(getattr(record, "aliases", ())))
 
 
 @functools.cache

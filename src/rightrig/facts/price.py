@@ -40,7 +40,8 @@ class Price(Record):
     ``on_demand_usd_per_hour`` is for the **whole instance** of ``gpu_count`` cards; use
     ``per_gpu_usd_per_hour`` for one card. ``max_gpu_count`` is the largest multiple that the
     provider puts into one machine at the same price per card. ``prepaid`` offers are for a
-    fixed span that is paid in advance: shown, never planned with.
+    fixed span that is paid in advance: shown, never planned with. ``user_file`` is the file of
+    a user's catalogue that the offer was read from.
     """
 
     provider: str
@@ -56,6 +57,12 @@ class Price(Record):
     trust: str
     terms: Literal["on-demand", "prepaid"] = "on-demand"
     note: str = ""
+    user_file: str | None = None
+
+    @property
+    def offer(self) -> tuple[str, ...]:
+        """What makes it the same offer at another price."""
+        return (self.provider, self.region, self.instance, self.gpu, self.terms)
 
     @property
     def per_gpu_usd_per_hour(self) -> float | None:

@@ -32,7 +32,8 @@ class Source(Record):
         kind: ``datasheet`` or ``specification`` (the maker says so), ``repository`` and
             ``page`` (someone else says so), ``measured``, ``computed`` (from other fields),
             ``secondary`` (a public excerpt whose origin is not known), ``unverified``
-            (stated from general knowledge; no stored source confirmed it).
+            (stated from general knowledge; no stored source confirmed it), ``user`` (the file
+            of a user's catalogue that the record was read from).
         date: ISO date or the closest to it that the source gives.
         fields: The fields that it speaks for; empty means the whole record.
         note: What a reader should know before trusting it.
@@ -41,7 +42,7 @@ class Source(Record):
     reference: str
     kind: Literal[
         "datasheet", "specification", "repository", "page", "measured", "computed", "secondary",
-        "unverified",
+        "unverified", "user",
     ]  # fmt: skip
     date: str | None = None
     fields: tuple[str, ...] = ()

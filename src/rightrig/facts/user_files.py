@@ -1,0 +1,331 @@
+"""The files of a user's catalogue, read guarded: bounded, and wrong ones become one sentence."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import itertools
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rightrig.errors import InputError, RecordError, RightrigError
+from rightrig.facts.checking import validated
+from rightrig.facts.index import KINDS
+from rightrig.facts.reading import plain, read_bounded
+from rightrig.facts.source import Record, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from rightrig.facts.catalog import Catalog
+    from rightrig.facts.llm import Llm
+    from rightrig.facts.price import Price
+
+PRICES: Final = "prices"
+MOST_FILES: Final = 1_000
+MAX_BYTES: Final = 200_000
+"""Of one record or list of prices; the longest shipped record has 18,000."""
+MAX_TOTAL_BYTES: Final = 8_000_000
+"""Of all files of a catalogue together, configurations of models included."""
+_MOST_DOTS: Final = 500
+"""In one line of TOML: the time to read a key grows with the square of its parts."""
+_DEEPEST: Final = 20
+_LARGEST: Final = 1e18
+_SMALLEST: Final = 1e-12
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
+_MOST_LAYERS: Final = 10_000
+_STATED: Final = "stated by the user"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """One file of a catalogue: a record, a model's configuration, or a list of prices."""
+
+    kind: str
+    slug: str
+    path: Path
+
+
+def files_in(folder: Path) -> tuple[FoundFile, ...]:
+    """Return the files of a catalogue, sorted, without reading them.
+
+    Raises:
+        InputError: when there are too many, or one has no place in a catalogue.
+    """
+    files: list[FoundFile] = []
+    total_bytes = 0
+    for below in _names(folder):
+        if not _has_a_place(below):
+            continue
+        for path in _names(below):
+            file = _file(below.name, path)
+            if file is None:
+                continue
+            files.append(file)
+            total_bytes += os.stat(file.path).st_size if os.path.isfile(file.path) else 0  # noqa: PTH113, PTH116 - never raises on a ring of links
+            if len(files) > MOST_FILES or total_bytes > MAX_TOTAL_BYTES:
+                raise InputError(
+                    f"{plain(folder)} is no catalogue: it holds more than {MOST_FILES:,} records "
+                    f"or {MAX_TOTAL_BYTES // 1_000_000} MB; split it, or name the folder meant"
+                )
+    return tuple(files)
+
+
+def _names(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, but for hidden files."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in itertools.islice(entries, MOST_FILES + 1)]
+    except OSError as error:
+        raise InputError(f"{plain(folder)} cannot be read ({error.strerror})") from error
+    if len(names) > MOST_FILES:
+        raise InputError(
+            f"{plain(folder)} is no catalogue: more than {MOST_FILES:,} files lie in it"
+        )
+    return [folder / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _has_a_place(path: Path) -> bool:
+    """Whether a path is the folder of one kind of record; other texts beside it are ignored."""
+    if os.path.isdir(path):  # noqa: PTH112 - never raises
+        if path.name in (*KINDS, PRICES):
+            return True
+        raise InputError(
+            f"{plain(path)} is no kind of record; a catalogue holds the folders "
+            f"{', '.join(KINDS)} and {PRICES}"
+        )
+    if path.name in (*KINDS, PRICES) or path.suffix in {".toml", ".csv"}:
+        raise InputError(
+            f"{plain(path)} is a file, and no folder of records; put it into one of "
+            f"{', '.join(KINDS)} or {PRICES}"
+        )
+    return False
+
+
+def _file(kind: str, path: Path) -> FoundFile | None:
+    """Return what a path within a folder of records is; nothing for notes beside them."""
+    config = path / "config.json"
+    if kind == "llms" and os.path.isdir(path):  # noqa: PTH112 - never raises
+        return FoundFile(kind, _slug(path, path.name.lower()), config)
+    if path.suffix in {".md", ".txt"} or path.name.endswith("~"):
+        return None
+    suffix = ".csv" if kind == PRICES else ".toml"
+    if path.suffix == suffix:
+        return FoundFile(kind, path.stem if kind == PRICES else _slug(path, path.stem), path)
+    if path.name == config.name:
+        raise InputError(
+            f"{plain(path)}: put it into a folder that is called like the model, as in "
+            "llms/my-model/config.json"
+        )
+    raise InputError(f"{plain(path)} is no record: the files of {kind}/ end in {suffix}")
+
+
+def _slug(path: Path, slug: str) -> str:
+    """Return the name that a file gives its record."""
+    if _SLUG.fullmatch(slug):
+        return slug
+    raise InputError(
+        f"{plain(path)}: a record's file is named in a-z, 0-9, '.', '-' and '_', "
+        "as in my-card.toml; rename it"
+    )
+
+
+def read_record(file: FoundFile, below: Catalog) -> Record:
+    """Return the record of a file, with the file among its sources.
+
+    Raises:
+        RightrigError: names the file and the field that is wrong.
+    """
+    own = _source(file, below)
+    if file.path.name == "config.json":
+        return _from_config(file, own, below)
+    where = plain(file.path)
+    table = _table(file.path)
+    slug = table.setdefault("slug", file.slug)
+    if slug != file.slug:
+        raise RecordError(
+            f"{where}: slug is {plain(slug, 60)!r} and the file is called {file.path.name}; "
+            "make them the same"
+        )
+    stated = table.get("sources", [])
+    if isinstance(stated, list):
+        table["sources"] = [*stated, own.model_dump(exclude_none=True)]
+    _refuse_strange(table, where)
+    record = validated(_record_class(file.kind), table, where, strict=True)
+    _refuse_meaningless(record, below, where)
+    return record
+
+
+def _source(file: FoundFile, below: Catalog) -> Source:
+    """Return the file as the source of what it states."""
+    replaces = file.slug in below.slugs(file.kind)
+    note = f"{_STATED}; replaces the record {file.slug}" if replaces else _STATED
+    return Source(reference=plain(file.path), kind="user", note=note)
+
+
+def _from_config(file: FoundFile, own: Source, below: Catalog) -> Llm:
+    """Return the model of a ``config.json``; ``owner--name`` as a folder is its hub id."""
+    from rightrig.facts.models import find_llm  # noqa: PLC0415 - parsers only for such files
+
+    llm = find_llm(str(file.path.absolute()), below)
+    name = file.path.parent.name.replace("--", "/", 1)
+    return llm.model_copy(update={"slug": file.slug, "name": name, "sources": (own,)})
+
+
+def _record_class(kind: str) -> type[Record]:
+    """Return what the records of a folder are."""
+    from rightrig.facts import gpu, link, llm, mig, power, runtime, system  # noqa: PLC0415 - as used
+
+    classes: dict[str, type[Record]] = {
+        "gpus": gpu.Gpu,
+        "links": link.Link,
+        "llms": llm.Llm,
+        "mig": mig.MigTable,
+        "power": power.PowerFact,
+        "runtimes": runtime.Runtime,
+        "systems": system.System,
+    }
+    return classes[kind]
+
+
+def _table(path: Path) -> dict[str, object]:
+    """Return the table of a TOML file."""
+    text = _text(path, "record")
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise RecordError(f"{plain(path)}: a line holds more than {_MOST_DOTS} dots; split it")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise RecordError(f"{plain(path)} is no record: it is nested too deeply") from error
+    except ValueError as error:
+        raise RecordError(f"{plain(path)} is no TOML: {plain(error, 200)}") from error
+
+
+def _text(path: Path, kind: str) -> str:
+    """Return the text of a file that may be long or no text at all."""
+    content = read_bounded(path, kind, MAX_BYTES)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{plain(path)} is no {kind}: it is not UTF-8 text") from error
+
+
+def read_prices(path: Path) -> Iterator[tuple[str, Price]]:
+    """Yield the offers of a CSV file, each with where it stands.
+
+    ``provider``, ``gpu``, ``date`` and a price are needed; what else is left out is one card,
+    stated by the user.
+    """
+    from rightrig.facts.price import Price  # noqa: PLC0415 - only where there are prices
+
+    lines = _text(path, "list of prices").splitlines()
+    if not lines:
+        raise RecordError(f"{plain(path)} is no list of prices: its first row names the columns")
+    try:
+        for number, row in enumerate(csv.DictReader(lines, strict=True), 2):
+            where = f"{plain(path)} row {number}"
+            if None in row:
+                raise RecordError(f"{where} has more cells than the first row has columns")
+            cells = {key: value for key, value in row.items() if value}
+            price = validated(Price, _with_defaults(cells, plain(path)), where)
+            _refuse_strange(price.model_dump(), where)
+            _refuse_undated(price, where)
+            yield where, price
+    except csv.Error as error:
+        raise RecordError(f"{plain(path)} is no list of prices: {error}") from error
+
+
+def _with_defaults(row: Mapping[str, str], path: str) -> dict[str, str]:
+    """Return a row with what a user need not write."""
+    count = row.get("gpu_count", "1")
+    defaults = {
+        "region": "own",
+        "instance": "",
+        "gpu_count": count,
+        "max_gpu_count": count,
+        "source": f"{_STATED} in {path}",
+        "trust": "user",
+    }
+    return {**defaults, **row, "user_file": path}
+
+
+def _refuse_undated(price: Price, where: str) -> None:
+    """Refuse a price that is none, or whose day nobody knows."""
+    if price.on_demand_usd_per_hour is None and price.spot_usd_per_hour is None:
+        raise RecordError(f"{where}: on_demand_usd_per_hour is missing; a row states a price")
+    try:
+        known = re.fullmatch(r"20\d\d(-\d\d){0,2}", price.date, re.ASCII) is not None
+        price.age_days(datetime.date.max)  # raises for a 13th month
+    except ValueError:
+        known = False
+    if not known:
+        raise RecordError(
+            f"{where}: date is {plain(price.date, 40)!r}; write the day of the price, as 2026-11-20"
+        )
+
+
+def _refuse_meaningless(record: Record, below: Catalog, where: str) -> None:
+    """Refuse what the schema allows and no formula could work with."""
+    from rightrig.facts.gpu import Gpu  # noqa: PLC0415 - as used
+    from rightrig.facts.llm import Llm  # noqa: PLC0415 - the same
+    from rightrig.facts.runtime import Runtime  # noqa: PLC0415 - the same
+
+    if isinstance(record, Gpu) and not (record.peak.bf16_flop_per_s or record.peak.fp16_flop_per_s):
+        raise RecordError(
+            f"{where}: peak.fp16_flop_per_s and peak.bf16_flop_per_s are missing; state one"
+        )
+    if isinstance(record, Llm):
+        _refuse_unknown_format(record, where)
+    if isinstance(record, Runtime) and record.modelled:
+        slugs = below.slugs("runtimes")
+        if record.slug not in slugs or not below.runtime(record.slug).modelled:
+            raise RecordError(
+                f"{where}: modelled is true, and rightrig has no formulas for {record.slug}; "
+                "leave it out"
+            )
+
+
+def _refuse_unknown_format(llm: Llm, where: str) -> None:
+    """Refuse a model in a format, or of a depth, that is not known."""
+    from rightrig.facts.quantization import is_gguf_mix, weight_format  # noqa: PLC0415 - as used
+
+    if llm.layer_count > _MOST_LAYERS:
+        raise RecordError(
+            f"{where}: layout has {llm.layer_count:,} layers; the most is {_MOST_LAYERS:,}"
+        )
+    try:
+        if not is_gguf_mix(llm.checkpoint.format):
+            weight_format(llm.checkpoint.format)
+    except RightrigError as error:
+        raise RecordError(f"{where}: checkpoint.format: {error}") from error
+
+
+def _refuse_strange(table: object, where: str) -> None:
+    """Refuse values that no fact has: control characters, absurd numbers, deep tables."""
+    left: list[tuple[str, object, int]] = [("", table, 0)]
+    while left:
+        name, value, depth = left.pop()
+        if depth > _DEEPEST:
+            raise RecordError(f"{where}: it is nested too deeply")
+        if isinstance(value, dict):
+            left += [(str(key), inner, depth + 1) for key, inner in value.items()]
+            left += [("a key", key, depth + 1) for key in value]
+        elif isinstance(value, list):
+            left += [(name, inner, depth + 1) for inner in value]
+        elif isinstance(value, str):
+            if not value.replace("\n", "").replace("\t", "").isprintable():
+                raise RecordError(f"{where}: {plain(name, 60)} holds a control character")
+        elif isinstance(value, int | float) and not _is_plausible(value):
+            raise RecordError(
+                f"{where}: {plain(name, 60)} is out of range: numbers are 0, or lie between "
+                f"{_SMALLEST:g} and {_LARGEST:g}, in base units"
+            )
+
+
+def _is_plausible(value: float) -> bool:
+    """Whether a number may be a fact: anything else would overflow in a formula."""
+    return value == 0 or _SMALLEST <= abs(value) <= _LARGEST
