@@ -11,7 +11,7 @@ from rightrig.demand.workload import MAX_RATE_PER_S, Workload
 from rightrig.errors import InputError
 from rightrig.facts.models import find_llm
 from rightrig.facts.quantization import KV_BITS, is_gguf_mix, weight_format
-from rightrig.planning.search import Plan, Question, Space, plan, space_of
+from rightrig.planning.search import Plan, Question, Space, plan, space_of, tariff_facts
 from rightrig.quantities import check_count, parse
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def search(asked: Asked, catalog: Catalog) -> Plan:
 def records_of(found: Plan, catalog: Catalog) -> tuple[Record, ...]:
     """Return the records that the plans rest on."""
     cards = (catalog.gpu(p.gpu) for p in found.plans)
-    return (found.llm, *cards, *(p.purchase.price for p in found.plans))
+    prices = (p.purchase.price for p in found.plans)
+    return (found.llm, *cards, *prices, *tariff_facts(catalog))
 
 
 def _workload(asked: Asked, llm: Llm) -> Workload:

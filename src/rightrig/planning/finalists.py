@@ -35,10 +35,15 @@ Met = Literal["surely", "likely", "not", "no objective"]
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What electricity costs, and the share that does not reach the cards (PUE)."""
+    """What electricity costs, and the share that does not reach the cards (PUE).
+
+    ``usd_origin`` and ``pue_origin`` say in a few words whose figures they are.
+    """
 
     usd_per_kwh: float
     pue_ratio: float
+    usd_origin: str
+    pue_origin: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rightrig.costs.offers import cheapest
+from rightrig.errors import RecordError
 from rightrig.planning.candidates import Candidates, enumerate_candidates
 from rightrig.planning.constraints import CONSTRAINTS, Question
 from rightrig.planning.evaluate import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
+    from rightrig.facts.power import PowerFact
     from rightrig.facts.price import Price
     from rightrig.facts.runtime import Runtime
 
@@ -39,6 +41,10 @@ TARIFF_FACT: Final = "electricity-us-commercial"
 """The record of the tariff that a plan assumes: US commercial average."""
 PUE_FACT: Final = "pue-industry-average-2025"
 """The record of the PUE that a plan assumes: industry average."""
+OWN_TARIFF_FACT: Final = "electricity"
+"""The record of a user's catalogue that comes before ``TARIFF_FACT`` …"""
+OWN_PUE_FACT: Final = "pue"
+"""… and the one that comes before ``PUE_FACT``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,41 @@ def space_of(catalog: Catalog, question: Question) -> Space:
     if limits.provider:
         prices = tuple(p for p in prices if p.provider.lower() == limits.provider.lower())
     runtimes = (catalog.runtime("vllm"), catalog.runtime("llama.cpp"))
-    tariff = Tariff(catalog.power_fact(TARIFF_FACT).low, catalog.power_fact(PUE_FACT).low)
-    return Space(gpus, runtimes, prices, tariff)
+    return Space(gpus, runtimes, prices, tariff_of(catalog))
+
+
+def tariff_facts(catalog: Catalog) -> tuple[PowerFact, PowerFact]:
+    """Return the records of the tariff and of the PUE that a plan assumes.
+
+    Raises:
+        RecordError: when a user's record is in another unit than dollars a kWh, or a ratio.
+    """
+    known = catalog.slugs("power")
+    tariff = catalog.power_fact(OWN_TARIFF_FACT if OWN_TARIFF_FACT in known else TARIFF_FACT)
+    pue = catalog.power_fact(OWN_PUE_FACT if OWN_PUE_FACT in known else PUE_FACT)
+    for fact, unit in ((tariff, "USD/kWh"), (pue, "ratio")):
+        if fact.unit != unit:
+            raise RecordError(
+                f"power/{fact.slug}.toml: unit is {fact.unit!r}; a plan needs it in {unit}"
+            )
+    return tariff, pue
+
+
+def tariff_of(catalog: Catalog) -> Tariff:
+    """Return what electricity costs: the user's own figures, or else published averages."""
+    tariff, pue = tariff_facts(catalog)
+    return Tariff(
+        usd_per_kwh=tariff.low,
+        pue_ratio=pue.low,
+        usd_origin=_origin(tariff, "US commercial average"),
+        pue_origin=_origin(pue, "industry average"),
+    )
+
+
+def _origin(fact: PowerFact, shipped_words: str) -> str:
+    """Say whose figure it is: a user's record speaks for itself."""
+    is_own = any(source.kind == "user" for source in fact.sources)
+    return fact.item if is_own else shipped_words
 
 
 def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:

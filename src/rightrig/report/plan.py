@@ -96,8 +96,8 @@ def _energy(plan: Plan) -> list[Paragraph]:
     return [
         Paragraph(
             f"Its cards draw about {best.power_w:,.0f} W: {energy} a month at "
-            f"${plan.tariff.usd_per_kwh:g}/kWh (US commercial average) and PUE "
-            f"{plan.tariff.pue_ratio:g} (industry average), included in a rent.",
+            f"${plan.tariff.usd_per_kwh:g}/kWh ({plan.tariff.usd_origin}) and PUE "
+            f"{plan.tariff.pue_ratio:g} ({plan.tariff.pue_origin}), included in a rent.",
             "dim",
         )
     ]
