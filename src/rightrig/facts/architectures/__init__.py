@@ -46,11 +46,13 @@ from rightrig.facts.architectures import (  # noqa: F401 - each registers its re
     starcoder,
     step,
 )
+from rightrig.facts.architectures.ahead import with_ahead
 from rightrig.facts.architectures.checkpoint import read_checkpoint
 from rightrig.facts.architectures.common import Config
 from rightrig.facts.architectures.files import load_config
 from rightrig.facts.architectures.layers import layer_types, predicted_ahead
 from rightrig.facts.architectures.registry import keys_read_by, reader_of, understood
+from rightrig.facts.architectures.towers import read_towers
 from rightrig.facts.architectures.unsupported import foreign_key, reason_against_family
 from rightrig.facts.llm import Llm
 
@@ -107,7 +109,9 @@ def _read(outer: Config, inner: Config, name: str, slug: str, sources: tuple[Sou
         raise _refusal(outer, inner, reason or reason_against_family(family))
     for part in (outer, inner):
         _refuse_foreign_keys(part, keys_read_by(family))
-    decoder = reader(inner)
+    decoder = with_ahead(inner, reader(inner))
+    towers, uncounted = read_towers(outer, decoder.hidden_size)
+    unread = () if decoder.ahead else predicted_ahead(inner)
     return Llm(
         slug=slug or name.lower().replace("/", "--"),
         name=name,
@@ -123,12 +127,10 @@ def _read(outer: Config, inner: Config, name: str, slug: str, sources: tuple[Sou
         head_bias=decoder.head_bias,
         layer_embedding_params=decoder.layer_embedding_params,
         other_params=decoder.other_params,
+        towers=towers,
         ahead=decoder.ahead,
         checkpoint=read_checkpoint(inner, decoder),
-        not_counted=(
-            *_towers(outer),
-            *(() if decoder.ahead else predicted_ahead(inner)),
-        ),
+        not_counted=(*uncounted, *unread),
         sources=sources,
     )
 
@@ -168,12 +170,3 @@ def _refuse_foreign_keys(config: Config, read: frozenset[str]) -> None:
         raise config.unsupported(f"{found[0]!r} is not understood yet: {found[1]}")
     if "layer_types" not in read:
         layer_types(config)
-
-
-def _towers(outer: Config) -> tuple[str, ...]:
-    """Name the encoders beside the language model."""
-    sees = outer.has("vision_config") or any(
-        name.endswith("ForConditionalGeneration") for name in outer.texts("architectures")
-    )
-    hears = outer.has("audio_config")
-    return ("vision tower",) * sees + ("audio tower",) * hears
