@@ -64,8 +64,10 @@ def _from_folder(path: Path, name: str) -> Llm:
     """Return the model of a configuration; files of weights beside it give exact sizes."""
     from rightrig.facts.architectures import read_config  # noqa: PLC0415 - parsers only for files
     from rightrig.facts.architectures.files import load_config  # noqa: PLC0415 - the same
+    from rightrig.facts.sizes import with_file_sizes  # noqa: PLC0415 - the same
 
-    return read_config(load_config(path), name=name)
+    folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112 - never raises
+    return with_file_sizes(read_config(load_config(path), name=name), folder)
 
 
 def _looks_like_path(text: str) -> bool:
