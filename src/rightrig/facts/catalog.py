@@ -102,6 +102,7 @@ class Catalog:
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:
+            _refuse_unspecified(kind, name)
             raise UnknownNameError(_LABEL.get(kind, kind), name, self._nearest(kind, name))
         raise InputError(
             f"{name!r} may mean {', '.join(candidates[:-1])} or {candidates[-1]}: say which"
@@ -126,7 +127,9 @@ class Catalog:
 
         keys = self._resolver(kind)
         wanted = normalised(name[:80])
-        near = difflib.get_close_matches(wanted, keys, n=8, cutoff=0.55)
+        # "rtx4090super" first of all extends "rtx4090".
+        near = sorted((key for key in keys if wanted.startswith(key)), key=len)[-1:]
+        near += difflib.get_close_matches(wanted, keys, n=8, cutoff=0.55)
         near += [key for key in keys if wanted and key.startswith(wanted)]
         slugs = dict.fromkeys(slug for key in near for slug in sorted(keys[key]))
         shown = [self._index[kind][s]["name"] if kind == "llms" else s for s in slugs]
@@ -208,6 +211,18 @@ class Catalog:
                 return found
         path = self._data / kind / f"{slug}.toml"
         return validated(record_class, _toml(path), path.name)
+
+
+def _refuse_unspecified(kind: str, name: str) -> None:
+    """Say why a name that published results use has no record."""
+    from rightrig.facts.unspecified import unspecified  # noqa: PLC0415 - for a wrong name only
+
+    for spelled, reason in unspecified().get(kind, {}).items():
+        if normalised(spelled) == normalised(name):
+            raise InputError(
+                f"{spelled!r} has no specification: {reason} "
+                f"('rightrig {kind} list' shows those that have)"
+            )
 
 
 @functools.cache
