@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = 3
 _CONV_WINDOW: Final = 9
+_CONVOLUTIONS: Final = 2
 # What the configuration of the whole model says of its projector.
 _SHARED_KEYS: Final = ("spatial_merge_size", "multimodal_projector_bias")
 
@@ -152,7 +153,7 @@ def _moonvit(config: Config, text_width: int) -> int:
         layer_norm=not is_plain,
         qkv_width=config.optional_count("qkv_hidden_size"),
     )
-    merge = 2
+    merge = next(iter(config.numbers("merge_kernel_size")), 2)
     positions = config.count("init_pos_emb_height") * config.count("init_pos_emb_width")
     has_bias = config.flag("patch_embed_proj_bias", default=True)
     total = _patches(config, width, bias=has_bias) + positions * width
@@ -176,7 +177,10 @@ def _gemma4_audio(config: Config, text_width: int) -> int:
     """Gemma 4's encoder of sound: a conformer behind two convolutions."""
     width = config.count("hidden_size")
     head = width // config.count("num_attention_heads")
-    first, second = config.numbers("subsampling_conv_channels") or (128, 32)
+    channels = config.numbers("subsampling_conv_channels") or (128, 32)
+    if len(channels) != _CONVOLUTIONS:
+        raise config.wrong("subsampling_conv_channels", "a list of two numbers")
+    first, second = channels
     outputs = config.count("output_proj_dims")
     feed_forward = 8 * width * width + 2 * width
     attention = 5 * width * width + head
