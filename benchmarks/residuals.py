@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rightrig.deployment.compatibility import broken
-from rightrig.deployment.deployment import Deployment, Precision, default_limits
+from rightrig.deployment.deployment import Deployment, Precision
+from rightrig.deployment.limits import default_limits
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import RightrigError

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 import rightrig
-from rightrig.deployment.deployment import Deployment, default_limits
+from rightrig.deployment.limits import default_limits
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from rightrig.deployment.deployment import Deployment
 
 CATALOG = rightrig.shipped()
 
@@ -114,7 +119,18 @@ def test_what_a_user_sets_stands() -> None:
         (Choices(memory_ratio=float("nan")), "--gpu-memory-utilization is nan"),
         (Choices(memory_ratio=float("inf")), "--gpu-memory-utilization is inf"),
         (Choices(runtime="llama.cpp", tp=2), "splits by layers, not by tensors"),
-        (Choices(runtime="sglang"), "not modelled yet; modelled are vllm and llama.cpp"),
+        (Choices(runtime="tgi"), "not modelled yet; modelled are vllm, llama.cpp, sglang"),
+        (Choices(runtime="llama.cpp@b9000"), "versions are told apart for vllm only"),
+        (Choices(runtime="vllm@new"), "write the version as in vllm@0.19.0"),
+        (Choices(attention_dp=2), "has none; use --replicas 2"),
+        (Choices(context_parallel=2), "must divide the 1 tensor-parallel ranks"),
+        (Choices(draft="mtp"), "has no layers ahead"),
+        (Choices(draft="qwen2.5-0.5b-instruct"), "a draft shares the vocabulary"),
+        (Choices(loras=4), "--loras and --lora-rank belong together"),
+        (Choices(gpu_layers=10), "every card an equal share"),
+        (Choices(runtime="llama.cpp", tensor_split="1,1"), "one positive part for each"),
+        (Choices(runtime="llama.cpp", cpu_moe=4), "of a model that has experts"),
+        (Choices(flash_attention=False), "is a switch of llama.cpp"),
         (Choices(runtime="vllm", weights="q4_k_m"), "vLLM does not load q4_k_m"),
         (Choices(kv="q8_0"), "--kv 'q8_0' is no format of vLLM"),
         (Choices(kv="fp7"), "--kv 'fp7' is no format"),

@@ -290,27 +290,28 @@ def measured(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def pool_tokens(model: str, rig: str, ratio: float) -> float:
-    """Tokens of cache that an engine up to vLLM 0.20 has: graphs lay outside its budget."""
-    card = fit(deployed(model, rig, Choices(memory_ratio=ratio)), 8192, 1).binding
-    room = card.free_bytes + part_bytes(card, "kv") + part_bytes(card, "graphs")
+def pool_tokens(model: str, rig: str, version: str, ratio: float) -> float:
+    """Tokens of cache that an engine has."""
+    choices = Choices(runtime=f"vllm@{version}", memory_ratio=ratio)
+    card = fit(deployed(model, rig, choices), 8192, 1).binding
+    room = card.free_bytes + part_bytes(card, "kv")
     return room / (card.kv_sequence_bytes / 8192)
 
 
 @pytest.mark.parametrize(
-    ("model", "rig", "ratio", "source", "tolerance"),
+    ("model", "rig", "version", "source", "tolerance"),
     [
-        ("llama-3.1-8b", "1xrtx-4090", 0.9, "LLMServingSim", 0.08),
-        ("meta-llama-3-70b", "4xh100-sxm", 0.9, "llama70B-all", 0.05),
+        ("llama-3.1-8b", "1xrtx-4090", "0.19.0", "LLMServingSim", 0.08),
+        ("meta-llama-3-70b", "4xh100-sxm", "0.11", "llama70B-all", 0.02),
     ],
 )
 def test_the_cache_is_as_large_as_vllm_logs_it(
-    model: str, rig: str, ratio: float, source: str, tolerance: float
+    model: str, rig: str, version: str, source: str, tolerance: float
 ) -> None:
     row = next(r for r in measured("kv_capacity.csv") if source in r["source"])
     block_tokens = 16 if row["block_size"].startswith("16") else 1
     logged = float(row["reported_tokens_or_blocks"]) * block_tokens
-    assert pool_tokens(model, rig, ratio) == pytest.approx(logged, rel=tolerance)
+    assert pool_tokens(model, rig, version, 0.9) == pytest.approx(logged, rel=tolerance)
 
 
 @pytest.mark.parametrize("model", ["Llama-3.1-8B-Instruct", "Qwen2.5-7B-Instruct"])
@@ -320,7 +321,9 @@ def test_the_cache_of_one_h100_is_as_large_as_vllm_0_19_logs_it(model: str) -> N
         for r in measured("memory.csv")
         if (r["model"], r["component"]) == (model, "kv_tokens") and "util=0.95" in r["config"]
     )
-    assert pool_tokens(model, "1xh100-sxm", 0.95) == pytest.approx(float(row["value"]), rel=0.05)
+    assert pool_tokens(model, "1xh100-sxm", "0.19.0", 0.95) == pytest.approx(
+        float(row["value"]), rel=0.01
+    )
 
 
 # Context of a sequence, sequences, ubatch, flash attention.

@@ -99,10 +99,13 @@ class SplitRule:
         split, runtime = subject.parallelism, subject.runtime
         if "tensor" not in runtime.splits and split.tp > 1:
             return f"{runtime.name} splits by layers, not by tensors; leave --tp out"
-        if "layer" not in runtime.splits and not subject.rig.is_uniform:
+        if split.pp > 1 and not {"pipeline", "layer"} & set(runtime.splits):
+            return f"{runtime.name} has no pipeline stages (pp={split.pp}); use --tp alone"
+        makers = {group.gpu.vendor for group in subject.rig.groups}
+        if "layer" not in runtime.splits and len(makers) > 1:
             return (
-                f"{runtime.name} gives every card an equal share and {subject.rig.text} mixes "
-                "cards; use --runtime llama.cpp, which splits layers by memory"
+                f"one engine of {runtime.name} runs on cards of one maker and {subject.rig.text} "
+                "mixes them; use --runtime llama.cpp"
             )
         return None
 

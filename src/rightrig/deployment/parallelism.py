@@ -20,16 +20,31 @@ class Parallelism:
             every token.
         pp: Pipeline stages: layers are divided.
         replicas: Independent engines behind a router.
+        attention_dp: Groups of ``tp`` ranks that attend to separate sequences, while all
+            ``tp × attention_dp`` ranks share the routed experts.
+        context_parallel: Ranks among the ``tp`` over which one sequence's cache is spread.
     """
 
     tp: int = 1
     pp: int = 1
     replicas: int = 1
+    attention_dp: int = 1
+    context_parallel: int = 1
+
+    @property
+    def expert_ranks(self) -> int:
+        """Ranks that share the routed experts of a stage."""
+        return self.tp * self.attention_dp
 
     @property
     def engine_cards(self) -> int:
         """Cards of one engine."""
-        return self.tp * self.pp
+        return self.tp * self.attention_dp * self.pp
+
+    @property
+    def engine_seqs_groups(self) -> int:
+        """Groups of cards that hold separate sequences, over all engines."""
+        return self.attention_dp * self.replicas
 
     @property
     def cards(self) -> int:
@@ -38,8 +53,10 @@ class Parallelism:
 
     @property
     def text(self) -> str:
-        """As people write it: ``tp4``, ``tp2·pp3``, ``2×tp2``."""
+        """As people write it: ``tp4``, ``tp2·pp3``, ``tp2·dp4``, ``2×tp2``."""
         split = f"tp{self.tp}" + (f"·pp{self.pp}" if self.pp > 1 else "")
+        split += f"·dp{self.attention_dp}" if self.attention_dp > 1 else ""
+        split += f"·cp{self.context_parallel}" if self.context_parallel > 1 else ""
         return f"{self.replicas}×{split}" if self.replicas > 1 else split
 
 

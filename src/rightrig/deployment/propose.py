@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.compatibility import broken, default_weights
-from rightrig.deployment.deployment import Deployment, Precision, default_limits
-from rightrig.deployment.parallelism import Parallelism, check_split
+from rightrig.deployment.deployment import Companions, Deployment, Placement, Precision
+from rightrig.deployment.limits import default_limits, version_of
+from rightrig.deployment.split import chosen_split
 from rightrig.errors import InputError
 from rightrig.facts.quantization import GGUF_MIXES, is_gguf_mix, weight_format
 from rightrig.quantities import check_count
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 
 MODELLED: Final = ("vllm", "llama.cpp")
 """Runtimes whose memory and speed are computed, in order of preference."""
+MEMORY_MODELLED: Final = (*MODELLED, "sglang", "tensorrt-llm", "lmdeploy", "ollama")
+"""Runtimes whose memory is computed."""
+_VERSIONED: Final = ("vllm",)
+_VOCABULARY_SLACK_RATIO: Final = 0.01
+_MOST_LORAS: Final = 1024
+_MOST_LORA_RANK: Final = 1024
+_LAYERED: Final = ("llama.cpp", "ollama")
+AHEAD: Final = "mtp"
+"""The word for ``--draft`` that loads the model's own layers ahead."""
 _MOST_SEQS: Final = 65_536
 _MOST_BATCHED: Final = 1_048_576
 _LEAST_MEMORY_RATIO: Final = 0.1
@@ -39,6 +49,15 @@ class Choices:
     max_seqs: int | None = None
     max_batched_tokens: int | None = None
     memory_ratio: float | None = None
+    attention_dp: int | None = None
+    context_parallel: int | None = None
+    draft: str | None = None
+    lora_rank: int | None = None
+    loras: int | None = None
+    gpu_layers: int | None = None
+    tensor_split: str | None = None
+    cpu_moe: int | None = None
+    flash_attention: bool = True
 
 
 def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None) -> Deployment:
@@ -54,22 +73,28 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         InputError: when the choices contradict each other, the model, or the cards.
     """
     wanted = choices or Choices()
-    runtime = _runtime(catalog, llm, rig, wanted)
+    runtime, version = _runtime(catalog, llm, rig, wanted)
     own = llm.checkpoint.format
     if wanted.weights is None:
         weights = default_weights(runtime, own, rig.gpu)
     else:
         weights = wanted.weights.lower()
         _check_format(weights)
+    split = chosen_split(llm, rig, runtime, wanted)
+    smallest = min((group.gpu for group in rig.groups), key=lambda gpu: gpu.memory_bytes.mid)
+    usual = default_limits(runtime, smallest, split, version)
     deployment = Deployment(
         llm=llm,
         rig=rig,
-        parallelism=_split(llm, rig, runtime, wanted),
+        parallelism=split,
         precision=Precision(
             weights, _usual_kv(runtime) if wanted.kv is None else wanted.kv.lower()
         ),
         runtime=runtime,
-        limits=_limits(runtime, default_limits(runtime, rig.gpu), wanted),
+        limits=_limits(runtime, usual, wanted),
+        version=version,
+        companions=_companions(catalog, llm, runtime, wanted),
+        placement=_placement(llm, rig, runtime, wanted),
     )
     bad = broken(deployment)
     if bad:
@@ -88,22 +113,35 @@ def _check_format(name: str) -> None:
         weight_format(name)
 
 
-def _runtime(catalog: Catalog, llm: Llm, rig: Rig, wanted: Choices) -> Runtime:
-    """Return the runtime asked for, or the first that runs on the rig."""
+def _runtime(catalog: Catalog, llm: Llm, rig: Rig, wanted: Choices) -> tuple[Runtime, str]:
+    """Return the runtime asked for and its version, or the first that runs on the rig."""
     if wanted.runtime is not None:
-        runtime = catalog.runtime(wanted.runtime)
-        if not runtime.modelled:
-            raise InputError(
-                f"--runtime {runtime.slug} is in the catalogue, but its memory and speed are not "
-                f"modelled yet; modelled are {' and '.join(MODELLED)}"
-            )
-        return runtime
+        return _named_runtime(catalog, wanted.runtime)
     if _is_gguf(llm, wanted):
-        return catalog.runtime("llama.cpp")
+        return catalog.runtime("llama.cpp"), ""
     vllm = catalog.runtime("vllm")
     runs = all(group.gpu.vendor in vllm.vendors for group in rig.groups) and rig.is_uniform
     old = any(_below(group.gpu.compute_capability, vllm) for group in rig.groups)
-    return vllm if runs and not old else catalog.runtime("llama.cpp")
+    return (vllm, "") if runs and not old else (catalog.runtime("llama.cpp"), "")
+
+
+def _named_runtime(catalog: Catalog, text: str) -> tuple[Runtime, str]:
+    """Return the runtime and version that ``vllm`` or ``vllm@0.19.0`` names."""
+    name, at, version = text.partition("@")
+    runtime = catalog.runtime(name)
+    if runtime.slug not in MEMORY_MODELLED:
+        raise InputError(
+            f"--runtime {runtime.slug} is in the catalogue, but its memory is not modelled yet; "
+            f"modelled are {', '.join(MEMORY_MODELLED)}"
+        )
+    if at and runtime.slug not in _VERSIONED:
+        raise InputError(
+            f"--runtime {text[:40]}: versions are told apart for {' and '.join(_VERSIONED)} only; "
+            f"write --runtime {runtime.slug}"
+        )
+    if at and not version_of(version):
+        raise InputError(f"--runtime {text[:40]}: write the version as in vllm@0.19.0")
+    return runtime, version
 
 
 def _is_gguf(llm: Llm, wanted: Choices) -> bool:
@@ -117,32 +155,6 @@ def _below(own: str | None, runtime: Runtime) -> bool:
     """Whether a compute capability is below a runtime's floor."""
     floor = runtime.min_compute_capability
     return own is not None and floor is not None and float(own) < float(floor)
-
-
-def _split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Parallelism:
-    """Return the split: cards by layers for llama.cpp, else tensor and pipeline ranks."""
-    for name, value in (("--tp", wanted.tp), ("--pp", wanted.pp), ("--replicas", wanted.replicas)):
-        if value is not None:
-            check_count(value, name=name, limit=max(rig.cards_count, 1024))
-    cards, replicas = rig.cards_count, wanted.replicas or 1
-    if cards % replicas:
-        raise InputError(f"--replicas {replicas} does not divide the {cards} cards of {rig.text}")
-    cards //= replicas
-    if "tensor" not in runtime.splits:
-        if (wanted.tp or 1) > 1:
-            raise InputError(
-                f"{runtime.name} splits by layers, not by tensors; leave --tp out or use "
-                "--runtime vllm"
-            )
-        stages = wanted.pp or cards
-        if cards % stages:
-            raise InputError(
-                f"--pp {stages} does not divide the {cards} cards over which {runtime.name} splits "
-                "the layers; leave it out, or name as many cards in --on"
-            )
-        return Parallelism(1, stages, replicas * (cards // stages))
-    split = check_split(llm, cards, wanted.tp, wanted.pp, rig.cards_per_node)
-    return replace(split, replicas=split.replicas * replicas)
 
 
 def _limits(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLimits:
@@ -160,9 +172,84 @@ def _limits(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLim
         check_count(wanted.max_seqs, name="--max-seqs", limit=_MOST_SEQS)
     if wanted.max_batched_tokens is not None:
         check_count(wanted.max_batched_tokens, name="--max-batched-tokens", limit=_MOST_BATCHED)
+    if not wanted.flash_attention and runtime.slug not in _LAYERED:
+        raise InputError(
+            f"--no-flash-attention is a switch of llama.cpp; {runtime.name} chooses its kernels"
+        )
     return replace(
         usual,
+        flash_attention=wanted.flash_attention,
         max_seqs=wanted.max_seqs or usual.max_seqs,
         max_batched_tokens=wanted.max_batched_tokens or usual.max_batched_tokens,
         memory_ratio=ratio or usual.memory_ratio,
     )
+
+
+def _companions(catalog: Catalog, llm: Llm, runtime: Runtime, wanted: Choices) -> Companions:
+    """Return the draft and the adapters that are loaded beside the model."""
+    if (wanted.loras is None) != (wanted.lora_rank is None):
+        raise InputError("--loras and --lora-rank belong together: how many adapters, of what rank")
+    if wanted.loras is not None and wanted.lora_rank is not None:
+        check_count(wanted.loras, name="--loras", limit=_MOST_LORAS)
+        check_count(wanted.lora_rank, name="--lora-rank", limit=_MOST_LORA_RANK)
+    asked = wanted.draft or wanted.loras
+    if asked and runtime.slug in _LAYERED:
+        raise InputError(
+            f"drafts and adapters are counted for engines that page their cache, not for "
+            f"{runtime.name}; use --runtime vllm"
+        )
+    ahead = (wanted.draft or "").lower() == AHEAD
+    if ahead and llm.ahead is None:
+        raise InputError(f"--draft {AHEAD}: {llm.name} has no layers ahead; name a draft model")
+    draft = catalog.llm(wanted.draft) if wanted.draft and not ahead else None
+    if draft is not None and abs(draft.vocab_size / llm.vocab_size - 1.0) > _VOCABULARY_SLACK_RATIO:
+        raise InputError(
+            f"--draft {draft.name} has {draft.vocab_size:,} tokens and {llm.name} "
+            f"{llm.vocab_size:,}: a draft shares the vocabulary"
+        )
+    return Companions(draft, ahead, wanted.loras or 0, wanted.lora_rank or 0)
+
+
+def _placement(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Placement:
+    """Return where llama.cpp puts layers, where the user says so."""
+    given = [
+        name
+        for name, value in (
+            ("--gpu-layers", wanted.gpu_layers), ("--tensor-split", wanted.tensor_split),
+            ("--cpu-moe", wanted.cpu_moe),
+        )
+        if value is not None
+    ]  # fmt: skip
+    if not given:
+        return Placement()
+    if runtime.slug not in _LAYERED:
+        raise InputError(
+            f"{given[0]} places layers, as llama.cpp does; {runtime.name} gives every card an "
+            "equal share"
+        )
+    if wanted.gpu_layers is not None and wanted.gpu_layers < 0:
+        raise InputError(f"--gpu-layers is {wanted.gpu_layers}: write 0 or more")
+    if wanted.cpu_moe is not None and not (llm.has_experts and wanted.cpu_moe >= 0):
+        raise InputError(
+            f"--cpu-moe {wanted.cpu_moe}: the layers whose experts stay in host memory, of a "
+            "model that has experts"
+        )
+    shares = _shares(wanted.tensor_split, rig)
+    return Placement(wanted.gpu_layers, shares, wanted.cpu_moe or 0)
+
+
+def _shares(text: str | None, rig: Rig) -> tuple[float, ...]:
+    """Return the parts of ``--tensor-split 3,1``, one a card."""
+    if text is None:
+        return ()
+    wrong = InputError(
+        f"--tensor-split {text[:40]!r}: write one positive part for each of the "
+        f"{rig.cards_count} cards, such as {','.join(['1'] * min(4, rig.cards_count))}"
+    )
+    try:
+        parts = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise wrong from None
+    if len(parts) != rig.cards_count or not all(0.0 <= p < 1e9 for p in parts) or not sum(parts):  # noqa: PLR2004 - no part is so large
+        raise wrong
+    return parts

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rightrig.deployment.compatibility import broken, default_weights
-from rightrig.deployment.deployment import Deployment, Precision, default_limits
+from rightrig.deployment.deployment import Deployment, Precision
+from rightrig.deployment.limits import default_limits
 from rightrig.deployment.parallelism import Parallelism, splits_of
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.work.weights import class_bits

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rightrig.deployment.deployment import EngineLimits, Precision, default_limits, memory_class
+from rightrig.deployment.deployment import EngineLimits, Precision
+from rightrig.deployment.limits import default_limits, memory_class
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.quantization import KV_BITS
 from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates, kv_of
 from rightrig.prediction.efficiency import LinkSpeed, half_width_ratio, link_speed, speeds
-from rightrig.prediction.engine_memory import (
-    CardShare,
-    llama_cpp_layers,
-    llama_cpp_shares,
-    vllm_shares,
-)
+from rightrig.prediction.engine_memory import CardShare, Engine
+from rightrig.prediction.layered_engines import LAYERED, layered_shares, layers_by_memory
+from rightrig.prediction.paged_engines import paged_shares
 from rightrig.prediction.serving import LoadPoint, at_rate, largest_load
 from rightrig.prediction.step_time import StepTimer
 from rightrig.prediction.timers import stack_speeds
@@ -77,28 +75,19 @@ def memory(
         key = (int(row["runtime"]), int(row["format"]), split.tp, split.pp, memory_class(gpu))
         if key not in known:
             precision = Precision(candidates.formats[row["format"]], kv or kv_of(runtime))
-            by_layers = "layer" in runtime.splits
-            known[key] = _shares(llm, precision, split, limits, tokens if by_layers else None)
+            engine = Engine(llm, precision, split, limits, runtime.slug, runtime.version)
+            known[key] = _shares(engine, tokens)
         held, lacking = _capacity(known[key], gpu, limits, tokens, confidence)
         capacity[number], short[number] = min(held, limits.max_seqs), lacking
     return Memory(capacity, short)
 
 
-def _shares(
-    llm: Llm,
-    precision: Precision,
-    split: Parallelism,
-    limits: EngineLimits,
-    layer_split_tokens: int | None,
-) -> tuple[CardShare, ...]:
-    """Return the shares of one engine on equal cards.
-
-    ``layer_split_tokens`` is the context for runtimes that split by layers, else ``None``.
-    """
-    if layer_split_tokens is None:
-        return vllm_shares(llm, precision, split, limits)
-    layers = llama_cpp_layers(llm.layer_count, (1.0,) * split.pp)
-    return llama_cpp_shares(llm, precision, limits, layer_split_tokens, layers)
+def _shares(engine: Engine, tokens: int) -> tuple[CardShare, ...]:
+    """Return the shares of one engine on equal cards."""
+    if engine.runtime not in LAYERED:
+        return paged_shares(engine)
+    layers = layers_by_memory(engine.llm.layer_count, (1.0,) * engine.split.pp)
+    return layered_shares(engine, tokens, layers)
 
 
 def _capacity(
@@ -111,10 +100,11 @@ def _capacity(
     """Return the sequences that the tightest card holds, and what it lacks for one."""
     total = gpu.memory_bytes
     sure = confidence == "surely"
-    budget = (total.low if sure else total.mid) * limits.memory_ratio
     held, short = np.inf, 0.0
     for share in shares:
         fixed = share.fixed_bytes
+        granted = share.budget_bytes(total, limits.memory_ratio)
+        budget = granted.low if sure else granted.mid
         room = budget - (fixed.high if sure else fixed.mid)
         one = share.kv_bytes(tokens)
         held = min(held, max(0.0, room // one))

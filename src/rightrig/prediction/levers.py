@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.compatibility import broken
 from rightrig.deployment.parallelism import splits_of
 from rightrig.facts.quantization import GGUF_MIXES
+from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.work.weights import class_bits
 
@@ -47,8 +48,8 @@ def levers(
 ) -> tuple[Lever, ...]:
     """Return the cheapest changes that make a fit out of ``no``, cheapest first.
 
-    Order: engine limits (free), another runtime, KV format, weight format, fewer or shorter
-    sequences, more cards.
+    Order: engine limits, another split of the same cards (free), another runtime, KV format,
+    weight format, fewer or shorter sequences, more cards.
 
     Args:
         result: The fit that failed.
@@ -67,6 +68,7 @@ def levers(
 def _candidates(result: Fit, others: Mapping[str, Deployment]) -> Iterator[Lever]:
     """Yield every change worth trying, from free to costly."""
     yield from _limits(result)
+    yield from _resplit(result)
     for change, other in others.items():
         again = _again(result, other)
         if again is not None:
@@ -94,10 +96,12 @@ def _limits(result: Fit) -> Iterator[Lever]:
     deployment = result.deployment
     limits = deployment.limits
     seqs = max(_SMALL_SEQS, result.concurrency)
-    if "layer" in deployment.runtime.splits or limits.max_seqs <= seqs:
+    if deployment.runtime.slug in LAYERED or limits.max_seqs <= seqs:
         return
     fuller = replace(limits, memory_ratio=max(limits.memory_ratio, _LARGE_RATIO))
-    again = _again(result, replace(deployment, limits=fuller))
+    again = None
+    if limits.memory_ratio < _LARGE_RATIO:
+        again = _again(result, replace(deployment, limits=fuller))
     if again is not None:
         yield Lever(f"--gpu-memory-utilization {_LARGE_RATIO}", "nothing", again)
     smaller = replace(
@@ -109,10 +113,25 @@ def _limits(result: Fit) -> Iterator[Lever]:
         yield Lever(change, "nothing", again)
 
 
+def _resplit(result: Fit) -> Iterator[Lever]:
+    """Yield other splits of the same cards: more ranks for weights, more stages for buffers."""
+    deployment = result.deployment
+    own = deployment.parallelism
+    if deployment.runtime.slug in LAYERED or own.attention_dp > 1:
+        return
+    for split in splits_of(deployment.llm, own.engine_cards):
+        if (split.tp, split.pp) == (own.tp, own.pp) or split.tp > deployment.rig.cards_per_node:
+            continue
+        changed = replace(own, tp=split.tp, pp=split.pp, context_parallel=1)
+        again = _again(result, replace(deployment, parallelism=changed))
+        if again is not None:
+            yield Lever(f"--tp {split.tp} --pp {split.pp}", "nothing", again)
+
+
 def _formats(result: Fit) -> Iterator[Lever]:
     """Yield smaller formats of the KV cache, then of the weights."""
     deployment = result.deployment
-    reads_gguf = "layer" in deployment.runtime.splits
+    reads_gguf = deployment.runtime.slug in LAYERED
     for kv in ("q8_0",) if reads_gguf else ("fp8",):
         if deployment.precision.kv not in {kv, "q4_0"}:
             again = _again(result, deployment.with_precision(kv=kv))
@@ -166,7 +185,7 @@ def _cards(result: Fit) -> Iterator[Lever]:
 
 def _splits(deployment: Deployment, rig: Rig) -> tuple[Parallelism, ...]:
     """Return the splits to try on more cards: the two most tensor-parallel inside a node."""
-    if "layer" in deployment.runtime.splits:
+    if deployment.runtime.slug in LAYERED:
         return (replace(deployment.parallelism, pp=rig.cards_count),)
     inside = [s for s in splits_of(deployment.llm, rig.cards_count) if s.tp <= rig.cards_per_node]
     return tuple(inside[:2])

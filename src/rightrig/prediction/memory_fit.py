@@ -12,24 +12,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from rightrig.facts.explanation import Explanation, Figure
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
-from rightrig.prediction.engine_memory import (
-    CardShare,
-    Component,
+from rightrig.prediction.engine_memory import CardShare, Component, Engine
+from rightrig.prediction.layered_engines import (
+    LAYERED,
     host_bytes,
     host_kv_bytes,
-    llama_cpp_layers,
-    llama_cpp_shares,
-    vllm_shares,
+    layered_shares,
+    placed_layers,
 )
-from rightrig.quantities import show_bytes, show_gib
+from rightrig.prediction.paged_engines import paged_shares
 from rightrig.work import kv_cache, weights
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.rig import CardGroup
+    from rightrig.facts.explanation import Explanation
 
 Verdict = Literal["fits", "tight", "offload", "no"]
 SharesAt = Callable[[int], tuple["CardShare", ...]]
@@ -67,8 +66,8 @@ class CardFit:
 
     @property
     def required_bytes(self) -> Interval:
-        """All components together, in bytes."""
-        return sum_if_independent(part.size_bytes for part in self.components)
+        """All components that count in the budget, in bytes."""
+        return sum_if_independent(p.size_bytes for p in self.components if p.is_budgeted)
 
     @property
     def free_bytes(self) -> float:
@@ -116,7 +115,9 @@ class Fit:
 
     def explain(self) -> Explanation:
         """Return the reasons of the verdict."""
-        return _explain(self)
+        from rightrig.prediction.fit_explanation import explained  # noqa: PLC0415 - it knows fits
+
+        return explained(self)
 
 
 def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
@@ -127,17 +128,36 @@ def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
         context_tokens: Prompt and answer of one sequence together.
         concurrency: Sequences at once over all replicas.
     """
-    replicas = deployment.parallelism.replicas
-    per_engine = math.ceil(concurrency / replicas)
+    groups = deployment.parallelism.engine_seqs_groups
+    per_group = math.ceil(concurrency / groups)
     fits: list[CardFit] = []
     for cards in _engines(deployment):
         shares_at = _shares_at(deployment, cards, context_tokens)
-        fits += _fit_engine(deployment, cards, shares_at, context_tokens, per_engine)
+        fits += _fit_engine(deployment, cards, shares_at, context_tokens, per_group)
     verdict = max((card.verdict for card in fits), key=lambda v: VERDICT_RANK[v])
     result = _assemble(deployment, tuple(fits), verdict, context_tokens, concurrency)
-    if verdict == "no" and "layer" in deployment.runtime.splits:
+    if verdict == "no" and _is_layered(deployment) and deployment.placement.gpu_layers is None:
         return _try_offload(result)
     return result
+
+
+def _is_layered(deployment: Deployment) -> bool:
+    """Whether the runtime puts whole layers on cards."""
+    return deployment.runtime.slug in LAYERED
+
+
+def engine_of(deployment: Deployment) -> Engine:
+    """Return what decides the memory of one engine of a deployment."""
+    return Engine(
+        deployment.llm,
+        deployment.precision,
+        deployment.parallelism,
+        deployment.limits,
+        deployment.runtime.slug,
+        deployment.version or deployment.runtime.version,
+        deployment.companions,
+        deployment.placement,
+    )
 
 
 def _assemble(
@@ -150,10 +170,12 @@ def _assemble(
     """Return the whole answer from its cards."""
     llm, precision = deployment.llm, deployment.precision
     kv_bits = KV_BITS[precision.kv]
-    host = 0.0
-    replicas = deployment.parallelism.replicas
-    if "layer" in deployment.runtime.splits:
-        host = replicas * host_bytes(llm, precision, llm.layer_count)
+    host, on_host = 0.0, 0
+    if _is_layered(deployment):
+        on_cards = sum(_layers_of(deployment, _engines(deployment)[0]))
+        on_host = llm.layer_count - on_cards
+        host = _host_need_bytes(deployment, on_cards, context_tokens, concurrency)
+        verdict = "offload" if on_host and verdict in {"fits", "tight"} else verdict
     return Fit(
         deployment=deployment,
         context_tokens=context_tokens,
@@ -167,9 +189,24 @@ def _assemble(
             llm.block_counts, context_tokens, kv_bits
         ),
         max_context_tokens=min(card.max_context_tokens for card in cards),
-        max_concurrency=min(card.max_seqs for card in cards) * replicas,
+        max_concurrency=min(card.max_seqs for card in cards)
+        * deployment.parallelism.engine_seqs_groups,
         host_bytes=host,
+        offloaded_layers=on_host,
     )
+
+
+def _host_need_bytes(
+    deployment: Deployment, gpu_layers: int, context_tokens: int, concurrency: int
+) -> float:
+    """Return host memory for weights and caches that no card holds, over all replicas."""
+    replicas = deployment.parallelism.replicas
+    one = host_bytes(engine_of(deployment), gpu_layers)
+    if gpu_layers < deployment.llm.layer_count:
+        one += math.ceil(concurrency / replicas) * host_kv_bytes(
+            deployment.llm, deployment.precision, deployment.limits, context_tokens, gpu_layers
+        )
+    return replicas * one
 
 
 def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
@@ -181,25 +218,27 @@ def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
     return tuple(cards[start : start + size] for start in starts)
 
 
+def _layers_of(deployment: Deployment, cards: tuple[CardGroup, ...]) -> tuple[int, ...]:
+    """Return the layers that each card of an engine takes."""
+    memories = tuple(card.gpu.memory_bytes.mid for card in cards)
+    return placed_layers(deployment.llm, deployment.placement, memories)
+
+
 def _shares(
     deployment: Deployment, cards: tuple[CardGroup, ...], context_tokens: int
 ) -> tuple[CardShare, ...]:
     """Return what each card of one engine holds."""
-    llm, precision, limits = deployment.llm, deployment.precision, deployment.limits
-    if "layer" in deployment.runtime.splits:
-        memories = tuple(card.gpu.memory_bytes.mid for card in cards)
-        layers = llama_cpp_layers(llm.layer_count, memories)
-        return _layer_shares(deployment, layers, context_tokens)
-    split = deployment.parallelism
-    stages = vllm_shares(llm, precision, split, limits)
-    return tuple(share for share in stages for _ in range(split.tp))
+    if _is_layered(deployment):
+        return _layer_shares(deployment, _layers_of(deployment, cards), context_tokens)
+    ranks = deployment.parallelism.expert_ranks
+    return tuple(share for share in paged_shares(engine_of(deployment)) for _ in range(ranks))
 
 
 def _shares_at(
     deployment: Deployment, cards: tuple[CardGroup, ...], context_tokens: int
 ) -> SharesAt:
     """Return the shares by context; vLLM's buffers do not depend on it."""
-    if "layer" in deployment.runtime.splits:
+    if _is_layered(deployment):
         return functools.cache(functools.partial(_shares, deployment, cards))
     shares = _shares(deployment, cards, context_tokens)
     return lambda _: shares
@@ -209,9 +248,7 @@ def _layer_shares(
     deployment: Deployment, layers: tuple[int, ...], context_tokens: int
 ) -> tuple[CardShare, ...]:
     """Return what each card holds of a split by layers."""
-    return llama_cpp_shares(
-        deployment.llm, deployment.precision, deployment.limits, context_tokens, layers
-    )
+    return layered_shares(engine_of(deployment), context_tokens, layers)
 
 
 def _fit_engine(
@@ -250,8 +287,8 @@ def _fit_card(
     """Return the memory of one card."""
     limits = deployment.limits
     total = seat.group.gpu.memory_bytes
-    budget = total.scaled(limits.memory_ratio)
     share = seat.share(context_tokens)
+    budget = share.budget_bytes(total, limits.memory_ratio)
     sequence_bytes = share.kv_bytes(context_tokens)
     kv = Component("kv", Interval.exact(concurrency * sequence_bytes), "closed form of the cache")
     parts = (*share.fixed, kv)
@@ -264,9 +301,11 @@ def _fit_card(
         components=parts,
         kv_bytes_per_token=share.kv_bytes_per_token,
         kv_sequence_bytes=sequence_bytes,
-        max_context_tokens=_longest_context(seat, budget.mid, concurrency, deployment),
+        max_context_tokens=_longest_context(seat, concurrency, deployment),
         max_seqs=_most_sequences(room_bytes, sequence_bytes, deployment),
-        verdict=card_verdict(budget, sum_if_independent(part.size_bytes for part in parts)),
+        verdict=card_verdict(
+            budget, sum_if_independent(part.size_bytes for part in parts if part.is_budgeted)
+        ),
     )
 
 
@@ -287,17 +326,17 @@ def _most_sequences(room_bytes: float, sequence_bytes: float, deployment: Deploy
         return 0
     held = int(room_bytes // sequence_bytes)
     # llama.cpp sets its slots at start; vLLM refuses to run more than its limit at once.
-    return held if "layer" in deployment.runtime.splits else min(held, deployment.limits.max_seqs)
+    return held if _is_layered(deployment) else min(held, deployment.limits.max_seqs)
 
 
-def _longest_context(
-    seat: _Seat, budget_bytes: float, concurrency: int, deployment: Deployment
-) -> int:
+def _longest_context(seat: _Seat, concurrency: int, deployment: Deployment) -> int:
     """Return the longest context, up to the model's, that ``concurrency`` sequences may have."""
+    total = seat.group.gpu.memory_bytes
 
     def holds(tokens: int) -> bool:
         share = seat.share(tokens)
-        return concurrency * share.kv_bytes(tokens) <= budget_bytes - share.fixed_bytes.mid
+        budget = share.budget_bytes(total, deployment.limits.memory_ratio)
+        return concurrency * share.kv_bytes(tokens) <= budget.mid - share.fixed_bytes.mid
 
     low, high = 0, deployment.llm.max_context_tokens
     if holds(high):
@@ -317,21 +356,13 @@ def _try_offload(result: Fit) -> Fit:
     llm, cards = deployment.llm, engines[0]
     replicas = deployment.parallelism.replicas
     per_engine = math.ceil(result.concurrency / replicas)
-    memories = tuple(card.gpu.memory_bytes.mid for card in cards)
-    per_card = llama_cpp_layers(llm.layer_count, memories)
+    per_card = _layers_of(deployment, cards)
     for kept in range(llm.layer_count - 1, -1, -1):
         layers = _fewer_layers(per_card, llm.layer_count - kept)
         shares_at = functools.cache(functools.partial(_layer_shares, deployment, layers))
         fits = _fit_engine(deployment, cards, shares_at, result.context_tokens, per_engine)
         if all(card.verdict != "no" for card in fits):
-            host = replicas * host_bytes(llm, deployment.precision, kept)
-            host += (
-                replicas
-                * per_engine
-                * host_kv_bytes(
-                    llm, deployment.precision, deployment.limits, result.context_tokens, kept
-                )
-            )
+            host = _host_need_bytes(deployment, kept, result.context_tokens, result.concurrency)
             if host > HOST_RATIO * host_limit:
                 return result
             return replace(
@@ -352,35 +383,3 @@ def _fewer_layers(per_card: tuple[int, ...], removed: int) -> tuple[int, ...]:
     for _ in range(removed):
         counts[counts.index(max(counts))] -= 1
     return tuple(counts)
-
-
-def _explain(result: Fit) -> Explanation:
-    """Return sentences, figures and sources of a fit."""
-    card = result.binding
-    split = result.deployment.parallelism
-    need = f"{show_gib(card.required_bytes.mid)} of {show_gib(card.budget_bytes.mid)}"
-    traffic = f"{result.concurrency} × {result.context_tokens:,} tokens"
-    if result.verdict == "no":
-        first = (
-            f"Card {card.card} ({card.gpu}, {split.text}) would need {need} for {traffic}, "
-            f"{show_gib(-card.free_bytes)} too much."
-        )
-    else:
-        first = (
-            f"Card {card.card} ({card.gpu}, {split.text}) needs {need} for {traffic}; "
-            f"{card.headroom_ratio:.0%} of the budget stays free."
-        )
-    largest = max(card.components, key=lambda part: part.size_bytes.mid)
-    second = f"Largest part: {largest.name}, {show_bytes(largest.size_bytes.mid)} a card."
-    figures = (
-        Figure("weights_bytes", result.weights_bytes, show_bytes(result.weights_bytes), "F3.2"),
-        Figure(
-            "kv_bytes_per_token",
-            result.kv_bytes_per_token,
-            f"{result.kv_bytes_per_token:,.0f} B",
-            "F2",
-        ),
-        Figure("budget_bytes", card.budget_bytes.mid, show_bytes(card.budget_bytes.mid), "F4.0"),
-    )
-    sources = tuple(dict.fromkeys(part.basis for part in card.components))
-    return Explanation((first, second), figures, sources)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rightrig.deployment.propose import MODELLED
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
 from rightrig.prediction.efficiency import half_width_ratio
+from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.power import card_power_w
 from rightrig.prediction.serving import (
@@ -116,10 +118,26 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     )
 
 
+def _refuse_unmodelled(deployment: Deployment) -> None:
+    """Refuse what has its memory modelled, but not its speed."""
+    runtime = deployment.runtime
+    if runtime.slug not in MODELLED:
+        raise InputError(
+            f"the memory of {runtime.name} is modelled, its speed is not yet; predict with "
+            f"--runtime {' or '.join(MODELLED)}"
+        )
+    if runtime.slug not in LAYERED and not deployment.rig.is_uniform:
+        raise InputError(
+            f"the speed of {runtime.name} on unequal cards ({deployment.rig.text}) is not modelled "
+            "yet; predict with --runtime llama.cpp, or for equal cards"
+        )
+
+
 def _admitted(
     deployment: Deployment, lengths: Lengths, concurrency: int | None
 ) -> tuple[int, float, Fit]:
     """Return the users, the sequences that run at once, and the fit for them."""
+    _refuse_unmodelled(deployment)
     tokens = int(lengths.input_tokens + lengths.output_tokens)
     room = fit(deployment, tokens, concurrency or 1)
     if room.verdict == "offload":

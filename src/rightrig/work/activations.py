@@ -17,10 +17,14 @@ def logits_peak_bytes(vocab_count: int, sequences_count: int, per_logit_bytes: f
     return vocab_count * sequences_count * per_logit_bytes
 
 
-def rows_peak_bytes(llm: Llm, tokens_count: int, ranks_count: int) -> float:
-    """Return the widest dense layer's activations: ``tokens·(3·ffn/ranks + 2·hidden)·2 B``."""
+def rows_peak_bytes(llm: Llm, tokens_count: int, ranks_count: int, stages_count: int = 1) -> float:
+    """Return the widest dense layer's activations: ``tokens·(3·ffn/ranks + 2·hidden)·2 B``.
+
+    Between stages the residual stream is sent on in two buffers, ``tokens·2·hidden·2 B``.
+    """
     inner = max((ffn.inner_size + ffn.shared_inner_size for ffn in llm.ffns), default=0)
-    return tokens_count * (3 * inner / ranks_count + 2 * llm.hidden_size) * 2.0
+    handed_on = 2 * llm.hidden_size if stages_count > 1 else 0
+    return tokens_count * (3 * inner / ranks_count + 2 * llm.hidden_size + handed_on) * 2.0
 
 
 def experts_peak_bytes(llm: Llm, tokens_count: int, ranks_count: int) -> float:

@@ -1,0 +1,99 @@
+"""What an engine loads beside the model: draft models, layers ahead, LoRA adapters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rightrig.work.weights import block_params, class_bits, rank_weight_bytes
+
+if TYPE_CHECKING:
+    from rightrig.deployment.deployment import Companions
+    from rightrig.facts.llm import Attention, Block, Ffn, Llm
+
+ADAPTER_BYTES: Final = 2.0
+"""Adapters are kept at 16 bits."""
+
+
+def draft_weight_bytes(llm: Llm, companions: Companions, ranks_count: int) -> float:
+    """Return the weights that draft tokens, on one tensor-parallel rank, in bytes.
+
+    A draft model as published, or the model's own layers ahead (MTP) without the embedding and
+    head, which they share. A draft whose heads the ranks do not divide is whole on each rank.
+    """
+    total = 0.0
+    draft = companions.draft
+    if draft is not None:
+        divides = all(a.head_count % ranks_count == 0 for a in draft.attentions)
+        ranks = ranks_count if divides else 1
+        total += rank_weight_bytes(draft, "checkpoint", ranks, 1)[0]
+    if companions.draft_ahead and llm.ahead is not None:
+        bits = class_bits(llm, "checkpoint")
+        parts = block_params(llm.blocks[llm.ahead.block], llm.hidden_size, ranks_count)
+        layer = sum(params * bits[kind] / 8.0 for kind, params in parts.items())
+        layer += llm.ahead.other_params * bits["ffn"] / 8.0
+        total += llm.ahead.layer_count * layer
+    return total
+
+
+def draft_blocks(llm: Llm, companions: Companions) -> tuple[tuple[Block, int], ...]:
+    """Return the kinds of layers whose cache a draft adds, and how many of each."""
+    found: tuple[tuple[Block, int], ...] = ()
+    if companions.draft is not None:
+        found += companions.draft.block_counts
+    if companions.draft_ahead and llm.ahead is not None:
+        found += ((llm.blocks[llm.ahead.block], llm.ahead.layer_count),)
+    return found
+
+
+def adapter_bytes(
+    hidden_size: int,
+    blocks: tuple[tuple[Block, int], ...],
+    companions: Companions,
+    ranks_count: int,
+) -> float:
+    """Return the slots for LoRA adapters on one rank, in bytes: ``(n + 1)·Σ r·(d_in + d_out)·2``.
+
+    Formula F4.4 over every dense projection. vLLM keeps one slot more than adapters may be
+    active; column-parallel layers divide ``d_out`` by the ranks, row-parallel ones ``d_in``.
+    Routed experts carry no adapter.
+    """
+    if not companions.lora_count:
+        return 0.0
+    widths = sum(
+        count * _adapted_widths(block, hidden_size, ranks_count) for block, count in blocks
+    )
+    return (companions.lora_count + 1) * companions.lora_rank * widths * ADAPTER_BYTES
+
+
+def _adapted_widths(block: Block, hidden_size: int, ranks_count: int) -> float:
+    """Return ``Σ (d_in + d_out)`` of the adapted projections of one layer on one rank."""
+    widths = 0.0
+    if block.attention is not None:
+        widths += _attention_widths(block.attention, hidden_size, ranks_count)
+    if block.ffn is not None:
+        widths += _ffn_widths(block.ffn, hidden_size, ranks_count)
+    return widths
+
+
+def _attention_widths(attention: Attention, hidden_size: int, ranks_count: int) -> float:
+    """Return the widths of query, key, value and output (MLA: its five projections)."""
+    queries = attention.head_count * attention.head_dim
+    outputs = attention.head_count * attention.value_dim
+    if attention.kind == "mla":
+        rank, latent = attention.query_lora_rank, attention.kv_lora_rank
+        up = attention.head_count * (attention.nope_head_dim + attention.value_dim)
+        down = hidden_size + latent + attention.rope_head_dim + (hidden_size + rank if rank else 0)
+        inner = (rank or hidden_size) + latent + (queries + up) / ranks_count
+        return down + inner + outputs / ranks_count + hidden_size
+    keys_and_values = attention.kv_head_count * (attention.head_dim + attention.value_dim)
+    columns = 3 * hidden_size + (queries + keys_and_values) / ranks_count
+    return columns + outputs / ranks_count + hidden_size
+
+
+def _ffn_widths(ffn: Ffn, hidden_size: int, ranks_count: int) -> float:
+    """Return the widths of gate, up and down of the dense part."""
+    inner = (ffn.inner_size + ffn.shared_inner_size) / ranks_count
+    if not inner:
+        return 0.0
+    matrices = 3 if ffn.gated else 2
+    return matrices * (hidden_size + inner)
