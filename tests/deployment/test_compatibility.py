@@ -88,7 +88,7 @@ def test_rt_format_keeps_bf16_off_turing() -> None:
         "RT-FORMAT",
         (
             "vLLM loads bf16 from compute capability 8.0; t4 has 7.5, where it loads fp16, fp8, "
-            "int8, awq, gptq, nvfp4 and 2 more"
+            "fp8-block, int8, awq, gptq and 3 more"
         ),
     )
 
