@@ -17,6 +17,8 @@ class Link(Record):
         scope: ``card`` (rate of one card) or ``node`` (rate of a whole machine's network).
         rated_bytes_per_s: By specification.
         achieved_bytes_per_s: Measured; ``achieved_note`` says how.
+        peer_bytes_per_s: Towards a single peer, where a card divides its links among peers.
+        peer_achieved_bytes_per_s: Measured between two cards alone.
         peer_latency_s: Latency of one small transfer between two cards.
     """
 
@@ -25,6 +27,8 @@ class Link(Record):
     rated_bytes_per_s: PositiveFloat | None = None
     achieved_bytes_per_s: PositiveFloat | None = None
     achieved_note: str = ""
+    peer_bytes_per_s: PositiveFloat | None = None
+    peer_achieved_bytes_per_s: PositiveFloat | None = None
     peer_latency_s: PositiveFloat | None = None
     small_all_reduce_note: str = ""
     peer_to_peer_note: str = ""
