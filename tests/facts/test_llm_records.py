@@ -44,9 +44,15 @@ def table() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+STEP_LOCAL_LAYERS = {"attention_type": "sliding_attention", "num_attention_heads": 96}
+
+
 def shared_config(row: dict[str, str]) -> dict[str, object]:
     path = SHARED / "model_configs" / row["config_file"]
     config: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    if config["model_type"] == "step3p7":
+        # The copies leave this out; without it the count is 1.1 billion short of the 196.
+        config["attention_other_setting"] = STEP_LOCAL_LAYERS
     beside = path.with_name(f"{path.stem}.hf_quant_config.json")
     if "quantization_config" not in config and beside.is_file():
         config["hf_quant_config"] = json.loads(beside.read_text(encoding="utf-8"))
