@@ -74,10 +74,10 @@ def models_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
 @_models.command("show")
 def models_show(name: o.Model, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show one model: its layers, parameters by class, sizes, sources."""
-    from rightrig.facts.models import find_llm
+    from rightrig.cli.naming import model_named
     from rightrig.report.llm import model_document, model_json
 
-    llm = find_llm(name, o.chosen(catalog))
+    llm = model_named(name, o.chosen(catalog))
     answer(
         as_json=json,
         data=lambda: model_json(llm),
@@ -120,13 +120,12 @@ def rigs_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = Fals
 @_prices.command("list")
 def prices_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """List every rental offer, per card and per instance."""
-    from rightrig.report.catalogue import prices_document
-    from rightrig.report.record import records_json
+    from rightrig.report.catalogue import prices_document, prices_json
 
     prices = o.chosen(catalog).prices()
     answer(
         as_json=json,
-        data=lambda: records_json("prices", prices),
+        data=lambda: prices_json(prices),
         document=lambda: prices_document(prices),
         records=prices,
     )
@@ -135,15 +134,14 @@ def prices_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
 @_prices.command("show")
 def prices_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """Show the offers for one card, with dates, trust and sources."""
-    from rightrig.report.catalogue import offers_document
-    from rightrig.report.record import records_json
+    from rightrig.report.catalogue import offers_document, prices_json
 
     known = o.chosen(catalog)
     slug = known.gpu(name).slug
     prices = [price for price in known.prices() if price.gpu == slug]
     answer(
         as_json=json,
-        data=lambda: records_json("prices", prices),
+        data=lambda: prices_json(prices),
         document=lambda: offers_document(slug, prices),
         yes=bool(prices),
         records=prices,
@@ -187,12 +185,12 @@ def _runtimes_on(
     as_json: bool,
 ) -> None:
     """Say what each runtime does on a rig; the answer is no where none runs."""
+    from rightrig.cli.naming import model_named
     from rightrig.deployment.compatibility_matrix import Asked, matrix
     from rightrig.deployment.rig import parse_rig
-    from rightrig.facts.models import find_llm
     from rightrig.report.runtimes import support_document, support_json
 
-    llm = None if model is None else find_llm(model, known)
+    llm = None if model is None else model_named(model, known)
     asked = Asked(parse_rig(on, known), llm, system)
     rows = matrix(known, asked)
     answer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from rightrig.facts.price import staleness
 from rightrig.quantities import show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.record import tail
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rightrig.facts.price import Price
     from rightrig.facts.runtime import Runtime
     from rightrig.facts.system import System
+    from rightrig.report.values import Json
 
 
 def rigs_document(systems: Sequence[System]) -> Document:
@@ -28,7 +30,11 @@ def rig_document(system: System) -> Document:
     price = "–"
     if system.list_price_low_usd:
         high = system.list_price_high_usd or system.list_price_low_usd
-        price = f"{show_usd(system.list_price_low_usd)} to {show_usd(high)}, {system.price_date}"
+        warning = staleness(system.price_date, _today())
+        age = f" – {warning}" if warning else ""
+        price = (
+            f"{show_usd(system.list_price_low_usd)} to {show_usd(high)}, {system.price_date}{age}"
+        )
     facts = (
         ("cards", system.rig), ("topology", system.topology), ("CPU", system.host_cpu or "–"),
         ("host memory", system.host_memory or "–"), ("network", system.network or "–"),
@@ -43,7 +49,7 @@ def rig_document(system: System) -> Document:
 
 def prices_document(prices: Iterable[Price]) -> Document:
     """Return rental offers, cheapest card first; a node's price is never shown as a card's."""
-    today = datetime.datetime.now(tz=datetime.UTC).date()
+    today = _today()
     known = sorted(
         (p for p in prices if p.per_gpu_usd_per_hour),
         key=lambda p: (p.gpu, p.per_gpu_usd_per_hour or 0),
@@ -68,7 +74,23 @@ def prices_document(prices: Iterable[Price]) -> Document:
         "gpu", "$/h a card", "$/h instance", "cards", "provider", "instance", "region", "date",
         "terms", "trust", "age",
     )  # fmt: skip
-    return (Grid(headers, rows, (1, 2, 3), spare=(6, 2, 8, 9, 7, 10, 5)),)
+    return (Grid(headers, rows, (1, 2, 3), spare=(6, 2, 8, 9, 7, 5)),)
+
+
+def prices_json(prices: Iterable[Price]) -> Json:
+    """Return rental offers as JSON, each old or undated one with a warning."""
+    today = _today()
+    rows = []
+    for price in prices:
+        row = price.model_dump(mode="json", exclude_none=True, exclude={"note"})
+        warning = price.staleness(today)
+        rows.append({**row, "price_warning": warning} if warning else row)
+    return {"prices": rows}
+
+
+def _today() -> datetime.date:
+    """Return the day that ages are counted from."""
+    return datetime.datetime.now(tz=datetime.UTC).date()
 
 
 def offers_document(slug: str, prices: Sequence[Price]) -> Document:

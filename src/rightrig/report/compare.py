@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rightrig.facts import derivation
@@ -23,13 +24,17 @@ _GIGA = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One compared quantity: a value a rig, in the unit that the name ends with."""
+    """One compared quantity: a value a rig, in the unit that the name ends with.
+
+    ``warnings`` are sentences on what the values rest on, such as old prices.
+    """
 
     name: str
     label: str
     values: tuple[float | None, ...]
     texts: tuple[str, ...]
     is_ratio_fair: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 def compare_lines(rigs: Sequence[Rig], prices: Iterable[Price]) -> tuple[Line, ...]:
@@ -102,7 +107,6 @@ def _link_and_power(rigs: Sequence[Rig], prices: list[Price]) -> list[Line]:
     """Return link, power and rent of some rigs."""
     links = [rig.link(rig.cards_per_node) for rig in rigs]
     has_links = [rig.cards_per_node > 1 for rig in rigs]
-    rents = [_cheapest_usd_per_hour(rig.gpu.slug, prices) for rig in rigs]
     return [
         _line(
             "card_link_bytes_per_s",
@@ -125,8 +129,25 @@ def _link_and_power(rigs: Sequence[Rig], prices: list[Price]) -> list[Line]:
             [rig.gpu.board_power_w and rig.gpu.board_power_w * rig.cards_count for rig in rigs],
             lambda v: f"{v:,.0f} W",
         ),
-        _line("rent_usd_per_hour", "cheapest rent of a card", rents, lambda v: f"{show_usd(v)}/h"),
+        _rent_line(rigs, prices),
     ]
+
+
+def _rent_line(rigs: Sequence[Rig], prices: list[Price]) -> Line:
+    """Return the cheapest rents of one card, with a warning for each that is old or undated."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    offers = {rig.gpu.slug: _cheapest(rig.gpu.slug, prices) for rig in rigs}
+    found = [offers[rig.gpu.slug] for rig in rigs]
+    rents = [None if price is None else price.per_gpu_usd_per_hour for price in found]
+    line = _line(
+        "rent_usd_per_hour", "cheapest rent of a card", rents, lambda v: f"{show_usd(v)}/h"
+    )
+    warnings = tuple(
+        f"The rent of {slug} is {stale}: check it before you buy."
+        for slug, price in offers.items()
+        if price and (stale := price.staleness(today))
+    )
+    return replace(line, warnings=warnings)
 
 
 def _line(
@@ -137,14 +158,12 @@ def _line(
     return Line(name, label, tuple(values), texts)
 
 
-def _cheapest_usd_per_hour(slug: str, prices: list[Price]) -> float | None:
-    """Return the least on-demand price of one card, if any is known."""
+def _cheapest(slug: str, prices: list[Price]) -> Price | None:
+    """Return the cheapest on-demand offer of a card, if any is known."""
     found = [
-        p.per_gpu_usd_per_hour
-        for p in prices
-        if p.gpu == slug and p.terms == "on-demand" and p.per_gpu_usd_per_hour
+        p for p in prices if p.gpu == slug and p.terms == "on-demand" and p.per_gpu_usd_per_hour
     ]
-    return min(found, default=None)
+    return min(found, key=lambda p: p.per_gpu_usd_per_hour or 0.0, default=None)
 
 
 def compare_document(rigs: Sequence[Rig], lines: Sequence[Line]) -> Document:
@@ -171,6 +190,7 @@ def compare_document(rigs: Sequence[Rig], lines: Sequence[Line]) -> Document:
         *notes,
         Paragraph(_FAIR, "dim"),
         *(Paragraph(note, "warn") for note in like_for_like(gpus)),
+        *(Paragraph(warning, "warn") for line in lines for warning in line.warnings),
         *factors_document(gaps(gpus)),
     )
 
@@ -199,4 +219,5 @@ def compare_json(rigs: Sequence[Rig], lines: Sequence[Line]) -> Json:
         ],
         "factors": factors_json(gaps([rig.gpu for rig in rigs])),
         "notes": list(like_for_like([rig.gpu for rig in rigs])),
+        "warnings": [warning for line in lines for warning in line.warnings],
     }

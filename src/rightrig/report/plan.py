@@ -6,6 +6,7 @@ import datetime
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from rightrig.facts.price import STALE_AFTER_DAYS
 from rightrig.quantities import show_seconds, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
 from rightrig.report.values import Json, explanation_json, interval_json
@@ -128,7 +129,14 @@ def _warnings(plan: Plan) -> list[str]:
     price = plan.plans[0].purchase.price
     stale = price.staleness(today)
     low = ", a source of low trust" if price.trust == "low" else ""
-    return [f"The winning price is {stale}{low}: check it before you buy."] if stale or low else []
+    said = [f"The winning price is {stale}{low}: check it before you buy."] if stale or low else []
+    others = sum(bool(p.purchase.price.staleness(today)) for p in plan.plans[1:])
+    if others:
+        said.append(
+            f"{others} of the other {len(plan.plans) - 1} plans rest on prices that are undated "
+            f"or more than {STALE_AFTER_DAYS} days old."
+        )
+    return said
 
 
 def plan_json(plan: Plan) -> Json:
@@ -154,6 +162,7 @@ def plan_json(plan: Plan) -> Json:
 def _plan_json(p: PlannedRig) -> Json:
     """Return one plan as JSON."""
     price = p.purchase.price
+    today = datetime.datetime.now(tz=datetime.UTC).date()
     return {
         "gpu": p.gpu,
         "cards_count": p.cards_count,
@@ -190,5 +199,6 @@ def _plan_json(p: PlannedRig) -> Json:
             "date": price.date,
             "trust": price.trust,
             "source": price.source,
+            "price_warning": price.staleness(today),
         },
     }
