@@ -44,7 +44,7 @@ def first_broken(deployment: Deployment) -> tuple[str, str]:
 def test_rules_have_distinct_ids_and_a_sentence_each() -> None:
     assert [rule.id for rule in RULES] == [
         "RT-VENDOR", "RT-CC", "RT-FORMAT", "RT-KV", "RT-ATTENTION", "KV-FLASH", "KV-TENSOR",
-        "RT-SPLIT", "PAR-HEADS", "PAR-LAYERS", "PAR-NODE", "ENG-BATCH",
+        "RT-SPLIT", "RT-EQUAL", "PAR-HEADS", "PAR-LAYERS", "PAR-NODE", "ENG-BATCH",
     ]  # fmt: skip
     assert all((type(rule).__doc__ or "").endswith(".") for rule in RULES)
 
@@ -279,6 +279,19 @@ def test_rt_split_keeps_cards_of_two_makers_out_of_vllm() -> None:
     assert not broken(alike)
     mixed = replace(alike, rig=parse_rig("1xh100-sxm+1xmi300x", CATALOG))
     assert ("RT-SPLIT", True) in {(v.rule_id, "llama.cpp" in v.reason) for v in broken(mixed)}
+
+
+def test_rt_equal_keeps_mixed_cards_out_of_nim() -> None:
+    nim = CATALOG.runtime("nim")
+    rule = next(rule for rule in RULES if rule.id == "RT-EQUAL")
+    equal = replace(deployed(rig="2xh100-sxm"), runtime=nim)
+    assert rule.check(equal) is None
+    mixed = replace(equal, rig=parse_rig("1xh100-sxm+1xa100-sxm-80gb", CATALOG))
+    assert rule.check(mixed) == (
+        "NVIDIA NIM wants cards of one kind and 1xh100-sxm+1xa100-sxm-80gb mixes them; name one "
+        "kind in --on, or use --runtime llama.cpp"
+    )
+    assert rule.check(replace(mixed, runtime=VLLM)) is None
 
 
 def test_par_heads_counts_heads() -> None:

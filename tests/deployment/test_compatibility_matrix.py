@@ -56,14 +56,24 @@ def test_volta_is_left_to_engines_that_still_run_there() -> None:
     assert "0.14.0" in reason, "an older version still runs there"
 
 
-def test_engines_with_equal_shares_refuse_unequal_cards() -> None:
+def test_unequal_cards_are_bounded_by_the_smallest_or_dealt_layers_by_memory() -> None:
     mixed = rows("1xrtx-4090+1xa100-sxm-80gb")
     assert mixed["llama.cpp"].splits == ("layers",)
+    assert mixed["llama.cpp"].reasons == ()
     assert mixed["vllm"].reasons == (
-        "gives every card an equal share and 1xrtx-4090+1xa100-sxm-80gb mixes cards",
+        "gives every card an equal share, so the smallest card bounds it",
     )
-    assert mixed["nim"].verdict == "no", "NIM wants equal cards"
-    assert "tp: equal shares, and the cards differ" in mixed["transformers"].refused_splits
+    assert mixed["nim"].reasons == (
+        "wants cards of one kind and 1xrtx-4090+1xa100-sxm-80gb mixes them",
+    )
+
+
+def test_cards_of_two_makers_are_left_to_engines_that_deal_out_layers() -> None:
+    mixed = rows("1xrtx-4090+1xrx-7900-xtx")
+    assert mixed["llama.cpp"].verdict == "yes"
+    assert mixed["vllm"].reasons == (
+        "one engine runs on cards of one maker and 1xrtx-4090+1xrx-7900-xtx mixes them",
+    )
 
 
 def test_windows_leaves_linux_engines_out_and_tells_of_wsl() -> None:

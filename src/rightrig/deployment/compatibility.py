@@ -110,6 +110,21 @@ class SplitRule:
         return None
 
 
+class EqualCardsRule:
+    """The cards are of one kind where the runtime wants it."""
+
+    id: ClassVar[str] = "RT-EQUAL"
+
+    def check(self, subject: Deployment) -> str | None:
+        """Return why not."""
+        if not subject.runtime.equal_cards_only or subject.rig.is_uniform:
+            return None
+        return (
+            f"{subject.runtime.name} wants cards of one kind and {subject.rig.text} mixes them; "
+            "name one kind in --on, or use --runtime llama.cpp"
+        )
+
+
 class HeadsRule:
     """Tensor parallelism divides the heads and the inner widths of the model."""
 
@@ -169,6 +184,7 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
     FlashCacheRule(),
     TensorCacheRule(),
     SplitRule(),
+    EqualCardsRule(),
     HeadsRule(),
     LayersRule(),
     DomainRule(),

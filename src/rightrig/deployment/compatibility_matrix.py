@@ -105,8 +105,11 @@ def _reasons_against(runtime: Runtime, asked: Asked) -> Iterator[str]:
             yield reason.partition(";")[0].removeprefix(f"{runtime.name} ")
     for gpu in dict.fromkeys(group.gpu.slug for group in rig.groups):
         yield from _reasons_against_card(runtime, asked, gpu)
-    if rig.cards_count > 1 and runtime.splits and not rig.is_uniform and not _mixes(runtime):
-        yield f"gives every card an equal share and {rig.text} mixes cards"
+    if runtime.equal_cards_only and not rig.is_uniform:
+        yield f"wants cards of one kind and {rig.text} mixes them"
+    makers = {group.gpu.vendor for group in rig.groups}
+    if runtime.splits and "layer" not in runtime.splits and len(makers) > 1:
+        yield f"one engine runs on cards of one maker and {rig.text} mixes them"
 
 
 def _reasons_against_card(runtime: Runtime, asked: Asked, slug: str) -> Iterator[str]:
@@ -137,11 +140,6 @@ def _knows_formats(runtime: Runtime, gpu: Gpu) -> bool:
     return bool(known)
 
 
-def _mixes(runtime: Runtime) -> bool:
-    """Whether a runtime gives unequal cards unequal shares."""
-    return "layer" in runtime.splits
-
-
 def _formats_on_all(runtime: Runtime, rig: Rig) -> tuple[str, ...]:
     """Return the weight formats that load on every card of a rig."""
     first, *others = (loaded_formats(runtime, group.gpu) for group in rig.groups)
@@ -166,6 +164,8 @@ def _caveats(
             yield "operating systems are not recorded"
         elif known:
             yield f"under {SYSTEM_NAMES[system]}: {known}"
+    if not asked.rig.is_uniform and runtime.splits and "layer" not in runtime.splits:
+        yield "gives every card an equal share, so the smallest card bounds it"
     if runtime.kind == "orchestrator":
         yield "runs other engines, whose formats and splits count"
     elif not formats:
@@ -213,8 +213,6 @@ def _split(name: Split, asked: Asked) -> tuple[str, str]:
     """Return one way to split as text, and why it is impossible (empty when it is not)."""
     rig, llm = asked.rig, asked.llm
     text = SPLIT_NAMES[name]
-    if not rig.is_uniform and name != "layer":
-        return text, "equal shares, and the cards differ"
     if name == "tensor":
         return _tensor_split(rig, llm)
     if llm is not None and name == "pipeline":

@@ -92,6 +92,7 @@ class Runtime(Record):
         splits: ``tensor`` and ``pipeline`` (equal shares), ``layer`` (by card memory),
             ``expert``, ``attention-dp`` (attention on separate sequences), ``context`` (one
             sequence's cache over several cards).
+        equal_cards_only: Whether it refuses cards of several kinds in one engine.
         memory_rule: What its memory fraction multiplies.
         default_memory_ratio: That fraction's default.
         changes: What other versions do differently.
@@ -115,6 +116,7 @@ class Runtime(Record):
     tensor_split_kv_formats: tuple[str, ...] = ()
     attention: tuple[AttentionKernel, ...] = ()
     splits: tuple[Split, ...] = ()
+    equal_cards_only: bool = False
     memory_rule: Literal["of-total", "static-share", "of-free", "exact", "unstated"] = "unstated"
     default_memory_ratio: float | None = None
     statements: tuple[Statement, ...] = ()
