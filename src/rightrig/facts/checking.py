@@ -40,7 +40,10 @@ def validated(
             return record_class.model_validate_json(json.dumps(data, default=str), strict=True)
         return record_class.model_validate(data)
     except ValidationError as error:
-        raise RecordError(f"{where}: {_fault(record_class, error.errors()[0])}") from error
+        found = error.errors()
+        # A mistyped name is also a missing one: the first says more.
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+        raise RecordError(f"{where}: {_fault(record_class, first)}") from error
 
 
 def _fault(record_class: type[Record], first: ErrorDetails) -> str:

@@ -274,10 +274,13 @@ def _refuse_meaningless(record: Record, below: Catalog, where: str) -> None:
     from rightrig.facts.llm import Llm  # noqa: PLC0415 - the same
     from rightrig.facts.runtime import Runtime  # noqa: PLC0415 - the same
 
-    if isinstance(record, Gpu) and not (record.peak.bf16_flop_per_s or record.peak.fp16_flop_per_s):
-        raise RecordError(
-            f"{where}: peak.fp16_flop_per_s and peak.bf16_flop_per_s are missing; state one"
-        )
+    if isinstance(record, Gpu):
+        peak = record.peak
+        if not (peak.bf16_flop_per_s or peak.fp16_flop_per_s or peak.fp32_flop_per_s):
+            raise RecordError(
+                f"{where}: peak has none of bf16_flop_per_s, fp16_flop_per_s and fp32_flop_per_s; "
+                "state one"
+            )
     if isinstance(record, Llm):
         _refuse_unknown_format(record, where)
     if isinstance(record, Runtime) and record.modelled:
