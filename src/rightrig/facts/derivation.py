@@ -66,6 +66,11 @@ def clocked_flop_per_s(gpu: Gpu, rate: str) -> float | None:
     return gpu.sm_count * fma * 2.0 * clock_hz
 
 
+def is_peak_computed(gpu: Gpu) -> bool:
+    """Say whether the rates were computed from the clock, so that they cannot but agree with it."""
+    return any(s.kind == "computed" and "peak" in s.fields for s in gpu.sources)
+
+
 def fp16_accumulate_flop_per_s(gpu: Gpu) -> float | None:
     """Return the FP16 rate that accumulates in FP16, in flop/s.
 

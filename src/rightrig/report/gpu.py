@@ -225,6 +225,8 @@ def _by_clock_text(gpu: Gpu, rate: str, stated_flop_per_s: float) -> str:
         return _UNKNOWN
     if rate in gpu.not_by_clock:
         return f"{_shown(made)} (see below)"
+    if derivation.is_peak_computed(gpu):
+        return f"{_shown(made)} (computed)"
     return f"{_shown(made)} ({made / stated_flop_per_s - 1.0:+.1%})"
 
 
@@ -237,6 +239,8 @@ def _shown(flop_per_s: float) -> str:
 def _rate_notes(gpu: Gpu) -> Iterable[Paragraph]:
     """Return what must be known to read the rates."""
     lines = ["Dense rates; sums in FP32 (INT8, INT4: INT32) unless the label says FP16."]
+    if derivation.is_peak_computed(gpu):
+        lines.append("(computed): the rates were computed so, and are no check of each other.")
     if gpu.not_by_clock_reason:
         lines.append(f"(see below): {gpu.not_by_clock_reason}")
     if any(field.split(".")[0] == "peak" for field in gpu.unverified):
@@ -368,6 +372,7 @@ def _rate_json(gpu: Gpu, rate: str) -> Json:
         "fma_per_clock_count": derivation.fma_per_clock_count(gpu, rate),
         "clocked_flop_per_s": derivation.clocked_flop_per_s(gpu, rate),
         "follows_clock": rate not in gpu.not_by_clock,
+        "is_computed": derivation.is_peak_computed(gpu),
         "flop_per_j": derivation.flop_per_j(gpu, rate),
     }
 
