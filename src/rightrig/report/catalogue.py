@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from rightrig.deployment.compatibility import SYSTEM_NAMES
 from rightrig.facts.price import staleness
 from rightrig.quantities import show_usd
 from rightrig.report.document import Document, Grid, Paragraph
@@ -129,10 +130,18 @@ def runtimes_document(runtimes: Sequence[Runtime]) -> Document:
 
 
 def runtime_document(runtime: Runtime) -> Document:
-    """Return one runtime with its statements."""
-    rows = tuple((s.topic, s.text, s.source) for s in runtime.statements)
+    """Return one runtime with its systems, its statements and what other versions do."""
+    rows = [(s.topic, s.text, s.source) for s in runtime.statements]
+    for change in runtime.changes:
+        when = f"{'until' if change.before else 'from'} {change.version}"
+        rows.append((change.topic, f"{when}: {change.text}", change.source))
+    systems = "; ".join(
+        SYSTEM_NAMES[name] + (f": {known}" if known else "")
+        for name, known in runtime.operating_systems.items()
+    )
     return (
-        Paragraph(f"{runtime.name} {runtime.version}", "title"),
-        Grid(("topic", "statement", "source"), rows),
+        Paragraph(f"{runtime.name} {runtime.version}".rstrip(), "title"),
+        Paragraph(f"Runs under {systems}." if systems else "Its systems are not recorded.", "dim"),
+        Grid(("topic", "statement", "source"), tuple(rows)),
         *tail(runtime.note, runtime.sources),
     )
