@@ -72,7 +72,7 @@ index: $(STAMP) ## rewrite the catalogue's index after adding a record
 	$(PY) -m rightrig.facts.index
 
 lock: $(STAMP) ## resolve again and rewrite requirements.lock
-	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra calibrate --group dev \
+	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra calibrate --extra hub --group dev \
 	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
 	! grep -nE '://|@ ' requirements.lock
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
+from rightrig.cli.naming import model_named
 from rightrig.demand.objective import MAX_GPUS, Limits, Slo
 from rightrig.demand.workload import MAX_RATE_PER_S, Workload
 from rightrig.errors import InputError
-from rightrig.facts.models import find_llm
 from rightrig.facts.quantization import KV_BITS, is_gguf_mix, weight_format
 from rightrig.planning.search import Plan, Question, Space, plan, space_of, tariff_facts
 from rightrig.quantities import check_count, parse
@@ -53,7 +53,7 @@ class Asked:
 
 def search(asked: Asked, catalog: Catalog) -> Plan:
     """Return the plan that the words ask for."""
-    llm = find_llm(asked.model, catalog)
+    llm = model_named(asked.model, catalog)
     question = Question(_workload(asked, llm), _slo(asked), _limits(asked, catalog))
     check_count(asked.top, name="--top", limit=1000)
     return plan(llm, question, _space(asked, catalog, question), asked.top)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rightrig.cli.naming import model_named
 from rightrig.demand.workload import MAX_TOKENS
 from rightrig.deployment.propose import MODELLED, Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
-from rightrig.facts.models import find_llm
 from rightrig.prediction.levers import levers
 from rightrig.prediction.memory_fit import fit
 from rightrig.quantities import check_count
@@ -31,7 +31,7 @@ DEFAULT_CONTEXT: Final = 8192
 def deploy(catalog: Catalog, model: str, on: str, choices: Choices) -> Deployment:
     """Return the deployment that a command names."""
     rig = parse_rig(on, catalog)
-    return propose(catalog, find_llm(model, catalog), rig, choices)
+    return propose(catalog, model_named(model, catalog), rig, choices)
 
 
 def records_of(deployment: Deployment) -> tuple[Record, ...]:

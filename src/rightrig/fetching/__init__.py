@@ -1,0 +1,1 @@
+"""From outside: configurations of models from the hub. The only network of the catalogue."""
