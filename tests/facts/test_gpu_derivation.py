@@ -96,6 +96,19 @@ def test_peaks_follow_from_sms_multiply_adds_and_clock(
     assert made == pytest.approx(tera_flop_per_s * 1e12, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("slug", "gigahertz"), [("h100-nvl", 1.545), ("h100-pcie", 1.62), ("rtx-4090", 2.52)]
+)
+def test_a_power_limited_board_sustains_less_than_its_boost_clock(
+    slug: str, gigahertz: float
+) -> None:
+    gpu = CATALOG.gpu(slug)
+    clock_hz = derivation.tensor_clock_hz(gpu)
+    assert clock_hz == pytest.approx(gigahertz * 1e9, rel=0.002)
+    assert clock_hz is not None
+    assert (clock_hz < 0.95 * (gpu.boost_hz or 0.0)) == bool(gpu.not_by_clock)
+
+
 def test_geforce_has_no_fp64_tensor_rate() -> None:
     assert CATALOG.gpu("rtx-4090").peak.fp64_tensor_flop_per_s is None
 

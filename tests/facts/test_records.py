@@ -310,6 +310,12 @@ def test_a_bare_family_name_has_several_candidates(name: str, count: int) -> Non
     assert len(names()[normalised(name)]) == count
 
 
+def test_a_name_without_specification_has_a_reason_and_no_record() -> None:
+    for name, reason in unspecified()["gpus"].items():
+        assert normalised(name) not in names(), name
+        assert len(reason) > 30, name
+
+
 def test_systems_and_prices_name_cards_of_the_catalogue() -> None:
     slugs = {card.slug for card in gpus()}
     for kind, path in FILES:

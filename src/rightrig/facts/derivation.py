@@ -66,6 +66,18 @@ def clocked_flop_per_s(gpu: Gpu, rate: str) -> float | None:
     return gpu.sm_count * fma * 2.0 * clock_hz
 
 
+def tensor_clock_hz(gpu: Gpu) -> float | None:
+    """Return the clock that the stated FP16 rate implies, in Hz: what the board sustains.
+
+    It is below the boost clock where a power limit binds (``not_by_clock``), and near it
+    elsewhere.
+    """
+    stated, fma = gpu.peak.fp16_flop_per_s, fma_per_clock_count(gpu, "fp16")
+    if stated is None or fma is None or gpu.sm_count is None:
+        return None
+    return stated / (gpu.sm_count * fma * 2.0)
+
+
 def is_peak_computed(gpu: Gpu) -> bool:
     """Say whether the rates were computed from the clock, so that they cannot but agree with it."""
     return any(s.kind == "computed" and "peak" in s.fields for s in gpu.sources)
