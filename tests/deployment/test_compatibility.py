@@ -117,6 +117,8 @@ def test_rt_kv_knows_the_caches_of_a_runtime() -> None:
         ("deepseek-v3", "a100-sxm-80gb", "fp8", False),
         ("deepseek-v3", "h200-sxm", "fp8", True),
         ("deepseek-v3", "t4", "fp16", False),
+        ("deepseek-v3.2", "h200-sxm", "bf16", True),  # sparse: from Hopper on
+        ("deepseek-v3.2", "a100-sxm-80gb", "bf16", False),
         ("llama-3.1-8b", "mi300x", "fp8", True),
         ("gpt-oss-20b", "mi300x", "fp8", True),
         ("gpt-oss-20b", "mi210", "fp8", False),

@@ -43,11 +43,31 @@ def _computes(kernel: AttentionKernel, attention: Attention) -> bool:
 def _attentions(llm: Llm) -> Iterator[Attention]:
     """Yield the kinds of attention that general kernels compute.
 
-    ``compressed`` attention (DeepSeek-V4) has kernels of its own, of which no record speaks.
+    ``compressed`` attention (DeepSeek-V4) and an indexer before ordinary heads (MiniMax-M3)
+    have kernels of their own, which the model brings and of which no record speaks.
     """
     for block in llm.blocks:
-        if block.attention is not None and block.attention.kind != "compressed":
-            yield block.attention
+        attention = block.attention
+        if attention is None or attention.kind == "compressed":
+            continue
+        if attention.kind == "mla" or attention.indexer is None:
+            yield attention
+
+
+def _is_served(runtime: Runtime, gpu: Gpu, llm: Llm, kv: str) -> bool:
+    """Whether a runtime has a kernel on a card for every kind of attention of a model."""
+    return all(
+        any(
+            kv in kernel.kv_formats and _computes(kernel, attention) and _runs_on(kernel, gpu)
+            for kernel in runtime.attention
+        )
+        for attention in _attentions(llm)
+    )
+
+
+def _knows_kernels(runtime: Runtime, gpu: Gpu) -> bool:
+    """Whether a record lists the kernels of a runtime for cards of this maker."""
+    return any(kernel.vendor == gpu.vendor for kernel in runtime.attention)
 
 
 def kv_formats_on(runtime: Runtime, gpu: Gpu, llm: Llm) -> tuple[str, ...]:
@@ -55,27 +75,18 @@ def kv_formats_on(runtime: Runtime, gpu: Gpu, llm: Llm) -> tuple[str, ...]:
 
     All of the runtime's formats where no record lists its kernels.
     """
-    if not any(kernel.vendor == gpu.vendor for kernel in runtime.attention):
+    if not _knows_kernels(runtime, gpu):
         return runtime.kv_formats
-    here = [kernel for kernel in runtime.attention if _runs_on(kernel, gpu)]
-    wanted = list(_attentions(llm))
-    return tuple(
-        kv
-        for kv in runtime.kv_formats
-        if all(any(kv in k.kv_formats and _computes(k, a) for k in here) for a in wanted)
-    )
+    return tuple(kv for kv in runtime.kv_formats if _is_served(runtime, gpu, llm, kv))
 
 
 def attention_reason(runtime: Runtime, gpu: Gpu, llm: Llm, kv: str) -> str | None:
     """Return why no attention kernel of a runtime serves a model on a card, or ``None``."""
-    served = kv_formats_on(runtime, gpu, llm)
-    if kv in served:
+    if not _knows_kernels(runtime, gpu) or _is_served(runtime, gpu, llm, kv):
         return None
     here = [k for k in runtime.attention if _runs_on(k, gpu) and kv in k.kv_formats]
-    odd = next(
-        (a for a in _attentions(llm) if not any(_computes(k, a) for k in here)),
-        next(_attentions(llm)),
-    )
+    odd = next(a for a in _attentions(llm) if not any(_computes(k, a) for k in here))
+    served = kv_formats_on(runtime, gpu, llm)
     own = gpu.compute_capability or gpu.architecture
     return (
         f"{runtime.name} has no attention kernel for {_heads_text(odd)} with a KV cache in {kv} "
