@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rightrig.cli import options as o
 from rightrig.cli.answer import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rightrig.deployment.rig import Rig
+    from rightrig.facts.price import Price
+    from rightrig.facts.source import Record
 
 
 def compare(
@@ -27,8 +34,12 @@ def compare(
         as_json=json,
         data=lambda: compare_json(found, lines),
         document=lambda: compare_document(found, lines),
-        records=[
-            *(group.gpu for rig in found for group in rig.groups),
-            *(price for price in prices if price.gpu in {rig.gpu.slug for rig in found}),
-        ],
+        records=_shown(found, prices),
     )
+
+
+def _shown(rigs: Sequence[Rig], prices: Sequence[Price]) -> list[Record]:
+    """Return the records that a comparison shows: cards, and offers for them."""
+    slugs = {rig.gpu.slug for rig in rigs}
+    cards = [group.gpu for rig in rigs for group in rig.groups]
+    return [*cards, *(price for price in prices if price.gpu in slugs)]
