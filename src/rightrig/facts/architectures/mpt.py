@@ -1,4 +1,4 @@
-"""MPT: ALiBi, norms without biases, no gate, tied."""
+"""MPT: ALiBi without biases, or learned positions with them; no gate, tied."""
 
 from __future__ import annotations
 
@@ -12,31 +12,41 @@ if TYPE_CHECKING:
     from rightrig.facts.architectures.common import Config
 
 
-def _is_plain(config: Config) -> bool:
-    """Whether the model has what the published 7B and 30B have."""
-    attention = config.table("attn_config")
-    return (
-        attention is not None
-        and config.flag("no_bias", default=True)
-        and attention.flag("alibi", default=False)
-        and not attention.flag("qk_ln", default=False)
-        and attention.text("attn_type", "multihead_attention") == "multihead_attention"
-    )
+def _refuse_variants(config: Config, attention: Config) -> None:
+    """Refuse what no published size has: shared key-value heads, norms on queries and keys."""
+    if (
+        attention.flag("qk_ln", default=False)
+        or attention.text("attn_type", "multihead_attention") != "multihead_attention"
+    ):
+        raise config.unsupported(
+            "MPT with norms on queries or shared heads is not understood yet ('attn_config')"
+        )
 
 
 @architecture("mpt")
 def read_mpt(config: Config) -> Decoder:
-    """Read MPT without biases and with ALiBi."""
-    if not _is_plain(config):
-        raise config.unsupported(
-            "MPT with biases, learned positions, norms on queries or shared heads is not "
-            "understood yet ('no_bias' and 'attn_config')"
-        )
+    """Read MPT: published ones have ALiBi and no biases, LLM Foundry's recipes the opposite.
+
+    Without ALiBi or rotary positions each position has a learned vector.
+    """
+    attention = config.table("attn_config")
+    if attention is None:
+        raise config.unsupported("MPT without 'attn_config' is not understood yet")
+    _refuse_variants(config, attention)
+    bias = not config.flag("no_bias", default=True)
     hidden, heads = config.count("d_model"), config.count("n_heads")
+    norm = hidden * (2 if bias else 1)
+    rotates = attention.flag("alibi", default=False) or attention.flag("rope", default=False)
+    learns = config.flag("learned_pos_emb", default=True) and not rotates
     block = Block(
-        attention=attention_of(config, hidden, heads, heads),
-        ffn=Ffn(inner_size=config.count("expansion_ratio", 4) * hidden, gated=False),
-        norm_params=2 * hidden,
+        attention=attention_of(config, hidden, heads, heads, bias=bias),
+        ffn=Ffn(inner_size=config.count("expansion_ratio", 4) * hidden, gated=False, bias=bias),
+        norm_params=2 * norm,
     )
-    ends = Ends(tied_by_default=True, context_key="max_seq_len")
+    ends = Ends(
+        tied_by_default=True,
+        final_norm_params=norm,
+        position_params=config.count("max_seq_len") * hidden if learns else 0,
+        context_key="max_seq_len",
+    )
     return decoder(config, [block] * config.count("n_layers"), ends)
