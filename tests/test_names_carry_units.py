@@ -71,6 +71,8 @@ EXEMPT: Final = {
     "prediction.roofline.CORNER": "an exponent",
     "prediction.serving.Z_99": "standard deviations",
     "report.gpu._TERA": "a power of ten",
+    "report.gpu_rates._TERA": "a power of ten",
+    "report.gpu_rates._GIGA": "a power of ten",
     "report.gpu._GIGA": "a power of ten",
     "report.llm._GIGA": "a power of ten",
     "report.gpu._tera": "a rate of any unit, shown in 10¹²",

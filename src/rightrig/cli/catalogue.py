@@ -26,13 +26,12 @@ GROUPS: Final = (_gpus, _models, _rigs, _prices, _runtimes)
 @_gpus.command("list")
 def gpus_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
     """List every card."""
-    from rightrig.report.gpu import gpus_document
-    from rightrig.report.record import records_json
+    from rightrig.report.gpu import gpus_document, gpus_json
 
     gpus = o.chosen(catalog).gpus()
     answer(
         as_json=json,
-        data=lambda: records_json("gpus", gpus),
+        data=lambda: gpus_json(gpus),
         document=lambda: gpus_document(gpus),
         records=gpus,
     )

@@ -10,6 +10,7 @@ from rightrig.facts.price import staleness
 from rightrig.facts.tier import tier_reasons
 from rightrig.quantities import MIB, show_gib, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
+from rightrig.report.gpu_rates import UNKNOWN, megahertz, rate_notes, rates_grid, rates_json
 from rightrig.report.record import record_json, tail
 from rightrig.report.values import interval_json
 
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 
 _TERA = 1e12
 _GIGA = 1e9
-_UNKNOWN: Final = "unknown"
-_RATE_LABEL: Final = {
-    "fp64": "FP64 vector", "fp64_tensor": "FP64 tensor", "fp32": "FP32 vector", "tf32": "TF32",
-    "fp16": "FP16", "fp16_fp16_accumulate": "FP16, FP16 accum.", "bf16": "BF16", "fp8": "FP8",
-    "fp8_fp16_accumulate": "FP8, FP16 accum.", "int8": "INT8", "fp4": "FP4", "int4": "INT4",
-}  # fmt: skip
 _ECC_MODE: Final = {
     "none": "none",
     "native": "native, always on",
@@ -68,6 +63,17 @@ def _tera(rate: float | None) -> str:
     return f"{rate / _TERA:,.0f}" if rate else "–"
 
 
+def gpus_json(gpus: Iterable[Gpu]) -> Json:
+    """Return all cards as JSON: what a list is sorted and filtered by; ``show`` has the rest."""
+    left_out = {
+        "sources", "note", "fma_per_clock", "ecc_cost", "street_price", "not_by_clock",
+        "not_by_clock_reason", "cooling", "display_output_count", "vector_boost_hz", "base_hz",
+        "memory_pin_bits_per_s", "memory_stack_count", "throttle_celsius",
+    }  # fmt: skip
+    dump = [g.model_dump(mode="json", exclude_none=True, exclude=left_out) for g in gpus]
+    return {"gpus": dump}
+
+
 def gpu_document(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Document:
     """Return one card with everything that is known, what is not, and from where."""
     tiers = (Paragraph(f"Tier, {line}." if n == 0 else f"  {line}.") for n, line in _tiers(gpu))
@@ -76,8 +82,8 @@ def gpu_document(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Doc
         *tiers,
         Grid(("chip", "value"), _chip_rows(gpu)),
         Grid(("memory", "value"), _memory_rows(gpu)),
-        _rates_grid(gpu),
-        *_rate_notes(gpu),
+        rates_grid(gpu),
+        *rate_notes(gpu),
         Grid(("links, power, software", "value"), (*_board_rows(gpu), *_software_rows(gpu))),
         Grid(("price", "value"), _price_rows(gpu, prices, today)),
         *tail(gpu.note, gpu.sources),
@@ -92,7 +98,7 @@ def _tiers(gpu: Gpu) -> Iterable[tuple[int, str]]:
 def _marked(gpu: Gpu, field: str, text: str | None) -> str:
     """Return a value as text: unknown where there is none, unverified where no source has it."""
     if text is None:
-        return _UNKNOWN
+        return UNKNOWN
     parts = field.split(".")
     above = {".".join(parts[: n + 1]) for n in range(len(parts))}
     return f"{text} (unverified)" if above & set(gpu.unverified) else text
@@ -108,18 +114,18 @@ def _chip_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
             gpu.cuda_core_count and f"{gpu.cuda_core_count:,}",
         ),
         "tensor_core_count": ("tensor cores", _tensor_cores(gpu)),
-        "base_hz": ("clock, base", _megahertz(gpu.base_hz)),
-        "boost_hz": ("clock, boost", _megahertz(gpu.boost_hz)),
+        "base_hz": ("clock, base", megahertz(gpu.base_hz)),
+        "boost_hz": ("clock, boost", megahertz(gpu.boost_hz)),
         "peak.fp16_flop_per_s": (
             "clock, by FP16 rate",
-            _megahertz(derivation.tensor_clock_hz(gpu)),
+            megahertz(derivation.tensor_clock_hz(gpu)),
         ),
         "l2_bytes": ("last-level cache", gpu.l2_bytes and f"{gpu.l2_bytes / MIB:,.0f} MiB"),
         "mig_instance_count": ("MIG or partitions", f"{gpu.mig_instance_count or 'none'}"),
         "release_date": ("released", gpu.release_date),
     }
     capability = f", compute capability {gpu.compute_capability}" if gpu.compute_capability else ""
-    formats = ", ".join(f.upper() for f in generation.native_formats) if generation else _UNKNOWN
+    formats = ", ".join(f.upper() for f in generation.native_formats) if generation else UNKNOWN
     return (
         ("architecture", _marked(gpu, "compute_capability", f"{gpu.architecture}{capability}")),
         ("native formats", formats),
@@ -134,11 +140,6 @@ def _tensor_cores(gpu: Gpu) -> str | None:
         return None
     which = generation.tensor_core_generation if generation else None
     return f"{gpu.tensor_core_count:,}" + (f", generation {which}" if which else "")
-
-
-def _megahertz(clock_hz: float | None) -> str | None:
-    """Return a clock as makers print it."""
-    return None if clock_hz is None else f"{clock_hz / 1e6:,.0f} MHz"
 
 
 def _memory_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
@@ -189,74 +190,12 @@ def _ecc_cost_text(cost: EccCost | None) -> str | None:
     if cost is None:
         return None
     low, high = cost.bandwidth_low_ratio, cost.bandwidth_high_ratio
-    size = _UNKNOWN if cost.capacity_ratio is None else f"{cost.capacity_ratio:.4g}"
-    capacity = _UNKNOWN if cost.capacity_ratio is None else f"{100 * float(size):g} %"
-    bandwidth = _UNKNOWN if low is None or high is None else f"{100 * low:g} to {100 * high:g} %"
+    size = UNKNOWN if cost.capacity_ratio is None else f"{cost.capacity_ratio:.4g}"
+    capacity = UNKNOWN if cost.capacity_ratio is None else f"{100 * float(size):g} %"
+    bandwidth = UNKNOWN if low is None or high is None else f"{100 * low:g} to {100 * high:g} %"
     if low == high == 0.0:
         bandwidth = "none"
     return f"capacity {'none' if cost.capacity_ratio == 0.0 else capacity}, bandwidth {bandwidth}"
-
-
-def _rates_grid(gpu: Gpu) -> Grid:
-    """Return every rate with its derivation from the clock, and by watt."""
-    rows = []
-    for rate in derivation.RATES:
-        stated = derivation.stated_flop_per_s(gpu.peak, rate)
-        if stated is None:
-            continue
-        fma, by_watt = (
-            derivation.fma_per_clock_count(gpu, rate),
-            derivation.flop_per_j(gpu, rate),
-        )
-        unverified = {"peak", f"peak.{rate}_flop_per_s"} & set(gpu.unverified)
-        rows.append(
-            (
-                _RATE_LABEL[rate],
-                f"{_shown(stated)}{'*' if unverified else ''}",
-                f"{fma:,}" if fma else _UNKNOWN,
-                _by_clock_text(gpu, rate, stated),
-                f"{by_watt / _GIGA:,.1f}" if by_watt else _UNKNOWN,
-            )
-        )
-    headers = ("dense rate", "TFLOP/s", "FMA/clk/SM", "SMs×FMA×2×clock", "GFLOP/s per W")
-    return Grid(headers, tuple(rows), (1, 2, 3, 4))
-
-
-def _by_clock_text(gpu: Gpu, rate: str, stated_flop_per_s: float) -> str:
-    """Return the rate that follows from the clock, and how far the stated one is from it."""
-    made = derivation.clocked_flop_per_s(gpu, rate)
-    if made is None:
-        return _UNKNOWN
-    if rate in gpu.not_by_clock:
-        return f"{_shown(made)} (see below)"
-    if derivation.is_peak_computed(gpu):
-        return f"{_shown(made)} (computed)"
-    return f"{_shown(made)} ({made / stated_flop_per_s - 1.0:+.1%})"
-
-
-def _shown(flop_per_s: float) -> str:
-    """Return a rate in TFLOP/s, with two decimals where one would hide it."""
-    decimals = 2 if flop_per_s < 10 * _TERA else 1
-    return f"{flop_per_s / _TERA:,.{decimals}f}"
-
-
-def _rate_notes(gpu: Gpu) -> Iterable[Paragraph]:
-    """Return what must be known to read the rates."""
-    lines = ["Dense rates; sums in FP32 (INT8, INT4: INT32) unless the label says FP16."]
-    if derivation.is_peak_computed(gpu):
-        lines.append("(computed): the rates were computed so, and are no check of each other.")
-    if gpu.not_by_clock_reason:
-        lines.append(f"(see below): {gpu.not_by_clock_reason}")
-    if any(field.split(".")[0] == "peak" for field in gpu.unverified):
-        lines.append("* unverified: no stored source confirms it.")
-    if gpu.vector_boost_hz is not None:
-        lines.append(f"Vector and FP64 rates are stated at {_megahertz(gpu.vector_boost_hz)}.")
-    generation = generation_of(gpu)
-    if generation is not None:
-        shapes = "; ".join(generation.mma_shapes)
-        lines += [f"Matrix instructions: {shapes}."] if shapes else []
-        lines += [f"{generation.name}: {generation.note}"] if generation.note else []
-    return (Paragraph(line, "dim") for line in lines)
 
 
 def _board_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
@@ -280,8 +219,8 @@ def _software_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
     toolkit = generation.min_toolkit if generation else None
     driver = generation.min_driver if generation else None
     return (
-        ("oldest toolkit", toolkit or _UNKNOWN),
-        ("oldest Linux driver", driver or _UNKNOWN),
+        ("oldest toolkit", toolkit or UNKNOWN),
+        ("oldest Linux driver", driver or UNKNOWN),
     )
 
 
@@ -293,7 +232,7 @@ def _price_rows(
     offer = derivation.cheapest_offer(gpu, prices)
     rows = [
         ("launch", _marked(gpu, "launch_price_usd", launch)),
-        ("street", _street_text(gpu, today) or _UNKNOWN),
+        ("street", _street_text(gpu, today) or UNKNOWN),
     ]
     rows += [("street, source", gpu.street_price.source)] if gpu.street_price else []
     if offer is None or offer.per_gpu_usd_per_hour is None:
@@ -358,27 +297,9 @@ def gpu_json(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Json:
             "sweep_s": derivation.sweep_s(gpu),
             "tensor_clock_hz": derivation.tensor_clock_hz(gpu),
             "link_bytes_per_s": derivation.link_bytes_per_s(gpu),
-            "rates": [_rate_json(gpu, rate) for rate in derivation.RATES if _is_stated(gpu, rate)],
+            "rates": rates_json(gpu),
             **_rent_json(gpu, prices, today),
         },
-    }
-
-
-def _is_stated(gpu: Gpu, rate: str) -> bool:
-    """Say whether a record has a rate."""
-    return derivation.stated_flop_per_s(gpu.peak, rate) is not None
-
-
-def _rate_json(gpu: Gpu, rate: str) -> Json:
-    """Return one rate with its derivation."""
-    return {
-        "rate": rate,
-        "stated_flop_per_s": derivation.stated_flop_per_s(gpu.peak, rate),
-        "fma_per_clock_count": derivation.fma_per_clock_count(gpu, rate),
-        "clocked_flop_per_s": derivation.clocked_flop_per_s(gpu, rate),
-        "follows_clock": rate not in gpu.not_by_clock,
-        "is_computed": derivation.is_peak_computed(gpu),
-        "flop_per_j": derivation.flop_per_j(gpu, rate),
     }
 
 
