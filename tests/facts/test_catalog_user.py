@@ -38,6 +38,21 @@ peak = { bf16_flop_per_s = 2.56e14, fp16_flop_per_s = 2.56e14 }
 CONFIG: Final = """{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
 "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 100,
 "max_position_embeddings": 512}"""
+MODEL: Final = """
+name = "Deep"
+family = "llama"
+hidden_size = 64
+vocab_size = 100
+max_context_tokens = 512
+tied_embeddings = true
+final_norm_params = 64
+layout = [[0, 2]]
+checkpoint = { format = "bf16" }
+[[blocks]]
+attention = { kind = "full", head_count = 4, kv_head_count = 4, head_dim = 16 }
+ffn = { inner_size = 128 }
+norm_params = 128
+"""
 PRICES: Final = "provider,gpu,max_gpu_count,on_demand_usd_per_hour,date\n"
 SYSTEM: Final = """
 name = "Mine"
@@ -143,7 +158,7 @@ def test_every_shipped_record_is_accepted_from_a_users_folder(tmp_path: Path) ->
     (tmp_path / "prices" / "cloud.csv").unlink()
     catalog = rightrig.load_catalog([tmp_path])
     for kind in KINDS:
-        assert catalog.slugs(kind) == rightrig.shipped().slugs(kind)
+        assert set(catalog.slugs(kind)) == set(rightrig.shipped().slugs(kind))
     before = rightrig.shipped().gpu("h100-sxm")
     copied = catalog.gpu("h100-sxm")
     assert copied.model_copy(update={"sources": copied.sources[:-1]}) == before
@@ -186,6 +201,18 @@ MISTAKES: Final[dict[str, tuple[str, str | bytes]]] = {
     "my-card.toml: sources is 'me': input should be": (
         "gpus/my-card.toml", f"{CARD}\nsources = 'me'",
     ),
+    "compute_capability is 'banana'; write it as NVIDIA does, such as '8.9'": (
+        "gpus/my-card.toml", CARD.replace("8.9", "banana"),
+    ),
+    "memory_marketed_gib is 1e-09; of a card it lies between 0.25 and 100000": (
+        "gpus/my-card.toml", CARD.replace("48.0", "1e-9"),
+    ),
+    "layout has 1,000,000,000 layers; the most is 10,000": (
+        "llms/deep.toml", MODEL.replace("[[0, 2]]", "[[0, 1_000_000_000]]"),
+    ),
+    "checkpoint.format: no weight format is called 'q99'": (
+        "llms/deep.toml", MODEL.replace("bf16", "q99"),
+    ),
     "state one": ("gpus/my-card.toml", CARD[: CARD.index("peak")] + "peak = {}"),
     "slug is 'other' and the file is called my-card.toml": (
         "gpus/my-card.toml", f"slug = 'other'\n{CARD}",
@@ -196,6 +223,9 @@ MISTAKES: Final[dict[str, tuple[str, str | bytes]]] = {
     ),
     "modelled is true, and rightrig has no formulas for mine": (
         "runtimes/mine.toml", "name = 'Mine'\nkind = 'engine'\nmodelled = true",
+    ),
+    "mine.toml: 'new' is no compute capability": (
+        "runtimes/mine.toml", "name = 'Mine'\nkind = 'engine'\nweight_formats.fp8 = 'new'",
     ),
     # Names of others.
     "the name '4090' belongs to rtx-4090; choose another, or call the file rtx-4090.toml": (

@@ -99,7 +99,7 @@ def _layer(folder: Path, below: Catalog) -> Layer:
     both = Catalog(DATA, [*below.layers, Layer(records)])
     for kind, found in records.items():
         for slug, record in found.items():
-            _refuse_taken_names((kind, slug), record, both, paths[kind, slug])
+            _refuse_taken_names((kind, slug), record, below, both, paths[kind, slug])
             _refuse_unknown_cards(record, both, paths[kind, slug])
     prices = [price for path in offers for price in _prices(path, both)]
     return Layer(records, tuple(prices))
@@ -136,13 +136,16 @@ def _refuse_unknown_cards(record: Record, catalog: Catalog, where: str) -> None:
 
 
 def _refuse_taken_names(
-    place: tuple[str, str], record: Record, catalog: Catalog, where: str
+    place: tuple[str, str], record: Record, below: Catalog, catalog: Catalog, where: str
 ) -> None:
-    """Refuse a name that would take another record's, or make it ambiguous."""
+    """Refuse a name that would take another record's, or make it ambiguous.
+
+    A record that replaces one may keep what that one shared, such as "a100".
+    """
     kind, slug = place
     for name in (slug, getattr(record, "name", slug), *getattr(record, "aliases", ())):
         others = sorted(catalog.claims(kind, name) - {slug})
-        if others:
+        if others and slug not in below.claims(kind, name):
             raise RecordError(
                 f"{where}: the name {plain(name, 60)!r} belongs to {others[0]}; choose another, or "
                 f"call the file {others[0]}.toml to replace that record"

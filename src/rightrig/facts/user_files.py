@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rightrig.facts.catalog import Catalog
+    from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.price import Price
+    from rightrig.facts.runtime import Runtime
 
 PRICES: Final = "prices"
 MOST_FILES: Final = 1_000
@@ -37,6 +39,11 @@ _DEEPEST: Final = 20
 _LARGEST: Final = 1e18
 _SMALLEST: Final = 1e-12
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
+_CAPABILITY: Final = re.compile(r"\d{1,2}\.\d", re.ASCII)
+_OF_A_CARD: Final = {
+    "memory_marketed_gib": (0.25, 1e5),
+    "memory_bandwidth_bytes_per_s": (1e8, 1e16),
+}
 _MOST_LAYERS: Final = 10_000
 _STATED: Final = "stated by the user"
 
@@ -275,21 +282,61 @@ def _refuse_meaningless(record: Record, below: Catalog, where: str) -> None:
     from rightrig.facts.runtime import Runtime  # noqa: PLC0415 - the same
 
     if isinstance(record, Gpu):
-        peak = record.peak
-        if not (peak.bf16_flop_per_s or peak.fp16_flop_per_s or peak.fp32_flop_per_s):
-            raise RecordError(
-                f"{where}: peak has none of bf16_flop_per_s, fp16_flop_per_s and fp32_flop_per_s; "
-                "state one"
-            )
+        _refuse_impossible_card(record, where)
     if isinstance(record, Llm):
         _refuse_unknown_format(record, where)
-    if isinstance(record, Runtime) and record.modelled:
-        slugs = below.slugs("runtimes")
-        if record.slug not in slugs or not below.runtime(record.slug).modelled:
+    if isinstance(record, Runtime):
+        _refuse_impossible_runtime(record, below, where)
+
+
+def _refuse_impossible_card(gpu: Gpu, where: str) -> None:
+    """Refuse a card without a rate, or with the size and speed of none that was ever built."""
+    peak = gpu.peak
+    if not (peak.bf16_flop_per_s or peak.fp16_flop_per_s or peak.fp32_flop_per_s):
+        raise RecordError(
+            f"{where}: peak has none of bf16_flop_per_s, fp16_flop_per_s and fp32_flop_per_s; "
+            "state one"
+        )
+    capability = gpu.compute_capability
+    if capability is not None and not _CAPABILITY.fullmatch(capability):
+        raise RecordError(
+            f"{where}: compute_capability is {plain(capability, 40)!r}; write it as NVIDIA does, "
+            "such as '8.9', and leave it out for other makers"
+        )
+    values = {
+        "memory_marketed_gib": gpu.memory_marketed_gib,
+        "memory_bandwidth_bytes_per_s": gpu.memory_bandwidth_bytes_per_s,
+    }
+    for name, (least, most) in _OF_A_CARD.items():
+        if not least <= values[name] <= most:
             raise RecordError(
-                f"{where}: modelled is true, and rightrig has no formulas for {record.slug}; "
-                "leave it out"
+                f"{where}: {name} is {values[name]:g}; of a card it lies between {least:g} and "
+                f"{most:g}"
             )
+
+
+def _refuse_impossible_runtime(runtime: Runtime, below: Catalog, where: str) -> None:
+    """Refuse an engine that claims formulas, or compute capabilities that are none."""
+    known = below.slugs("runtimes")
+    if runtime.modelled and not (runtime.slug in known and below.runtime(runtime.slug).modelled):
+        raise RecordError(
+            f"{where}: modelled is true, and rightrig has no formulas for {runtime.slug}; "
+            "leave it out"
+        )
+    stated = (
+        runtime.min_compute_capability,
+        *runtime.weight_formats.values(),
+        *runtime.weight_formats_below.values(),
+        *runtime.native_formats.values(),
+        *(kernel.from_capability for kernel in runtime.attention),
+        *(kernel.below_capability for kernel in runtime.attention),
+    )
+    wrong = next((c for c in stated if c is not None and not _CAPABILITY.fullmatch(c)), None)
+    if wrong is not None:
+        raise RecordError(
+            f"{where}: {plain(wrong, 40)!r} is no compute capability; write it as NVIDIA does, "
+            "such as '8.9'"
+        )
 
 
 def _refuse_unknown_format(llm: Llm, where: str) -> None:
