@@ -2,7 +2,6 @@
 
 An example begins with its row's id. Rows for later issues, which bring the functions:
 
-- W022: linear attention is not modelled yet.
 - W038 to W048, W091 to W095: memory and speed of training (finetune).
 - W059, W060: tiles and waves of one matrix product; fitted shares stand for them.
 - W068: the fullest expert; expert parallelism is not modelled yet.
@@ -100,6 +99,10 @@ def kv_token_bytes(name: str, ranks: int = 1) -> float:
 
 def kv_sequence_bytes(name: str, tokens: int) -> float:
     return kv_cache.sequence_kv_bytes(llm(name).block_counts, tokens, 16.0)
+
+
+def state_bytes_of(name: str) -> float:
+    return kv_cache.recurrent_state_bytes(llm(name).block_counts)
 
 
 def bits(name: str) -> Callable[[], float]:
@@ -216,6 +219,7 @@ EXAMPLES: Final = (
     Example("W019 Qwen3-235B KV of a token", 192512, lambda: kv_token_bytes("qwen3-235b-a22b")),
     Example("W020 DeepSeek-V3 KV of a token", 70272, lambda: kv_token_bytes("deepseek-v3")),
     Example("W021 KV of windows and 32768 tokens", 2483027968, gemma_style_bytes),
+    Example("W022 state of 45 delta nets", 192061440, lambda: state_bytes_of("qwen3.5-397b-a17b")),
     Example("W023 Llama-2-70B KV at tp16", 40960, lambda: kv_token_bytes("llama-2-70b", 16)),
     # F3: formats.
     Example("W024 nf4 bits", 4.5, bits("nf4-single")),

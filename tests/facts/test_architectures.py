@@ -169,7 +169,9 @@ def test_deepseek_v3_keeps_a_latent_and_shares_experts() -> None:
     assert (attention.kind, attention.head_dim, attention.value_dim) == ("mla", 12, 8)
     assert (sparse.shared_inner_size, sparse.router_bias) == (64, True)
     assert model_kv_bytes_per_token(llm, 16.0) == 4 * (16 + 4) * 2
-    assert llm.not_counted == ("multi-token prediction layers",)
+    assert llm.not_counted == ()
+    assert llm.ahead is not None
+    assert (llm.ahead.layer_count, llm.ahead.block) == (1, 1)
 
 
 def test_gpt_oss_has_sinks_biases_and_turns() -> None:

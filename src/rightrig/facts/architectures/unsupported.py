@@ -9,16 +9,15 @@ if TYPE_CHECKING:
 
 _STATE: Final = "it keeps a recurrent state instead of keys and values"
 _HYBRID: Final = "it mixes attention with linear-attention or state-space layers"
+_SHARED_ATTENTION: Final = "its state-space layers share attention layers and adapt them"
+_SIDE_BY_SIDE: Final = "each of its layers has attention and a state-space mixer side by side"
 _SPARSE: Final = "its sparse attention keeps an index cache beside keys and values"
 _ENCODER: Final = "it has an encoder or cross-attention"
 
 # Prefixes of model_type; a type that has a reader is never looked up here.
 _FAMILIES: Final[dict[str, str]] = {
-    "mamba": _STATE, "falcon_mamba": _STATE, "rwkv": _STATE, "recurrent_gemma": _HYBRID,
-    "jamba": _HYBRID, "bamba": _HYBRID, "zamba": _HYBRID, "falcon_h1": _HYBRID,
-    "granitemoehybrid": _HYBRID, "lfm2": _HYBRID, "nemotron_h": _HYBRID,
-    "qwen3_next": _HYBRID, "qwen3_5": _HYBRID, "kimi_linear": _HYBRID, "kimi_k3": _HYBRID,
-    "minimax_m1": _HYBRID, "minimax_text": _HYBRID, "minimax_m3": _SPARSE, "minimax": _HYBRID,
+    "rwkv": _STATE, "recurrent_gemma": _HYBRID, "zamba": _SHARED_ATTENTION,
+    "falcon_h1": _SIDE_BY_SIDE, "minimax_m3": _SPARSE,
     "deepseek_v32": _SPARSE, "deepseek_v4": _SPARSE, "deepseek_ref": _SPARSE,
     "glm_moe_dsa": _SPARSE,
     "gemma3n": "its layers share keys and values and add embeddings of their own",
