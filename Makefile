@@ -20,7 +20,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY = .cache/hypothesis
 # Where the tables of measured runs lie; tests that need them skip when absent.
 export RIGHTRIG_SHARED ?= $(CURDIR)/../shared
 
-.PHONY: help install demo check test fix bench docs lock index clean
+.PHONY: help install demo check test fuzz fix bench docs lock index clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
@@ -57,6 +57,18 @@ check: $(STAMP) ## format, lint, types, layers, spelling
 
 test: $(STAMP) ## run the tests
 	$(PY) -m pytest -q -n 2
+
+# atheris has no wheels for every Python of ours, so that it gets an environment of its own.
+FUZZ := .cache/fuzz-venv/bin/python
+FUZZ_INPUTS ?= 150000
+FUZZ_TARGETS ?= gguf safetensors index config record rig quantity
+fuzz: $(STAMP) ## give a million inputs to the parsers (atheris; FUZZ_INPUTS a target)
+	@test -x $(FUZZ) || $(PY) -m venv .cache/fuzz-venv
+	@$(PY) -m uv pip install -q --python $(FUZZ) atheris pydantic numpy
+	@for target in $(FUZZ_TARGETS); do \
+	  PYTHONPATH=src $(FUZZ) fuzz/run.py $$target $(FUZZ_INPUTS) 2>.cache/fuzz-$$target.log \
+	    || { tail -n 30 .cache/fuzz-$$target.log; exit 1; }; \
+	done
 
 fix: $(STAMP) ## format and repair what can be
 	.venv/bin/ruff check -q --fix .

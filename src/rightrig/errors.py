@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
 
 class RightrigError(Exception):
-    """The root of every error that rightrig raises on purpose."""
+    """The root of every error that rightrig raises on purpose.
+
+    Messages repeat what a user or a file said: what a terminal would act on is escaped.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        """Keep the sentence on one line."""
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 class InputError(RightrigError):

@@ -25,12 +25,12 @@ KIND: Final = "GGUF file that can be read"
 MOST_HEADER_BYTES: Final = 64_000_000
 """Headers are as large as their vocabulary; the largest in use have 20 MB."""
 _CHUNK_BYTES: Final = 1_000_000
-_MOST_KEYS: Final = 10_000
+_MOST_KEYS: Final = 1_000
 _MOST_TENSORS: Final = 100_000
 _MOST_STRINGS: Final = 2_000_000
 _LONGEST_NAME_BYTES: Final = 1024
 _LONGEST_KEPT: Final = 1000
-_LONGEST_ARRAY_KEPT: Final = 10_000
+_LONGEST_ARRAY_KEPT: Final = 2_000
 _MOST_DIMENSIONS: Final = 4
 _MOST_ELEMENTS: Final = 1 << 50
 _MOST_ALIGNMENT: Final = 1 << 20

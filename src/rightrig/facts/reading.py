@@ -19,6 +19,7 @@ Each stands for one value at most, so that memory stays bounded whatever the tex
 """
 _LONGEST_SHOWN: Final = 300
 _MEGA: Final = 1_000_000
+_MOST_DIGITS: Final = 100
 
 
 def plain(text: object, most: int = _LONGEST_SHOWN) -> str:
@@ -87,7 +88,7 @@ def json_object(content: bytes, path: Path, kind: str) -> dict[str, object]:
     if sum(text.count(sign) for sign in ",[{") > MOST_VALUES:
         raise no_file(path, kind, f"it holds more than {MOST_VALUES:,} values")
     try:
-        value = json.loads(text, object_pairs_hook=_unique)
+        value = json.loads(text, object_pairs_hook=_unique, parse_int=_whole)
     except RecursionError as error:
         raise no_file(path, kind, "it is nested too deeply") from error
     except ValueError as error:
@@ -95,6 +96,13 @@ def json_object(content: bytes, path: Path, kind: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise no_file(path, kind, "it is JSON, but not an object")
     return value
+
+
+def _whole(digits: str) -> int:
+    """Return a whole number; longer ones than any size or count are refused."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits")
+    return int(digits)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
