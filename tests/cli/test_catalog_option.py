@@ -200,10 +200,10 @@ def test_an_empty_catalogue_changes_nothing(program: Program, tmp_path: Path, co
 def test_a_wrong_record_is_one_sentence_and_leaves_with_2(
     program: Program, tmp_path: Path, command: str
 ) -> None:
-    folder = put(tmp_path, "gpus/my-card.toml", CARD.replace("board_power", "bord_power"))
+    folder = put(tmp_path, "gpus/my-card.toml", CARD.replace("board_power", "card_power"))
     code, out, error = program.run(*command.split(), "--catalog", folder)
     assert (code, out, error.count("\n")) == (2, "", 1)
-    assert "bord_power_w is no field of it; did you mean board_power_w?" in error
+    assert "card_power_w is no field of it; did you mean board_power_w?" in error
 
 
 def test_the_users_own_folder_is_read_without_being_named(
@@ -231,3 +231,36 @@ def test_the_help_reads_no_catalogue_and_needs_no_platformdirs() -> None:
         env={"RIGHTRIG_CATALOG": "/nowhere"},
     )
     assert "--catalog" in done.stdout
+
+
+def fenced(language: str) -> list[str]:
+    """Return the blocks of one language of the how-to."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "add-your-own-hardware.md"
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_how_to_does_what_it_says(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in fenced("toml"):
+        put(tmp_path, block.splitlines()[0].removeprefix("# "), block)
+    (offer,) = fenced("csv")
+    put(tmp_path, "my-catalogue/prices/contract.csv", offer)
+    put(tmp_path, "my-catalogue/llms/my-org--my-model/config.json", CONFIG)
+    for command in fenced("bash")[0].splitlines():
+        assert "From your catalogue: " in program.text(command.removeprefix("rightrig "))
+    plan = program.json("plan llama-3.1-8b --rate 2/s --gpu my48 --catalog my-catalogue")
+    assert plan["plans"][0]["purchase"]["provider"] == "our-contract"
+    shown = program.json("models show my-model --catalog my-catalogue")
+    assert shown["name"] == "my-org/my-model"
+    done = subprocess.run(
+        [sys.executable, "-c", fenced("python")[0]], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "fits\n"
+    said = next(block for block in fenced("text") if "card_power_w" in block)
+    card = Path("my-catalogue/gpus/my-card.toml")
+    text = card.read_text(encoding="utf-8").replace("board_power_w", "card_power_w")
+    card.write_text(text, encoding="utf-8")
+    assert program.run("gpus", "list", "--catalog", "my-catalogue")[2] == said
