@@ -89,11 +89,24 @@ def kept_tokens(attention: Attention, context_tokens: float) -> float:
     return context_tokens if window_of(attention) is None else min(context_tokens, window)
 
 
+def held_bytes(
+    attention: Attention, context_tokens: float, bits_per_element: float, ranks_count: int = 1
+) -> float:
+    """Return the cache bytes of a context in one layer; a window has no index keys."""
+    held = kept_tokens(attention, context_tokens) * token_bytes(
+        attention, bits_per_element, ranks_count
+    )
+    if attention.kind == "compressed" and attention.indexer is not None:
+        near = min(context_tokens, attention.window_tokens or 0)
+        held -= near * attention.indexer.cached_bytes_per_token
+    return held
+
+
 def _block_token_bytes(block: Block, bits_per_element: float, ranks_count: int) -> float:
     """Return the bytes that a layer caches of one token; 0 for a recurrent one."""
     if block.attention is None:
         return 0.0
-    return token_bytes(block.attention, bits_per_element, ranks_count)
+    return held_bytes(block.attention, 1.0, bits_per_element, ranks_count)
 
 
 def kv_bytes_per_token(
@@ -133,8 +146,9 @@ def sequence_kv_bytes(
     total = recurrent_state_bytes(layers, ranks_count)
     for block, count in layers:
         if block.attention is not None:
-            kept = kept_tokens(block.attention, context_tokens)
-            total += count * token_bytes(block.attention, bits_per_element, ranks_count) * kept
+            total += count * held_bytes(
+                block.attention, context_tokens, bits_per_element, ranks_count
+            )
     return total
 
 
@@ -236,14 +250,8 @@ def _grouped_bytes(buckets: tuple[_Bucket, ...], context_tokens: int, batched_to
     holds ``ceil(min(window − 1 + in flight, T)/page) + 1`` pages, where the tokens in flight are
     those of one scheduler step (``batched_tokens``); a recurrent one ``STATE_PAGES``.
     """
-    state = max((b.unit_bytes for b in buckets if b.kind == "state"), default=0.0)
-    token = max((b.unit_bytes for b in buckets if b.kind != "state"), default=0.0)
-    block = BLOCK_TOKENS
-    if state and token:
-        block = BLOCK_TOKENS * math.ceil(state / (BLOCK_TOKENS * token))
-    layer_page_bytes = max(block * token, state)
-    counts = [bucket.count for bucket in buckets]
-    group = max(counts) if max(counts) < _NEARLY_EQUAL_RATIO * min(counts) else min(counts)
+    block, layer_page_bytes = _layer_page(buckets)
+    group = _group_size(buckets)
     pages = 0
     for bucket in buckets:
         own_block = _block_tokens(bucket, block, layer_page_bytes)
@@ -251,6 +259,43 @@ def _grouped_bytes(buckets: tuple[_Bucket, ...], context_tokens: int, batched_to
             bucket, own_block, context_tokens, batched_tokens
         )
     return pages * group * layer_page_bytes
+
+
+def _layer_page(buckets: tuple[_Bucket, ...]) -> tuple[int, float]:
+    """Return the tokens and the bytes of one layer's page where kinds of layers mix."""
+    state = max((b.unit_bytes for b in buckets if b.kind == "state"), default=0.0)
+    token = max((b.unit_bytes for b in buckets if b.kind != "state"), default=0.0)
+    block = BLOCK_TOKENS
+    if state and token:
+        block = BLOCK_TOKENS * math.ceil(state / (BLOCK_TOKENS * token))
+    return block, max(block * token, state)
+
+
+def _group_size(buckets: tuple[_Bucket, ...]) -> int:
+    """Return the layers of one group."""
+    counts = [bucket.count for bucket in buckets]
+    return max(counts) if max(counts) < _NEARLY_EQUAL_RATIO * min(counts) else min(counts)
+
+
+def pool_tokens_by_blocks(
+    blocks: tuple[tuple[Block, int], ...],
+    pool_bytes: float,
+    bits_per_element: float,
+    ranks_count: int,
+) -> float:
+    """Return the tokens that vLLM up to 0.20 says a pool holds, not whole blocks only.
+
+    ``blocks / groups · smallest block`` (kv_cache_utils, ``_report_kv_cache_config``): right for
+    layers of one kind; where kinds mix, as if every group kept every token (issue 40691).
+    """
+    buckets = _buckets(blocks, bits_per_element, ranks_count)
+    if all(bucket.kind == "full" for bucket in buckets):
+        return pool_bytes / sum(bucket.unit_bytes * bucket.count for bucket in buckets)
+    block, page_bytes = _layer_page(buckets)
+    group = _group_size(buckets)
+    groups = sum(math.ceil(bucket.count / group) for bucket in buckets)
+    smallest = min(_block_tokens(b, block, page_bytes) for b in buckets if b.kind != "state")
+    return pool_bytes / (group * page_bytes) / groups * smallest
 
 
 def _block_tokens(bucket: _Bucket, block_tokens: int, page_bytes: float) -> int:

@@ -20,6 +20,7 @@ from rightrig.facts.architectures import (  # noqa: F401 - each registers its re
     deepseek_v4,
     falcon,
     gemma,
+    gemma3n,
     gemma4,
     glm,
     gpt,

@@ -45,6 +45,9 @@ _KEYS: Final[dict[str, str]] = {
     "block_configs": "each of its layers has dimensions of its own",
     "num_kv_shared_layers": "its layers share keys and values",
     "hidden_size_per_layer_input": "its layers add embeddings of their own",
+    "attention_k_eq_v": "its values are its keys",
+    "per_layer_config": "each of its layers has dimensions of its own",
+    "attention_other_setting": "its local layers keep other heads than its full ones",
     "attn_output_gate": "its attention output passes a learned gate",
     "attention_output_gate": "its attention output passes a learned gate",
 }  # fmt: skip
