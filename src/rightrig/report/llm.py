@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from rightrig.quantities import show_bytes
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.record import record_json, tail
-from rightrig.work.kv_cache import model_kv_bytes_per_token
+from rightrig.work.kv_cache import model_kv_bytes_per_token, recurrent_state_bytes
 from rightrig.work.weights import (
     active_params_count,
+    block_params,
     params_by_class,
     total_params_count,
     weight_bytes,
@@ -63,6 +64,7 @@ def model_document(llm: Llm) -> Document:
         facts.append(f"Published: {llm.published.total_params_count:,} parameters.")
     elif llm.published.total_billion:
         facts.append(f"Published: {llm.published.total_billion:g} billion parameters.")
+    facts += _beside_texts(llm)
     if llm.not_counted:
         facts.append(f"Not counted: {', '.join(llm.not_counted)}.")
     return (
@@ -74,6 +76,28 @@ def model_document(llm: Llm) -> Document:
     )
 
 
+def _beside_texts(llm: Llm) -> list[str]:
+    """Return what a sequence or a checkpoint has beside the language model's cache and layers."""
+    found = []
+    if llm.has_recurrent:
+        found.append(
+            f"Recurrent state of a sequence: {show_bytes(recurrent_state_bytes(llm.block_counts))}."
+        )
+    found += [
+        f"Beside it, a tower for {tower.kind} of {tower.params:,} parameters"
+        f"{'' if tower.computed else ', as published'}."
+        for tower in llm.towers
+    ]
+    if llm.ahead is not None:
+        parts = block_params(llm.blocks[llm.ahead.block], llm.hidden_size)
+        params = llm.ahead.layer_count * (sum(parts.values()) + llm.ahead.other_params)
+        found.append(
+            f"Beside it, {params:,} parameters for multi-token prediction, in "
+            f"{llm.ahead.layer_count} {'layer' if llm.ahead.layer_count == 1 else 'layers'}."
+        )
+    return found
+
+
 def model_json(llm: Llm) -> Json:
     """Return one model as JSON, with its counted parameters and sizes."""
     return {
@@ -83,6 +107,7 @@ def model_json(llm: Llm) -> Json:
         "params_by_class": params_by_class(llm),
         "checkpoint_bytes": weight_bytes(llm, "checkpoint"),
         "kv_bytes_per_token": model_kv_bytes_per_token(llm, 16.0),
+        "recurrent_state_bytes": recurrent_state_bytes(llm.block_counts),
     }
 
 
