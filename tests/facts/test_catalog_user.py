@@ -173,9 +173,9 @@ def test_notes_and_hidden_files_are_no_records(tmp_path: Path, beside: str) -> N
 
 MISTAKES: Final[dict[str, tuple[str, str | bytes]]] = {
     # A record that breaks its schema.
-    "gpus/my-card.toml: memory_bandwith_bytes_per_s is no field of it; did you mean "
+    "gpus/my-card.toml: memory_bandwidth_bytes is no field of it; did you mean "
     "memory_bandwidth_bytes_per_s?": (
-        "gpus/my-card.toml", CARD.replace("bandwidth", "bandwith"),
+        "gpus/my-card.toml", CARD.replace("bandwidth_bytes_per_s", "bandwidth_bytes"),
     ),
     "my-card.toml: peak.bf16_flops is no field of it; did you mean bf16_flop_per_s?": (
         "gpus/my-card.toml", CARD.replace("bf16_flop_per_s", "bf16_flops"),

@@ -51,15 +51,16 @@ class Asked:
     top: int
 
 
-def search(asked: Asked, catalog: Catalog) -> Plan:
-    """Return the plan that the words ask for."""
+def search(catalog: Catalog, asked: Asked) -> tuple[Plan, tuple[Record, ...]]:
+    """Return the plan that the words ask for, and the records that it rests on."""
     llm = model_named(asked.model, catalog)
     question = Question(_workload(asked, llm), _slo(asked), _limits(asked, catalog))
     check_count(asked.top, name="--top", limit=1000)
-    return plan(llm, question, _space(asked, catalog, question), asked.top)
+    found = plan(llm, question, _space(asked, catalog, question), asked.top)
+    return found, _records_of(found, catalog)
 
 
-def records_of(found: Plan, catalog: Catalog) -> tuple[Record, ...]:
+def _records_of(found: Plan, catalog: Catalog) -> tuple[Record, ...]:
     """Return the records that the plans rest on."""
     cards = (catalog.gpu(p.gpu) for p in found.plans)
     prices = (p.purchase.price for p in found.plans)

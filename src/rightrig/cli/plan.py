@@ -34,21 +34,17 @@ def plan(
     json: o.Json = False,
 ) -> None:
     """The best rigs for traffic, latency, budget; why others lost."""
-    from rightrig.cli.asking import Asked, records_of, search
+    from rightrig.cli.asking import Asked, search
     from rightrig.report.plan import plan_document, plan_json
 
-    known = o.chosen(catalog)
-    asked = Asked(
+    result, records = search(o.chosen(catalog), Asked(
         model=model, rate=rate, input=input, output=output, ttft_p99=ttft_p99,
         tpot_p99=tpot_p99, budget=budget, max_power=max_power, max_gpus=max_gpus, gpu=gpu,
         vendor=vendor, provider=provider, weights=weights, kv=kv, headroom=headroom,
         confidence=confidence, rank_by=rank_by, top=top,
-    )  # fmt: skip
-    result = search(asked, known)
+    ))  # fmt: skip
     answer(
-        as_json=json,
+        as_json=json, yes=bool(result.plans), records=records,
         data=lambda: plan_json(result),
         document=lambda: plan_document(result, every_reason=why),
-        yes=bool(result.plans),
-        records=records_of(result, known),
-    )
+    )  # fmt: skip

@@ -36,12 +36,11 @@ def predict(
     fixed = Choices(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
     )
-    deployment = deploy(o.chosen(catalog), model, on, fixed)
-    result = predicted(deployment, input, output, concurrency)
+    result = predicted(deploy(o.chosen(catalog), model, on, fixed), input, output, concurrency)
     answer(
         as_json=json,
         data=lambda: predict_json(result),
         document=lambda: predict_document(result),
         yes=result.fit.max_concurrency >= 1,
-        records=records_of(deployment),
+        records=records_of(result.deployment),
     )

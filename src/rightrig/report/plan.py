@@ -161,8 +161,6 @@ def plan_json(plan: Plan) -> Json:
 
 def _plan_json(p: PlannedRig) -> Json:
     """Return one plan as JSON."""
-    price = p.purchase.price
-    today = datetime.datetime.now(tz=datetime.UTC).date()
     return {
         "gpu": p.gpu,
         "cards_count": p.cards_count,
@@ -188,17 +186,24 @@ def _plan_json(p: PlannedRig) -> Json:
         "energy_usd_per_month": p.energy_usd_per_month,
         "evidence": p.evidence,
         "on_pareto_front": p.on_front,
-        "purchase": {
-            "provider": price.provider,
-            "region": price.region,
-            "instance": price.instance,
-            "instances_count": p.purchase.instances_count,
-            "cards_per_instance": p.purchase.cards_per_instance,
-            "rented_cards_count": p.purchase.rented_cards,
-            "per_gpu_usd_per_hour": price.per_gpu_usd_per_hour,
-            "date": price.date,
-            "trust": price.trust,
-            "source": price.source,
-            "price_warning": price.staleness(today),
-        },
+        "purchase": _purchase_json(p),
+    }
+
+
+def _purchase_json(p: PlannedRig) -> Json:
+    """Return what to rent, and how far its price is to be trusted."""
+    price = p.purchase.price
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    return {
+        "provider": price.provider,
+        "region": price.region,
+        "instance": price.instance,
+        "instances_count": p.purchase.instances_count,
+        "cards_per_instance": p.purchase.cards_per_instance,
+        "rented_cards_count": p.purchase.rented_cards,
+        "per_gpu_usd_per_hour": price.per_gpu_usd_per_hour,
+        "date": price.date,
+        "trust": price.trust,
+        "source": price.source,
+        "price_warning": price.staleness(today),
     }
