@@ -107,7 +107,8 @@ def _capacity(
         budget = granted.low if sure else granted.mid
         room = budget - (fixed.high if sure else fixed.mid)
         one = share.kv_bytes(tokens)
-        held = min(held, max(0.0, room // one))
+        # A stage whose layers all share keys, or have none, caches nothing itself.
+        held = min(held, max(0.0, room // one) if one else np.inf)
         short = max(short, one - room)
     return float(held), short
 
