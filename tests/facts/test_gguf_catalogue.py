@@ -24,10 +24,7 @@ def sparse_gguf() -> Any:
     return module
 
 
-@pytest.mark.parametrize("file_type", ["q4_k_m", "iq2_xs"])
-def test_catalogue_models_come_back_with_their_parameters_and_bytes(
-    tmp_path: Path, file_type: str
-) -> None:
+def test_catalogue_models_come_back_with_their_parameters_and_bytes(tmp_path: Path) -> None:
     writer = sparse_gguf()
     catalog = shipped()
     families = set()
@@ -36,7 +33,7 @@ def test_catalogue_models_come_back_with_their_parameters_and_bytes(
         if llm.family not in writer.ARCHITECTURES:
             continue
         path = tmp_path / "model.gguf"
-        size_bytes = writer.write(llm, file_type, path)
+        size_bytes = writer.write(llm, "q4_k_m", path)
         read = read_gguf(path)
         assert params_by_class(read) == params_by_class(llm), slug
         assert read.checkpoint.file_bytes == size_bytes, slug

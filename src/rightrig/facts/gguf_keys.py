@@ -45,6 +45,29 @@ _LATENT: Final[Mapping[str, str]] = {
     "kv_lora_rank": "attention.kv_lora_rank",
     "qk_rope_head_dim": "rope.dimension_count",
 }
+_INDEXER: Final[Mapping[str, str]] = {
+    "index_n_heads": "attention.indexer.head_count",
+    "index_head_dim": "attention.indexer.key_length",
+    "index_topk": "attention.indexer.top_k",
+}
+_DELTA: Final[Mapping[str, str]] = {
+    "linear_conv_kernel_dim": "ssm.conv_kernel",
+    "linear_key_head_dim": "ssm.state_size",
+    "linear_num_key_heads": "ssm.group_count",
+    "linear_num_value_heads": "ssm.time_step_rank",
+    "full_attention_interval": "full_attention_interval",
+}
+_NEMOTRON: Final[Mapping[str, str]] = {
+    "conv_kernel": "ssm.conv_kernel",
+    "ssm_state_size": "ssm.state_size",
+    "n_groups": "ssm.group_count",
+    "mamba_num_heads": "ssm.time_step_rank",
+    "n_routed_experts": "expert_count",
+    "n_shared_experts": "expert_shared_count",
+    "moe_intermediate_size": "expert_feed_forward_length",
+    "moe_shared_expert_intermediate_size": "expert_shared_feed_forward_length",
+    "moe_latent_size": "moe_latent_size",
+}
 _OWN_EXPERT_WIDTH: Final[Mapping[str, str]] = {"intermediate_size": "expert_feed_forward_length"}
 
 
@@ -68,7 +91,9 @@ _FAMILIES: Final[Mapping[str, Family]] = {
     },
     "command-r": Family("cohere"),
     "deepseek2": Family("deepseek_v3", {**_ROUTED_EXPERTS, **_LATENT}),
+    "deepseek32": Family("deepseek_v32", {**_ROUTED_EXPERTS, **_LATENT, **_INDEXER}),
     "gemma3": Family("gemma3_text"),
+    "glm-dsa": Family("glm_moe_dsa", {**_ROUTED_EXPERTS, **_LATENT, **_INDEXER}),
     "glm4moe": Family("glm4_moe", _ROUTED_EXPERTS),
     "gpt-oss": Family("gpt_oss", {**_LOCAL_EXPERTS, **_OWN_EXPERT_WIDTH}),
     "gptneox": Family("gpt_neox"),
@@ -88,12 +113,17 @@ _FAMILIES: Final[Mapping[str, Family]] = {
         {**_LOCAL_EXPERTS, **_OWN_EXPERT_WIDTH, "rotary_dim": "rope.dimension_count"},
     ),
     "mistral3": Family("ministral3"),
+    "nemotron_h": Family("nemotron_h", _NEMOTRON),
+    "nemotron_h_moe": Family("nemotron_h", _NEMOTRON),
     "olmoe": Family("olmoe", _EXPERTS),
     "phi2": Family("phi"),
     "phimoe": Family("phimoe", _LOCAL_EXPERTS),
     "qwen2moe": Family("qwen2_moe", _EXPERTS),
     "qwen2vl": Family("qwen2"),
+    "qwen35": Family("qwen3_5_text", _DELTA),
+    "qwen35moe": Family("qwen3_5_moe_text", {**_EXPERTS, **_DELTA}),
     "qwen3moe": Family("qwen3_moe", _EXPERTS),
+    "qwen3next": Family("qwen3_next", {**_EXPERTS, **_DELTA}),
     "qwen3vl": Family("qwen3_vl_text"),
     "qwen3vlmoe": Family("qwen3_vl_moe_text", _EXPERTS),
     "seed_oss": Family("seed_oss"),
@@ -130,8 +160,10 @@ def config_of(
         "tie_word_embeddings": tied,
         "vocab_size": vocabulary[-1],
     }
+    if family.model_type == "nemotron_h":
+        _write_pattern(config, own)
     for key, suffix in {**_COMMON, **family.keys}.items():
-        if own.get(suffix) is not None:
+        if own.get(suffix) is not None and key not in config:
             config[key] = _one(own[suffix], suffix, name)
     _take_out_layers_ahead(config)
     _add_pattern(config, family, own.get(_PATTERN))
@@ -192,8 +224,32 @@ def _refine(config: dict[str, object], own: Mapping[str, Value]) -> None:
         config["model_type"] = "mixtral"
     if kind == "olmo2" and config.get("sliding_window"):
         config["model_type"] = "olmo3"
-    if kind == "deepseek_v3":
+    if "kv_lora_rank" in config:
         _refine_latent(config, own)
+    inner, heads = own.get("ssm.inner_size"), own.get("ssm.time_step_rank")
+    if isinstance(inner, int) and isinstance(heads, int) and heads > 0:
+        width = "mamba_head_dim" if kind == "nemotron_h" else "linear_value_head_dim"
+        config[width] = inner // heads
+    if kind == "qwen3_next":  # its reader takes one layer ahead for granted
+        config.setdefault("num_nextn_predict_layers", 0)
+
+
+def _write_pattern(config: dict[str, object], own: Mapping[str, Value]) -> None:
+    """Write Nemotron-H's kinds of layers: lists say which attend, and which feed forward."""
+    keys, widths = own.get("attention.head_count_kv"), own.get("feed_forward_length")
+    if not isinstance(keys, tuple) or not isinstance(widths, tuple) or len(keys) != len(widths):
+        return
+    experts = "E" if own.get("expert_count") else "-"
+    config["hybrid_override_pattern"] = "".join(
+        "*" if key else experts if width else "M" for key, width in zip(keys, widths, strict=True)
+    )
+    config["num_key_value_heads"] = max(keys)
+    if experts == "-":
+        config["intermediate_size"] = max(widths)
+    else:
+        config["intermediate_size"] = own.get("expert_feed_forward_length")
+    heads = own.get("attention.head_count")
+    config["num_attention_heads"] = max(heads) if isinstance(heads, tuple) and heads else heads
 
 
 def _refine_latent(config: dict[str, object], own: Mapping[str, Value]) -> None:
