@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import struct
+import subprocess
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -20,9 +24,7 @@ from rightrig.facts.gguf_types import BLOCK_TYPES
 from rightrig.facts.quantization import GGML_BITS
 from rightrig.work.weights import params_by_class, weight_bytes
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+SCRIPT: Final = Path(sys.executable).with_name("rightrig")
 U32, I32, F32, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
 
 
@@ -165,6 +167,25 @@ def test_biases_and_norms_are_those_of_the_file(tmp_path: Path) -> None:
     attention = llm.attentions[0]
     assert (attention.bias, attention.output_bias) == (True, False)
     assert params_by_class(llm)["attention"] == 2 * (196_608 + 512)
+
+
+def fitted(path: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [str(SCRIPT), "fit", str(path), "--on", "1xrtx-4090", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown: dict[str, Any] = json.loads(done.stdout)
+    return shown
+
+
+@pytest.mark.parametrize(("number_of_type", "name"), [(15, "q4_k_m"), (32, "f16"), (26, "iq3_s")])
+def test_a_file_fits_as_it_is_on_llama_cpp(tmp_path: Path, number_of_type: int, name: str) -> None:
+    file = Gguf([*LLAMA_KEYS, ("general.file_type", number(number_of_type))], llama_tensors())
+    path = file.write(tmp_path / "model.gguf")
+    shown = json.dumps(fitted(path))
+    assert "llama.cpp" in shown
+    assert f'"{name}"' in shown or f"{name} (as published)" in shown
 
 
 def test_a_file_without_an_output_matrix_has_tied_embeddings(tmp_path: Path) -> None:

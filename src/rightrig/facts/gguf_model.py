@@ -154,7 +154,8 @@ def _file_type(metadata: Mapping[str, object], tensors: Collection[TensorInfo]) 
     """Return the name of the mix, or where the file states none, of what most of it is."""
     number = metadata.get("general.file_type")
     if isinstance(number, int) and number in FILE_TYPES:
-        return FILE_TYPES[number]
+        name = FILE_TYPES[number]
+        return "f16" if name == "bf16" else name  # of one size; runtimes' records know the other
     sizes: Counter[str] = Counter()
     for tensor in tensors:
         sizes[tensor.type.name] += tensor.size_bytes
