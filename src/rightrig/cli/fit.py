@@ -18,7 +18,7 @@ def fit(
         typer.Option(help="Tokens of one sequence; default 8192 or the model's most."),
     ] = None,
     concurrency: Annotated[int, typer.Option(help="Sequences at once.")] = 1,
-    runtime: o.Runtime = None,
+    runtime: o.MemoryRuntime = None,
     weights: o.Weights = None,
     kv: o.Kv = None,
     tp: o.Tp = None,
@@ -27,23 +27,31 @@ def fit(
     max_seqs: o.MaxSeqs = None,
     max_batched_tokens: o.MaxBatchedTokens = None,
     gpu_memory_utilization: o.MemoryUtilization = None,
+    dp: o.AttentionDp = None,
+    cp: o.ContextParallel = None,
+    draft: o.Draft = None,
+    loras: o.Loras = None,
+    lora_rank: o.LoraRank = None,
+    gpu_layers: o.GpuLayers = None,
+    tensor_split: o.TensorSplit = None,
+    cpu_moe: o.CpuMoe = None,
+    flash_attention: o.FlashAttention = True,
+    os: o.OperatingSystem = None,
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
     """Does it fit, what takes the memory of each card, what remains."""
     from rightrig.cli.deploying import Choices, deploy, fitted, records_of
     from rightrig.report.fit import fit_document, fit_json
-
     fixed = Choices(
-        runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
-    )
+        runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens,
+        gpu_memory_utilization, attention_dp=dp, context_parallel=cp, draft=draft, loras=loras,
+        lora_rank=lora_rank, gpu_layers=gpu_layers, tensor_split=tensor_split, cpu_moe=cpu_moe,
+        flash_attention=flash_attention, operating_system=os,
+    )  # fmt: skip
     known = o.chosen(catalog)
-    deployment = deploy(known, model, on, fixed)
-    result, changes = fitted(known, deployment, context, concurrency)
+    result, changes = fitted(known, deploy(known, model, on, fixed), context, concurrency)
     answer(
-        as_json=json,
-        data=lambda: fit_json(result, changes),
-        document=lambda: fit_document(result, changes),
-        yes=result.verdict != "no",
-        records=records_of(deployment),
-    )
+        as_json=json, data=lambda: fit_json(result, changes), yes=result.verdict != "no",
+        document=lambda: fit_document(result, changes), records=records_of(result.deployment),
+    )  # fmt: skip

@@ -1,33 +1,190 @@
-"""From the words of ``fits`` to every model of the catalogue with its verdict."""
+"""From the words of ``fits`` to what a rig holds, what changes, or the whole matrix."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.deploying import MAX_CONCURRENCY
+from rightrig.cli.naming import model_named
 from rightrig.demand.workload import MAX_TOKENS
 from rightrig.deployment.propose import Choices, propose
-from rightrig.deployment.rig import parse_rig
-from rightrig.planning.fits import models_that_fit
+from rightrig.deployment.rig import MAX_CARDS_PER_NODE, parse_rig
+from rightrig.errors import InputError
+from rightrig.planning.fits import changes, models_that_fit
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
+    from rightrig.facts.llm import Llm
+    from rightrig.facts.source import Record
     from rightrig.planning.fits import ModelFit
+    from rightrig.report.document import Document
 
-__all__ = ["Choices", "held_models"]
+__all__ = ["Asked", "Choices", "answer_of"]
 _ANY_MODEL: Final = "meta-llama/Llama-3.2-1B-Instruct"
+_MOST_NAMES: Final = 2000
 
 
-def held_models(
-    catalog: Catalog, on: str, context_tokens: int, concurrency: int, choices: Choices
-) -> tuple[Rig, tuple[ModelFit, ...]]:
-    """Return the rig, and every model of the catalogue with its verdict on it."""
-    check_count(context_tokens, name="--context", limit=MAX_TOKENS)
-    check_count(concurrency, name="--concurrency", limit=MAX_CONCURRENCY)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The words of the command."""
+
+    catalog: Catalog
+    on: str | None
+    versus: str | None
+    gpus: str | None
+    models: str | None
+    formats: str | None
+    cards: int
+    context: int
+    concurrency: int
+    choices: Choices
+    as_matrix: bool
+    every_model: bool
+    save: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The traffic in words."""
+        return f"{self.concurrency:,} × {self.context:,} tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the command prints."""
+
+    data: Callable[[], dict[str, object]]
+    document: Callable[[], Document]
+    yes: bool
+    records: tuple[Record, ...]
+
+
+def answer_of(asked: Asked) -> Found:
+    """Return the answer of the form that was asked for.
+
+    Raises:
+        InputError: when the options do not go together.
+    """
+    check_count(asked.context, name="--context", limit=MAX_TOKENS)
+    check_count(asked.concurrency, name="--concurrency", limit=MAX_CONCURRENCY)
+    _check_form(asked)
+    if asked.as_matrix:
+        return _matrix(asked)
+    return _held(asked) if asked.versus is None else _changed(asked)
+
+
+def _check_form(asked: Asked) -> None:
+    """Refuse options of one form with another."""
+    of_matrix = {
+        "--gpus": asked.gpus, "--models": asked.models, "--formats": asked.formats,
+        "--cards": None if asked.cards == 1 else asked.cards, "--save": asked.save,
+    }  # fmt: skip
+    choices = asked.choices
+    of_rig = {
+        "--on": asked.on, "--versus": asked.versus, "--runtime": choices.runtime,
+        "--weights": choices.weights, "--kv": choices.kv, "--os": choices.operating_system,
+        "--all": asked.every_model or None,
+        "--concurrency": None if asked.concurrency == 1 else asked.concurrency,
+    }  # fmt: skip
+    if asked.as_matrix:
+        wrong = next((name for name, value in of_rig.items() if value is not None), None)
+        if wrong:
+            raise InputError(f"{wrong} does not go with --matrix; use --gpus, --models, --formats")
+    else:
+        wrong = next((name for name, value in of_matrix.items() if value is not None), None)
+        if wrong:
+            raise InputError(f"{wrong} goes with --matrix only")
+        if asked.on is None:
+            raise InputError("name a rig with --on, such as --on 1xrtx-4090, or ask for --matrix")
+
+
+def _models_on(asked: Asked, on: str) -> tuple[Rig, tuple[ModelFit, ...]]:
+    """Return a rig, and every model of the catalogue with its verdict on it."""
+    catalog = asked.catalog
     rig = parse_rig(on, catalog)
     llms = [catalog.llm(slug) for slug in catalog.slugs("llms")]
-    # A choice that no model could have is wrong input, not 121 times "no".
-    propose(catalog, catalog.llm(_ANY_MODEL), rig, choices)
-    return rig, models_that_fit(catalog, rig, context_tokens, concurrency, choices, llms)
+    # A choice that no model could have is wrong input, not a "no" for each model.
+    propose(catalog, catalog.llm(_ANY_MODEL), rig, asked.choices)
+    return rig, models_that_fit(catalog, rig, asked.context, asked.concurrency, asked.choices, llms)
+
+
+def _held(asked: Asked) -> Found:
+    """Return what one rig holds."""
+    from rightrig.planning.largest import largest_dense_params
+    from rightrig.report.fits import fits_document, fits_json
+
+    rig, models = _models_on(asked, asked.on or "")
+    largest = largest_dense_params(
+        asked.catalog, rig, asked.context, asked.concurrency, asked.choices
+    )
+    return Found(
+        data=lambda: fits_json(rig, models, largest),
+        document=lambda: fits_document(
+            rig, models, asked.text, largest, every_model=asked.every_model
+        ),
+        yes=any(model.verdict != "no" for model in models),
+        records=(*(g.gpu for g in rig.groups), *(m.llm for m in models)),
+    )
+
+
+def _changed(asked: Asked) -> Found:
+    """Return the models whose verdict differs between two rigs."""
+    from rightrig.report.fits import changes_document, changes_json
+
+    before, old = _models_on(asked, asked.on or "")
+    after, new = _models_on(asked, asked.versus or "")
+    found = changes(old, new)
+    return Found(
+        data=lambda: changes_json(before, after, found),
+        document=lambda: changes_document(before, after, found, asked.text),
+        yes=True,
+        records=(*(g.gpu for rig in (before, after) for g in rig.groups),),
+    )
+
+
+def _matrix(asked: Asked) -> Found:
+    """Return the matrix of models, cards and formats."""
+    from rightrig.planning.matrix import MATRIX_FORMATS, fit_matrix
+    from rightrig.report.fits import matrix_document, matrix_json, matrix_lines
+
+    catalog = asked.catalog
+    check_count(asked.cards, name="--cards", limit=MAX_CARDS_PER_NODE)
+    gpus = [catalog.gpu(name) for name in _names(asked.gpus, "--gpus")] or list(catalog.gpus())
+    llms: list[Llm] = [model_named(name, catalog) for name in _names(asked.models, "--models")]
+    llms = llms or [catalog.llm(slug) for slug in catalog.slugs("llms")]
+    formats = tuple(name.lower() for name in _names(asked.formats, "--formats")) or MATRIX_FORMATS
+    matrix = fit_matrix(catalog, llms, gpus, formats, asked.context, asked.cards)
+    if asked.save is not None:
+        _save(asked.save, matrix_lines(matrix))
+    return Found(
+        data=lambda: matrix_json(matrix),
+        document=lambda: matrix_document(matrix),
+        yes=bool((matrix.codes <= 1).any()),
+        records=(*gpus, *llms),
+    )
+
+
+def _save(folder: str, lines: Iterable[str]) -> None:
+    """Write every cell into ``matrix.csv`` of a folder, which is made when it is not there."""
+    try:
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "matrix.csv").write_text("".join(lines), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--save {folder[:80]}: cannot be written to: {reason}") from error
+
+
+def _names(text: str | None, option: str) -> list[str]:
+    """Return the names of a list by comma."""
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(names) > _MOST_NAMES:
+        raise InputError(f"{option} {text[:40]!r}: write names by comma, none of them empty")
+    return list(dict.fromkeys(names))

@@ -47,6 +47,10 @@ Model = Annotated[str, typer.Argument(help="Catalogue name, hub id, or path to a
 On = Annotated[str, typer.Option("--on", help="Rig: 8xh100-sxm, 4xrtx-4090, 2n:8xh200-sxm …")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Runtime = Annotated[str | None, typer.Option(help="vllm or llama.cpp.")]
+MemoryRuntime = Annotated[
+    str | None,
+    typer.Option(help="vllm, vllm@0.19.0, sglang, tensorrt-llm, lmdeploy, llama.cpp, ollama."),
+]
 Weights = Annotated[
     str | None, typer.Option(help="checkpoint, bf16, fp8, awq, nvfp4, nf4, q4_k_m …")
 ]
@@ -58,4 +62,33 @@ MaxSeqs = Annotated[int | None, typer.Option(help="Most sequences in one step.")
 MaxBatchedTokens = Annotated[int | None, typer.Option(help="Most tokens in one step.")]
 MemoryUtilization = Annotated[
     float | None, typer.Option("--gpu-memory-utilization", help="Share of a card vLLM may use.")
+]
+AttentionDp = Annotated[
+    int | None,
+    typer.Option("--dp", help="Groups that attend to separate sequences and share experts."),
+]
+ContextParallel = Annotated[
+    int | None, typer.Option("--cp", help="Ranks over which one sequence's cache is spread.")
+]
+Draft = Annotated[
+    str | None,
+    typer.Option(help="Model that drafts tokens, or mtp for the model's own layers ahead."),
+]
+LoraRank = Annotated[int | None, typer.Option(help="Largest rank of the LoRA adapters.")]
+Loras = Annotated[int | None, typer.Option(help="LoRA adapters that may be active at once.")]
+GpuLayers = Annotated[
+    int | None, typer.Option(help="llama.cpp: layers on the cards; the output is one.")
+]
+TensorSplit = Annotated[
+    str | None, typer.Option(help="llama.cpp: parts of the layers a card takes, 3,1.")
+]
+CpuMoe = Annotated[
+    int | None, typer.Option(help="llama.cpp: first layers whose experts stay in host memory.")
+]
+FlashAttention = Annotated[
+    bool, typer.Option("--flash-attention/--no-flash-attention", help="llama.cpp: -fa.")
+]
+OperatingSystem = Annotated[
+    str | None,
+    typer.Option("--os", help="linux, windows or macos: refuse what does not run there."),
 ]

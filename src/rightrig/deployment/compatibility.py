@@ -159,6 +159,22 @@ class DomainRule:
         return None
 
 
+class InstanceRule:
+    """One engine runs on one MIG instance: no link joins them."""
+
+    id: ClassVar[str] = "PAR-MIG"
+
+    def check(self, subject: Deployment) -> str | None:
+        """Return why not."""
+        cards = subject.parallelism.engine_cards
+        if cards == 1 or not any(group.mig for group in subject.rig.groups):
+            return None
+        return (
+            f"{subject.parallelism.text} would join {cards} MIG instances, which have no link; "
+            f"use --replicas {subject.rig.cards_count}, or whole cards"
+        )
+
+
 class BatchRule:
     """The tokens of one step are at least the sequences that may run in it."""
 
@@ -188,6 +204,7 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
     HeadsRule(),
     LayersRule(),
     DomainRule(),
+    InstanceRule(),
     BatchRule(),
 )
 """Every rule that a deployment must satisfy, in the order in which they are reported."""

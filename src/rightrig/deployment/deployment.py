@@ -46,13 +46,13 @@ class Placement:
     Attributes:
         gpu_layers: Layers on the cards (``-ngl``; the output matrix counts as one); ``None``
             for all.
-        shares: Parts of the layers that each card takes (``-ts``); empty for by memory.
+        part_ratio: Parts of the layers that each card takes (``-ts``); empty for by memory.
         host_expert_layers: First layers whose routed experts stay in host memory
             (``--n-cpu-moe``).
     """
 
     gpu_layers: int | None = None
-    shares: tuple[float, ...] = ()
+    part_ratio: tuple[float, ...] = ()
     host_expert_layers: int = 0
 
 

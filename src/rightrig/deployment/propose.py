@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from rightrig.deployment.compatibility import broken, default_weights
 from rightrig.deployment.deployment import Companions, Deployment, Placement, Precision
@@ -11,6 +11,7 @@ from rightrig.deployment.limits import default_limits, version_of
 from rightrig.deployment.split import chosen_split
 from rightrig.errors import InputError
 from rightrig.facts.quantization import GGUF_MIXES, is_gguf_mix, weight_format
+from rightrig.facts.runtime import OperatingSystem
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Choices:
     tensor_split: str | None = None
     cpu_moe: int | None = None
     flash_attention: bool = True
+    operating_system: str | None = None
 
 
 def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None) -> Deployment:
@@ -76,7 +78,8 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
     runtime, version = _runtime(catalog, llm, rig, wanted)
     own = llm.checkpoint.format
     if wanted.weights is None:
-        weights = default_weights(runtime, own, rig.gpu)
+        own_file = _is_gguf(llm, wanted)
+        weights = "checkpoint" if own_file else default_weights(runtime, own, rig.gpu)
     else:
         weights = wanted.weights.lower()
         _check_format(weights)
@@ -96,7 +99,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         companions=_companions(catalog, llm, runtime, wanted),
         placement=_placement(llm, rig, runtime, wanted),
     )
-    bad = broken(deployment)
+    bad = broken(deployment, _system(wanted))
     if bad:
         raise InputError(f"{bad[0].reason} [{bad[0].rule_id}]")
     return deployment
@@ -234,11 +237,11 @@ def _placement(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Placeme
             f"--cpu-moe {wanted.cpu_moe}: the layers whose experts stay in host memory, of a "
             "model that has experts"
         )
-    shares = _shares(wanted.tensor_split, rig)
-    return Placement(wanted.gpu_layers, shares, wanted.cpu_moe or 0)
+    parts = _part_ratio(wanted.tensor_split, rig)
+    return Placement(wanted.gpu_layers, parts, wanted.cpu_moe or 0)
 
 
-def _shares(text: str | None, rig: Rig) -> tuple[float, ...]:
+def _part_ratio(text: str | None, rig: Rig) -> tuple[float, ...]:
     """Return the parts of ``--tensor-split 3,1``, one a card."""
     if text is None:
         return ()
@@ -253,3 +256,16 @@ def _shares(text: str | None, rig: Rig) -> tuple[float, ...]:
     if len(parts) != rig.cards_count or not all(0.0 <= p < 1e9 for p in parts) or not sum(parts):  # noqa: PLR2004 - no part is so large
         raise wrong
     return parts
+
+
+def _system(wanted: Choices) -> OperatingSystem | None:
+    """Return the operating system that was named."""
+    name = (wanted.operating_system or "").lower()
+    if wanted.operating_system is None:
+        return None
+    found: OperatingSystem | None = next((s for s in get_args(OperatingSystem) if s == name), None)
+    if found is None:
+        raise InputError(
+            f"--os {wanted.operating_system[:20]!r}: write {', '.join(get_args(OperatingSystem))}"
+        )
+    return found

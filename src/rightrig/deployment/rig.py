@@ -2,7 +2,8 @@
 
 Notation: ``COUNTxGPU[@OPTION…][+COUNTxGPU…]``, ``Nn:`` before it for nodes. Options: a power
 cap (``220w``), a PCIe generation and width (``pcie3x16``), a bridge (``nvlink``), a 4-GPU
-board (``hgx4``), host memory (``ram=128GiB``).
+board (``hgx4``), a MIG profile, whose instances are then counted (``mig=1g.10gb``), host
+memory (``ram=128GiB``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.errors import InputError, UnknownNameError
+from rightrig.facts.mig import instance_gpu
 from rightrig.quantities import GIB, check_count, parse
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class CardGroup:
         pcie_bytes_per_s: One direction, where the slot is narrower than the card.
         bridged: Whether NVLink bridges join pairs.
         board: ``hgx4`` for a four-GPU board without NVSwitch.
+        mig: Profile of the MIG instances that the group counts, ``1g.10gb``; ``gpu`` is then
+            one instance.
     """
 
     count: int
@@ -65,6 +69,7 @@ class CardGroup:
     bridged: bool = False
     board: str = ""
     options: str = ""
+    mig: str = ""
 
     @property
     def text(self) -> str:
@@ -109,7 +114,7 @@ class Rig:
     @property
     def is_uniform(self) -> bool:
         """Whether all cards are of one kind."""
-        return len({group.gpu.slug for group in self.groups}) == 1
+        return len({(group.gpu.slug, group.mig) for group in self.groups}) == 1
 
     @property
     def gpu(self) -> Gpu:
@@ -196,7 +201,7 @@ def _parse_group(part: str, whole: str, catalog: Catalog) -> tuple[CardGroup, fl
         if option.lower().startswith("ram="):
             host_bytes = parse(option[4:], "bytes", name="ram", limit=1024 * 1024 * GIB)
         else:
-            group = _with_option(group, option)
+            group = _with_option(group, option, catalog)
     return group, host_bytes
 
 
@@ -209,7 +214,29 @@ def _system_group(name: str, catalog: Catalog) -> CardGroup | None:
     return CardGroup(system.gpu_count, catalog.gpu(system.gpu))
 
 
-def _with_option(group: CardGroup, option: str) -> CardGroup:
+def _with_mig(group: CardGroup, profile: str, catalog: Catalog) -> CardGroup:
+    """Return the group as instances of a MIG profile of its card."""
+    table = catalog.mig_table(group.gpu.slug)
+    if table is None:
+        raise InputError(
+            f"@mig={profile[:20]}: no MIG profiles of {group.gpu.slug} are known; leave it out"
+        )
+    return replace(group, gpu=instance_gpu(group.gpu, table, profile), mig=profile)
+
+
+def _with_fabric(group: CardGroup, name: str) -> CardGroup:
+    """Return the group with a bridge or on a four-card board, where the card allows it."""
+    fabric = group.gpu.fabric
+    if name == "nvlink":
+        if fabric is None or fabric.kind != "nvlink":
+            raise InputError(f"@nvlink: {group.gpu.slug} has no NVLink; leave the option out")
+        return replace(group, bridged=True)
+    if fabric is None or fabric.topology != "switch" or group.count > _HGX4_CARDS:
+        raise InputError(f"@hgx4 is a board of up to 4 SXM cards; {group.text} is none")
+    return replace(group, board="hgx4")
+
+
+def _with_option(group: CardGroup, option: str, catalog: Catalog) -> CardGroup:
     """Return the group with one option applied, or say why it cannot be."""
     gpu = group.gpu
     if watts := _WATTS.fullmatch(option):
@@ -225,14 +252,12 @@ def _with_option(group: CardGroup, option: str) -> CardGroup:
         rate = _LANE_BYTES_PER_S[int(slot[1])] * int(slot[2])
         own = gpu.pcie.bytes_per_s if gpu.pcie else rate
         return replace(group, pcie_bytes_per_s=min(rate, own))
-    if option.lower() == "nvlink":
-        if gpu.fabric is None or gpu.fabric.kind != "nvlink":
-            raise InputError(f"@nvlink: {gpu.slug} has no NVLink; leave the option out")
-        return replace(group, bridged=True)
-    if option.lower() == "hgx4":
-        if gpu.fabric is None or gpu.fabric.topology != "switch" or group.count > _HGX4_CARDS:
-            raise InputError(f"@hgx4 is a board of up to 4 SXM cards; {group.text} is none")
-        return replace(group, board="hgx4")
+    name = option.lower()
+    if name.startswith("mig="):
+        return _with_mig(group, name[4:], catalog)
+    if name in {"nvlink", "hgx4"}:
+        return _with_fabric(group, name)
     raise InputError(
-        f"@{option} is no option of a rig: use 220w, pcie3x16, nvlink, hgx4 or ram=128GiB"
+        f"@{option} is no option of a rig: use 220w, pcie3x16, nvlink, hgx4, "
+        "mig=1g.10gb or ram=128GiB"
     )

@@ -23,7 +23,11 @@ def chosen_split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Paral
         InputError: when the cards, the model or the runtime do not allow it.
     """
     _check_counts(rig, wanted)
-    cards, replicas = rig.cards_count, wanted.replicas or 1
+    cards = rig.cards_count
+    is_free = wanted.replicas is wanted.tp is wanted.pp is wanted.attention_dp is None
+    # No link joins MIG instances: each serves alone.
+    replicas = cards if is_free and any(group.mig for group in rig.groups) else 1
+    replicas = wanted.replicas or replicas
     if cards % replicas:
         raise InputError(f"--replicas {replicas} does not divide the {cards} cards of {rig.text}")
     cards //= replicas

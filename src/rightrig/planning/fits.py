@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.propose import Choices, propose
 from rightrig.errors import InputError
 from rightrig.planning.candidates import VLLM_FORMATS, WORTHWHILE_RATIO
+from rightrig.planning.matrix import SIXTEEN_BIT
+from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import VERDICT_RANK, Fit, Verdict, fit
 from rightrig.work.weights import total_params_count, weight_bytes
 
@@ -87,8 +89,10 @@ def _deployments(catalog: Catalog, rig: Rig, choices: Choices, llm: Llm) -> Iter
     if choices.weights is not None:
         yield usual
         return
-    if "layer" not in usual.runtime.splits:
+    if usual.runtime.slug not in LAYERED:
         yield usual
+        if llm.checkpoint.format not in SIXTEEN_BIT:
+            return  # a quantised checkpoint keeps its format
         own_bytes = weight_bytes(llm, usual.precision.weights)
         ladder = [
             name for name in VLLM_FORMATS if weight_bytes(llm, name) < WORTHWHILE_RATIO * own_bytes
@@ -103,3 +107,39 @@ def _deployments(catalog: Catalog, rig: Rig, choices: Choices, llm: Llm) -> Iter
             )
         except InputError:
             continue  # not on this card
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A model whose verdict differs between two rigs.
+
+    Attributes:
+        before, after: The model on each.
+        reason: Why the verdict of the second rig is what it is.
+    """
+
+    before: ModelFit
+    after: ModelFit
+    reason: str
+
+
+def changes(before: Sequence[ModelFit], after: Sequence[ModelFit]) -> tuple[Change, ...]:
+    """Return the models whose verdict changes from one rig to another, losses first.
+
+    Args:
+        before: What ``models_that_fit`` says of one rig.
+        after: What it says of the other, of the same models.
+    """
+    known = {model.llm.name: model for model in after}
+    found = [
+        Change(old, known[old.llm.name], _reason(known[old.llm.name]))
+        for old in before
+        if old.verdict != known[old.llm.name].verdict
+    ]
+    found.sort(key=lambda c: VERDICT_RANK[c.before.verdict] - VERDICT_RANK[c.after.verdict])
+    return tuple(found)
+
+
+def _reason(model: ModelFit) -> str:
+    """Return the first sentence of a fit's explanation, or why nothing could be tried."""
+    return model.reason if model.fit is None else model.fit.explain().sentences[0]

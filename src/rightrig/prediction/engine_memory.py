@@ -58,6 +58,8 @@ class Engine:
     Attributes:
         runtime: The runtime's slug.
         version: Its version, ``"0.33.0"``.
+        has_switch: Whether a switch joins the tensor-parallel ranks: NCCL then keeps buffers for
+            reductions inside it.
     """
 
     llm: Llm
@@ -68,6 +70,7 @@ class Engine:
     version: str
     companions: Companions = field(default_factory=Companions)
     placement: Placement = field(default_factory=Placement)
+    has_switch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +125,33 @@ class CardShare:
         ``of-free``: the fixed parts, and the fraction of what they leave. ``exact``: the card.
         """
         outside = self.outside_bytes
+        granted = self.granted_bytes(total_bytes, memory_ratio)
+        if self.rule == "of-free":
+            return granted
+        return Interval(
+            min(granted.low, total_bytes.low - outside.high),
+            min(granted.mid, total_bytes.mid - outside.mid),
+            min(granted.high, total_bytes.high - outside.low),
+        )
+
+    def granted_bytes(self, total_bytes: Interval, memory_ratio: float) -> Interval:
+        """Return what the fraction grants of a card, in bytes, whether or not the rest has room.
+
+        This is what engines print; one that grants itself too much fails later.
+        """
         if self.rule == "of-free":
             fixed = self.fixed_bytes
             return Interval(*(
                 min(t, f + memory_ratio * max(0.0, t - f))
                 for f, t in zip(_ends(fixed), _ends(total_bytes), strict=True)
             ))  # fmt: skip
-        granted = total_bytes.scaled(memory_ratio)
         if self.rule == "static-share":
             runtime = _runtime_bytes(self.fixed)
-            granted = Interval(*(
+            return Interval(*(
                 memory_ratio * (t - r) + r
                 for t, r in zip(_ends(total_bytes), _ends(runtime), strict=True)
             ))  # fmt: skip
-        return Interval(
-            min(granted.low, total_bytes.low - outside.high),
-            min(granted.mid, total_bytes.mid - outside.mid),
-            min(granted.high, total_bytes.high - outside.low),
-        )
+        return total_bytes.scaled(memory_ratio)
 
     def kv_bytes(self, context_tokens: int) -> float:
         """Return cache bytes of one sequence of this length on this card, as the engine rounds."""

@@ -49,7 +49,7 @@ def placed_layers(
     on_cards = llm.layer_count
     if placement.gpu_layers is not None:
         on_cards = max(0, min(on_cards, placement.gpu_layers - 1))
-    return layers_by_memory(on_cards, placement.shares or memory_bytes)
+    return layers_by_memory(on_cards, placement.part_ratio or memory_bytes)
 
 
 def layered_shares(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.compatibility import broken
 from rightrig.deployment.parallelism import splits_of
-from rightrig.facts.quantization import GGUF_MIXES
 from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.work.weights import class_bits
@@ -26,6 +25,12 @@ _LEAST_CONTEXT: Final = 512
 _NODE_CARDS: Final = 8
 _MOST_NODES: Final = 4
 _VLLM_FORMATS: Final = ("fp8", "awq")
+_GGUF_LADDER: Final = (
+    "q8_0", "q6_k", "q5_k_m", "q4_k_m", "iq4_xs", "iq3_m", "iq3_xxs", "iq2_m", "iq2_xs",
+    "iq2_xxs",
+)  # fmt: skip
+_MOST_ALIKE: Final = 2
+"""Changes of one cost that are named: the mildest that help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def levers(
     """
     found: list[Lever] = []
     for lever in _candidates(result, others or {}):
-        if lever.fit.verdict in {"fits", "tight"}:
+        alike = sum(known.costs == lever.costs for known in found)
+        if lever.fit.verdict in {"fits", "tight"} and alike < _MOST_ALIKE:
             found.append(lever)
         if len(found) == limit:
             break
@@ -138,7 +144,7 @@ def _formats(result: Fit) -> Iterator[Lever]:
             if again is not None:
                 yield Lever(f"--kv {kv}", "quality", again)
     own_bits = _bits(deployment, deployment.precision.weights)
-    names = reversed(GGUF_MIXES) if reads_gguf else _VLLM_FORMATS
+    names = _GGUF_LADDER if reads_gguf else _VLLM_FORMATS
     for name in names:
         if _bits(deployment, name) < own_bits:
             again = _again(result, deployment.with_precision(weights=name))

@@ -157,6 +157,7 @@ def engine_of(deployment: Deployment) -> Engine:
         deployment.version or deployment.runtime.version,
         deployment.companions,
         deployment.placement,
+        deployment.rig.link(deployment.parallelism.expert_ranks).kind == "nvlink-switch",
     )
 
 
@@ -184,7 +185,8 @@ def _assemble(
         cards=cards,
         weights_bytes=weights.weight_bytes(llm, precision.weights),
         kv_bytes_per_token=kv_cache.model_kv_bytes_per_token(llm, kv_bits),
-        kv_sequence_bytes=sum(card.kv_sequence_bytes for card in cards),
+        kv_sequence_bytes=sum(card.kv_sequence_bytes for card in cards)
+        / deployment.parallelism.attention_dp,
         kv_sequence_ideal_bytes=kv_cache.sequence_kv_bytes(
             llm.block_counts, context_tokens, kv_bits
         ),
@@ -322,8 +324,10 @@ def card_verdict(budget_bytes: Interval, required_bytes: Interval) -> Verdict:
 
 def _most_sequences(room_bytes: float, sequence_bytes: float, deployment: Deployment) -> int:
     """Return how many sequences of one length the room takes, at most ``max_seqs``."""
-    if room_bytes <= 0.0 or sequence_bytes <= 0.0:
+    if room_bytes <= 0.0:
         return 0
+    if sequence_bytes <= 0.0:  # a stage whose layers share the caches of another, or have none
+        return deployment.limits.max_seqs
     held = int(room_bytes // sequence_bytes)
     # llama.cpp sets its slots at start; vLLM refuses to run more than its limit at once.
     return held if _is_layered(deployment) else min(held, deployment.limits.max_seqs)

@@ -136,7 +136,7 @@ def _overheads(engine: Engine, *, is_last: bool) -> list[Component]:
 def _vllm_overheads(engine: Engine, *, is_last: bool) -> list[Component]:
     """Return vLLM's parts; CUDA graphs count in its budget since 0.21."""
     era = era_of(engine.version)
-    activation = peak(engine, *era.overheads["sampler_bytes_per_logit"], is_last=is_last)
+    activation = activation_peak(engine, *era.overheads["sampler_bytes_per_logit"], is_last=is_last)
     graphs, basis = overheads()["paged"]["graphs_bytes"]
     return [
         activation,
@@ -145,7 +145,9 @@ def _vllm_overheads(engine: Engine, *, is_last: bool) -> list[Component]:
     ]
 
 
-def peak(engine: Engine, per_logit: Interval, source: str, *, is_last: bool) -> Component:
+def activation_peak(
+    engine: Engine, per_logit_bytes: Interval, source: str, *, is_last: bool
+) -> Component:
     """Return the peak of the profiling run: the sampler's or the widest layer's, plus experts.
 
     ``max(base + c·vocab·max_num_seqs, base' + rows) + experts`` (docs/methodology/memory.md);
@@ -161,7 +163,7 @@ def peak(engine: Engine, per_logit: Interval, source: str, *, is_last: bool) -> 
     if not is_last:
         return Component("activation", rows_peak.map(lambda b: b + experts), source)
     base = known["activation_base_bytes"][0]
-    sampler = per_logit.map(
+    sampler = per_logit_bytes.map(
         lambda c: activations.logits_peak_bytes(llm.vocab_size, limits.max_seqs, c)
     )
     both = Interval(
@@ -174,8 +176,9 @@ def peak(engine: Engine, per_logit: Interval, source: str, *, is_last: bool) -> 
 
 def _vllm_runtime(engine: Engine, era: Era) -> Component:
     """Return what vLLM holds outside the framework: NCCL buffers, contexts of libraries."""
-    if engine.split.tp * engine.split.attention_dp > 1:
-        return Component("runtime", *era.overheads["non_torch_tensor_parallel_bytes"])
+    if engine.split.expert_ranks > 1:
+        key = "non_torch_switch_bytes" if engine.has_switch else "non_torch_tensor_parallel_bytes"
+        return Component("runtime", *era.overheads[key])
     if engine.split.pp > 1:
         return Component("runtime", *overheads()["paged"]["non_torch_pipeline_bytes"])
     return Component("runtime", *era.overheads["non_torch_single_bytes"])
@@ -201,10 +204,10 @@ def _sglang_overheads(engine: Engine) -> list[Component]:
 def _free_share_overheads(engine: Engine, *, is_last: bool) -> list[Component]:
     """Return the parts of TensorRT-LLM and LMDeploy, all loaded before the cache is sized."""
     name = engine.runtime.replace("-", "_")
-    per_logit = Interval(4.0, 6.0, 14.0)
+    per_logit_bytes = Interval(4.0, 6.0, 14.0)
     basis = "logits and the widest layer, as vLLM's profiling run; not measured on this engine"
     found = [
-        peak(engine, per_logit, basis, is_last=is_last),
+        activation_peak(engine, per_logit_bytes, basis, is_last=is_last),
         Component("runtime", *overheads()[name]["runtime_bytes"]),
     ]
     if "graphs_bytes" in overheads()[name]:

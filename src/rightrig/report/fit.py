@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rightrig.prediction.format_room import format_room
+from rightrig.prediction.host_loading import loading_host_bytes
 from rightrig.quantities import GIB, show_bytes, show_gib
 from rightrig.report.document import Bar, Bars, Document, Grid, Paragraph
 from rightrig.report.values import (
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _STYLE = {"fits": "good", "tight": "warn", "offload": "warn", "no": "bad"}
 _MANY = 4
+_SIXTEEN_BITS = 16.0
+_EIGHT_BITS = 8.0
+_LEAST_BITS = 1.0
 
 
 def fit_document(fit: Fit, changes: Sequence[Lever]) -> Document:
@@ -38,6 +43,7 @@ def fit_document(fit: Fit, changes: Sequence[Lever]) -> Document:
     ]
     if fit.verdict == "offload" or fit.host_bytes:
         blocks.append(Paragraph(_host_sentence(fit)))
+    blocks += [Paragraph(text) for text in (_bits_sentence(fit), _loading_sentence(fit)) if text]
     if changes:
         blocks.append(Paragraph("What would make it fit, cheapest first:", "title"))
         blocks += [
@@ -87,7 +93,7 @@ def _components(card: CardFit) -> Grid:
     """Return the parts of the binding card with their intervals and grounds."""
     rows: list[tuple[str, ...]] = [
         (
-            part.name,
+            part.name if part.is_budgeted else f"({part.name})",
             show_bytes(part.size_bytes.mid),
             _between(part.size_bytes),
             _short(part.basis),
@@ -120,18 +126,20 @@ def _short(text: str, width: int = 50) -> str:
 
 def _kv_sentence(fit: Fit) -> str:
     """Say what the KV cache takes, as the engine stores it and without its rounding."""
+    split = fit.deployment.parallelism
+    cards = len(fit.cards) // split.attention_dp
     text = (
         f"KV cache: {fit.kv_bytes_per_token:,.0f} B a token; one sequence of "
         f"{fit.context_tokens:,} tokens takes {show_bytes(fit.kv_sequence_bytes)} over "
-        f"{len(fit.cards)} card{'s' if len(fit.cards) > 1 else ''}"
+        f"{cards} card{'s' if cards > 1 else ''}"
     )
     if abs(fit.kv_sequence_bytes / fit.kv_sequence_ideal_bytes - 1.0) > 0.001:  # noqa: PLR2004 - not shown
         text += (
             f" ({show_bytes(fit.kv_sequence_ideal_bytes)} without pages, padding and replication)"
         )
-    if fit.deployment.llm.has_mla and fit.deployment.parallelism.tp > 1:
+    if fit.deployment.llm.has_mla and split.tp > split.context_parallel:
         text += (
-            f"; the latent is whole on each of the {fit.deployment.parallelism.tp} ranks, "
+            f"; the latent is whole on each of {split.tp // split.context_parallel} ranks, "
             f"{fit.binding.kv_bytes_per_token:,.0f} B a token"
         )
     return f"{text}. Weights: {show_bytes(fit.weights_bytes)}."
@@ -154,10 +162,45 @@ def _host_sentence(fit: Fit) -> str:
     return f"Host memory: {show_bytes(fit.host_bytes)} for the input embedding{moved}."
 
 
+def _bits_sentence(fit: Fit) -> str:
+    """Say how many bits a weight could take, and what so few cost."""
+    if fit.verdict == "offload":
+        return ""
+    room = format_room(fit)
+    if room.bits_per_weight >= _SIXTEEN_BITS:
+        return "Room for weights: 16 bits and more."
+    if room.bits_per_weight < _LEAST_BITS:
+        return "Room for weights: not even one bit each."
+    text = f"Room for weights: {room.bits_per_weight:.2f} bits each on average"
+    if room.point is not None and room.table is not None and room.bits_per_weight < _EIGHT_BITS:
+        text += (
+            f"; of llama.cpp's formats at most {room.point.format}, whose perplexity was "
+            f"{room.point.perplexity_ratio - 1.0:+.1%} on {room.table.model}"
+        )
+    return text + (" (quality risk: below 3 bits)." if room.is_risky else ".")
+
+
+def _loading_sentence(fit: Fit) -> str:
+    """Say what host memory loading wants, and whether the rig names less."""
+    need = loading_host_bytes(fit)
+    text = (
+        f"Host memory while loading: {show_bytes(need.low)} at least, {show_bytes(need.high)} to "
+        "keep the checkpoint cached."
+    )
+    own = fit.deployment.rig.host_memory_bytes
+    if own is not None and own < need.low:
+        text += f" The rig names {show_gib(own)}: too little."
+    return text
+
+
 def _notes(fit: Fit) -> list[str]:
     """Return what a reader should know before trusting the numbers."""
     gpu = fit.deployment.rig.gpu
     notes = [f"Memory of {gpu.slug}: {gpu.evidence_of_memory}."]
+    if any(not part.is_budgeted for part in fit.binding.components):
+        notes.append(
+            "Parts in brackets lie beside the share that the engine's memory fraction grants."
+        )
     llm = fit.deployment.llm
     if llm.not_counted:
         notes.append(f"Not counted: {', '.join(llm.not_counted)}.")
@@ -182,6 +225,8 @@ def fit_json(fit: Fit, changes: Sequence[Lever]) -> Json:
         "max_context_tokens": fit.max_context_tokens,
         "max_concurrency": fit.max_concurrency,
         "host_bytes": fit.host_bytes,
+        "loading_host_bytes": interval_json(loading_host_bytes(fit)),
+        "room_for_weights": _room_json(fit),
         "offloaded_layers": fit.offloaded_layers,
         "binding_card": fit.binding.card,
         "cards": [_card_json(card) for card in fit.cards],
@@ -189,6 +234,18 @@ def fit_json(fit: Fit, changes: Sequence[Lever]) -> Json:
             {"change": x.change, "costs": x.costs, "verdict": x.fit.verdict} for x in changes
         ],
         "explanation": explanation_json(fit.explain()),
+    }
+
+
+def _room_json(fit: Fit) -> Json:
+    """Return the room for weights as JSON."""
+    room = format_room(fit)
+    return {
+        "bits_per_weight": room.bits_per_weight,
+        "format": room.point.format if room.point else None,
+        "perplexity_ratio": room.point.perplexity_ratio if room.point else None,
+        "measured_on": room.table.model if room.table else None,
+        "quality_risk": room.is_risky,
     }
 
 
@@ -208,7 +265,12 @@ def _card_json(card: CardFit) -> Json:
         "max_context_tokens": card.max_context_tokens,
         "max_seqs": card.max_seqs,
         "components": [
-            {"name": part.name, "bytes": interval_json(part.size_bytes), "source": part.basis}
+            {
+                "name": part.name,
+                "bytes": interval_json(part.size_bytes),
+                "source": part.basis,
+                "in_budget": part.is_budgeted,
+            }
             for part in card.components
         ],
     }

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
+from rightrig.planning.matrix import fitting_counts, largest_fitting
 from rightrig.quantities import show_gib
 from rightrig.report.document import Document, Grid, Paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rightrig.deployment.rig import Rig
-    from rightrig.planning.fits import ModelFit
+    from rightrig.planning.fits import Change, ModelFit
+    from rightrig.planning.matrix import Matrix
     from rightrig.report.values import Json
 
 
+_FULL_MATRIX_MODELS = 60
+_MOST_JSON_CELLS = 1000
+_WORDS = {"fits": "fits", "tight": "tight", "no": "no", "–": "–"}
+
+
 def fits_document(
-    rig: Rig, models: Sequence[ModelFit], asked: str, *, every_model: bool
+    rig: Rig,
+    models: Sequence[ModelFit],
+    asked: str,
+    largest: Mapping[str, float],
+    *,
+    every_model: bool,
 ) -> Document:
     """Return the models that fit, and with ``every_model`` those that do not."""
     held = [m for m in models if m.verdict != "no"]
@@ -31,7 +44,155 @@ def fits_document(
             "each with the other as asked. Smaller formats cost quality.",
             "dim",
         ),
+        *_largest_paragraph(largest),
     )
+
+
+def _largest_paragraph(largest: Mapping[str, float]) -> Document:
+    """Return the parameter counts at which dense models stop to fit."""
+    held = {name: params for name, params in largest.items() if params}
+    if not held:
+        return ()
+    sizes = ", ".join(f"{params / 1e9:.1f} B in {name}" for name, params in held.items())
+    return (Paragraph(f"Largest dense model of usual shape: {sizes}.", "dim"),)
+
+
+def changes_document(before: Rig, after: Rig, found: Sequence[Change], asked: str) -> Document:
+    """Return the models whose verdict changes from one rig to another, each with its reason."""
+    lost = sum(c.after.verdict == "no" for c in found)
+    won = sum(c.before.verdict == "no" for c in found)
+    title = (
+        f"From {before.text} to {after.text} ({asked}): {lost} models no longer fit, {won} more "
+        f"do, {len(found) - lost - won} change their verdict"
+    )
+    rows = tuple(
+        (c.before.llm.name, f"{c.before.verdict} → {c.after.verdict}", c.reason) for c in found
+    )
+    grid = (Grid(("model", "verdict", f"on {after.text}"), rows),) if rows else ()
+    return (Paragraph(title, "title"), *grid)
+
+
+def changes_json(before: Rig, after: Rig, found: Sequence[Change]) -> Json:
+    """Return the changes as JSON."""
+    return {
+        "before": before.text,
+        "after": after.text,
+        "changes": [
+            {
+                "model": c.before.llm.name,
+                "before": c.before.verdict,
+                "after": c.after.verdict,
+                "reason": c.reason,
+            }
+            for c in found
+        ],
+    }
+
+
+def matrix_document(matrix: Matrix) -> Document:
+    """Return the matrix: a table a card where few models are asked for, else counts a card."""
+    cards = f"{matrix.cards_count} card{'s' if matrix.cards_count > 1 else ''}"
+    title = Paragraph(
+        f"{len(matrix.llms)} models × {len(matrix.gpus)} GPUs × {len(matrix.formats)} formats: "
+        f"one sequence of {matrix.context_tokens:,} tokens on {cards}",
+        "title",
+    )
+    note = Paragraph(
+        "vLLM where it loads the format on the card, else llama.cpp. A dash: nothing loads it "
+        "there, or the model is published quantised otherwise. In brackets: sequences at once, "
+        "pessimistic to optimistic.",
+        "dim",
+    )
+    if len(matrix.llms) * len(matrix.gpus) <= _FULL_MATRIX_MODELS:
+        return (title, *(_card_grid(matrix, place) for place in range(len(matrix.gpus))), note)
+    return (title, _counts_grid(matrix), _COUNTS_NOTE)
+
+
+_COUNTS_NOTE = Paragraph(
+    "Models that fit or are tight, and the one with most parameters. --save DIR writes every cell, "
+    "--models and --gpus narrow the matrix down to a table.",
+    "dim",
+)
+
+
+def _card_grid(matrix: Matrix, place: int) -> Grid:
+    """Return one card's models and formats."""
+    rows = tuple(
+        (llm.name, *(_cell(matrix, row, place, form) for form in range(len(matrix.formats))))
+        for row, llm in enumerate(matrix.llms)
+    )
+    return Grid(("model", *matrix.formats), rows, title=matrix.gpus[place].slug)
+
+
+def _cell(matrix: Matrix, model: int, gpu: int, form: int) -> str:
+    """Return one cell: the verdict and the range of sequences."""
+    word = _WORDS[matrix.verdict(model, gpu, form)]
+    if word not in {"fits", "tight"}:
+        return word
+    least, most = int(matrix.least_seqs[model, gpu, form]), int(matrix.most_seqs[model, gpu, form])
+    return f"{word} ({least:,}–{most:,})" if least != most else f"{word} ({most:,})"
+
+
+def _counts_grid(matrix: Matrix) -> Grid:
+    """Return how many models each card holds in each format, and the largest."""
+    counts = fitting_counts(matrix)
+    rows = []
+    for place, gpu in enumerate(matrix.gpus):
+        largest = largest_fitting(matrix, place, 0)
+        name = largest.name if largest else "–"
+        rows.append((gpu.slug, *(str(int(n)) for n in counts[place]), name))
+    numeric = tuple(range(1, len(matrix.formats) + 1))
+    headers = ("GPU", *matrix.formats, f"largest in {matrix.formats[0]}")
+    return Grid(headers, tuple(rows), numeric, spare=(len(matrix.formats) + 1,))
+
+
+def matrix_json(matrix: Matrix) -> Json:
+    """Return the matrix as JSON: every cell of a small one, else counts a card and format."""
+    whole = matrix.codes.size <= _MOST_JSON_CELLS
+    counts = fitting_counts(matrix)
+    return {
+        "context_tokens": matrix.context_tokens,
+        "cards": matrix.cards_count,
+        "formats": list(matrix.formats),
+        "models": len(matrix.llms),
+        "gpus": [
+            {
+                "gpu": gpu.slug,
+                "fitting_models": dict(
+                    zip(matrix.formats, (int(n) for n in counts[place]), strict=True)
+                ),
+            }
+            for place, gpu in enumerate(matrix.gpus)
+        ],
+        "cells": [_cell_json(matrix, *place) for place in _places(matrix)] if whole else None,
+    }
+
+
+def _places(matrix: Matrix) -> Iterator[tuple[int, int, int]]:
+    """Yield every cell's place."""
+    models, gpus, formats = matrix.codes.shape
+    return itertools.product(range(models), range(gpus), range(formats))
+
+
+def _cell_json(matrix: Matrix, model: int, gpu: int, form: int) -> Json:
+    """Return one cell as JSON."""
+    verdict = matrix.verdict(model, gpu, form)
+    return {
+        "model": matrix.llms[model].name,
+        "gpu": matrix.gpus[gpu].slug,
+        "weights": matrix.formats[form],
+        "verdict": None if verdict == "–" else verdict,
+        "least_seqs": int(matrix.least_seqs[model, gpu, form]),
+        "most_seqs": int(matrix.most_seqs[model, gpu, form]),
+    }
+
+
+def matrix_lines(matrix: Matrix) -> Iterator[str]:
+    """Yield every cell as a line of CSV, the header first."""
+    yield "model,gpu,weights,verdict,least_seqs,most_seqs\n"
+    for place in _places(matrix):
+        cell = _cell_json(matrix, *place)
+        yield ",".join("" if value is None else str(value) for value in cell.values()) + "\n"
 
 
 def _row(model: ModelFit) -> tuple[str, ...]:
@@ -52,9 +213,13 @@ def _row(model: ModelFit) -> tuple[str, ...]:
     )
 
 
-def fits_json(rig: Rig, models: Sequence[ModelFit]) -> Json:
+def fits_json(rig: Rig, models: Sequence[ModelFit], largest: Mapping[str, float]) -> Json:
     """Return every model with its verdict as JSON."""
-    return {"rig": rig.text, "models": [_model_json(model) for model in models]}
+    return {
+        "rig": rig.text,
+        "models": [_model_json(model) for model in models],
+        "largest_dense_params": dict(largest),
+    }
 
 
 def _model_json(model: ModelFit) -> Json:

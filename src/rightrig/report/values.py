@@ -45,13 +45,15 @@ def deployment_json(deployment: Deployment) -> Json:
         "model": deployment.llm.name,
         "rig": deployment.rig.text,
         "runtime": deployment.runtime.slug,
-        "runtime_version": deployment.runtime.version,
+        "runtime_version": deployment.version or deployment.runtime.version,
         "weights": deployment.precision.weights,
         "checkpoint_format": deployment.llm.checkpoint.format,
         "kv": deployment.precision.kv,
         "tp": split.tp,
         "pp": split.pp,
         "replicas": split.replicas,
+        "attention_dp": split.attention_dp,
+        "context_parallel": split.context_parallel,
         "max_seqs": limits.max_seqs,
         "max_batched_tokens": limits.max_batched_tokens,
         "gpu_memory_utilization_ratio": limits.memory_ratio,
@@ -63,8 +65,8 @@ def deployment_text(deployment: Deployment) -> str:
     precision = deployment.precision
     stored = deployment.llm.checkpoint.format
     weights = f"{stored} (as published)" if precision.weights == "checkpoint" else precision.weights
+    version = deployment.version or deployment.runtime.version
     return (
-        f"{deployment.llm.name} on {deployment.rig.text}, {deployment.runtime.name} "
-        f"{deployment.runtime.version}, {deployment.parallelism.text}, weights {weights}, "
-        f"KV cache {precision.kv}"
+        f"{deployment.llm.name} on {deployment.rig.text}, {deployment.runtime.name} {version}, "
+        f"{deployment.parallelism.text}, weights {weights}, KV cache {precision.kv}"
     )

@@ -60,22 +60,22 @@ def adapter_bytes(
     if not companions.lora_count:
         return 0.0
     widths = sum(
-        count * _adapted_widths(block, hidden_size, ranks_count) for block, count in blocks
+        count * _adapted_widths_count(block, hidden_size, ranks_count) for block, count in blocks
     )
     return (companions.lora_count + 1) * companions.lora_rank * widths * ADAPTER_BYTES
 
 
-def _adapted_widths(block: Block, hidden_size: int, ranks_count: int) -> float:
+def _adapted_widths_count(block: Block, hidden_size: int, ranks_count: int) -> float:
     """Return ``Σ (d_in + d_out)`` of the adapted projections of one layer on one rank."""
     widths = 0.0
     if block.attention is not None:
-        widths += _attention_widths(block.attention, hidden_size, ranks_count)
+        widths += _attention_widths_count(block.attention, hidden_size, ranks_count)
     if block.ffn is not None:
-        widths += _ffn_widths(block.ffn, hidden_size, ranks_count)
+        widths += _ffn_widths_count(block.ffn, hidden_size, ranks_count)
     return widths
 
 
-def _attention_widths(attention: Attention, hidden_size: int, ranks_count: int) -> float:
+def _attention_widths_count(attention: Attention, hidden_size: int, ranks_count: int) -> float:
     """Return the widths of query, key, value and output (MLA: its five projections)."""
     queries = attention.head_count * attention.head_dim
     outputs = attention.head_count * attention.value_dim
@@ -90,7 +90,7 @@ def _attention_widths(attention: Attention, hidden_size: int, ranks_count: int) 
     return columns + outputs / ranks_count + hidden_size
 
 
-def _ffn_widths(ffn: Ffn, hidden_size: int, ranks_count: int) -> float:
+def _ffn_widths_count(ffn: Ffn, hidden_size: int, ranks_count: int) -> float:
     """Return the widths of gate, up and down of the dense part."""
     inner = (ffn.inner_size + ffn.shared_inner_size) / ranks_count
     if not inner:

@@ -1,0 +1,254 @@
+"""The matrix of what fits: models × cards × formats, each cell a verdict and a concurrency.
+
+Everything that does not depend on the card's size is computed once for a model, a format and a
+class of engine limits; cards are then compared with it as arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from rightrig.deployment.compatibility import format_reason
+from rightrig.deployment.deployment import Precision
+from rightrig.deployment.limits import default_limits, memory_class
+from rightrig.deployment.parallelism import Parallelism, tp_reason
+from rightrig.facts.quantization import is_gguf_mix, weight_format
+from rightrig.planning.candidates import kv_of
+from rightrig.prediction.engine_memory import CardShare, Engine
+from rightrig.prediction.layered_engines import LAYERED, layered_shares, layers_by_memory
+from rightrig.prediction.memory_fit import COMFORT_RATIO
+from rightrig.prediction.paged_engines import paged_shares
+from rightrig.work.weights import total_params_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rightrig.deployment.deployment import EngineLimits
+    from rightrig.facts.catalog import Catalog
+    from rightrig.facts.gpu import Gpu
+    from rightrig.facts.llm import Llm
+    from rightrig.facts.runtime import Runtime
+    from rightrig.prediction.memory_fit import Verdict
+
+MATRIX_FORMATS: Final = ("checkpoint", "bf16", "fp8", "nvfp4", "awq", "q4_k_m")
+"""Formats that the matrix shows when none are named."""
+VERDICTS: Final[tuple[Verdict, ...]] = ("fits", "tight", "no")
+NOT_LOADED: Final = 3
+"""Code of a cell that cannot be: no runtime loads the format on the card, or the model is
+published in another quantised one."""
+SIXTEEN_BIT: Final = frozenset({"bf16", "fp16", "fp32"})
+"""Formats of checkpoints that were not quantised."""
+_ALIKE: Final = {"fp8-block": "fp8", "nf4-single": "nf4"}
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Verdicts and concurrencies of models × cards × formats.
+
+    Attributes:
+        llms: First axis.
+        gpus: Second axis.
+        formats: Third axis.
+        cards_count: Cards of one engine.
+        context_tokens: Tokens of one sequence; a model made for less is judged at its own most.
+        codes: Index into ``VERDICTS``, or ``NOT_LOADED``; shape (models, cards, formats).
+        least_seqs, most_seqs: Concurrency at the pessimistic and the optimistic end.
+    """
+
+    llms: tuple[Llm, ...]
+    gpus: tuple[Gpu, ...]
+    formats: tuple[str, ...]
+    cards_count: int
+    context_tokens: int
+    codes: NDArray[np.int8]
+    least_seqs: NDArray[np.int64]
+    most_seqs: NDArray[np.int64]
+
+    def verdict(self, model: int, gpu: int, form: int) -> str:
+        """Return the word of one cell: a verdict, or ``–`` where nothing loads the format."""
+        code = int(self.codes[model, gpu, form])
+        return "–" if code == NOT_LOADED else VERDICTS[code]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cards:
+    """Cards that one runtime serves in one format with the same limits.
+
+    Attributes:
+        places: Their places on the second axis, an array.
+        total_bytes: Low, middle and high of their memory; shape (3, cards).
+    """
+
+    places: NDArray[np.int64]
+    runtime: Runtime
+    limits: EngineLimits
+    total_bytes: NDArray[np.float64]
+
+
+def fit_matrix(
+    catalog: Catalog,
+    llms: Sequence[Llm],
+    gpus: Sequence[Gpu],
+    formats: Sequence[str],
+    context_tokens: int,
+    cards_count: int = 1,
+) -> Matrix:
+    """Return which models fit which cards in which formats, for one sequence.
+
+    Each cell takes vLLM where it loads the format on the card, else llama.cpp where it does;
+    several cards are split by tensors as far as the heads divide.
+
+    Args:
+        catalog: Where runtimes are looked up.
+        llms: First axis.
+        gpus: Second axis.
+        formats: Weight formats, third axis.
+        context_tokens: Tokens of one sequence.
+        cards_count: Cards of one engine.
+
+    Raises:
+        UnknownNameError: for a format that does not exist.
+    """
+    for name in formats:
+        if name != "checkpoint" and not is_gguf_mix(name):
+            weight_format(name)
+    shape = (len(llms), len(gpus), len(formats))
+    codes = np.full(shape, NOT_LOADED, dtype=np.int8)
+    least, most = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    runtimes = (catalog.runtime("vllm"), catalog.runtime("llama.cpp"))
+    groups: dict[str, list[_Cards]] = {}
+    pairs = [
+        (r, n) for r, llm in enumerate(llms) for n, f in enumerate(formats) if is_offered(llm, f)
+    ]
+    for row, number in pairs:
+        llm, name = llms[row], formats[number]
+        stored = llm.checkpoint.format if name == "checkpoint" else name
+        if stored not in groups:
+            groups[stored] = _groups(runtimes, gpus, stored)
+        for cards in groups[stored]:
+            cell = _cells(llm, name, cards, context_tokens, cards_count)
+            if cell is not None:
+                place = (row, cards.places, number)
+                codes[place], least[place], most[place] = cell
+    return Matrix(
+        tuple(llms), tuple(gpus), tuple(formats), cards_count, context_tokens, codes, least, most
+    )
+
+
+def is_offered(llm: Llm, format_name: str) -> bool:
+    """Whether a model exists in a format: a quantised checkpoint keeps its own, or goes to GGUF.
+
+    A 16-bit checkpoint can be converted to any.
+    """
+    own = llm.checkpoint.format
+    if format_name == "checkpoint" or own in SIXTEEN_BIT or is_gguf_mix(format_name):
+        return True
+    return format_name == own or format_name == _ALIKE.get(own)
+
+
+def _groups(runtimes: Sequence[Runtime], gpus: Sequence[Gpu], name: str) -> list[_Cards]:
+    """Return the cards that load a format, by runtime and class of limits."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for place, gpu in enumerate(gpus):
+        runtime = next((r for r in runtimes if _loads(r, gpu, name)), None)
+        if runtime is not None:
+            found.setdefault((runtime.slug, memory_class(gpu)), []).append(place)
+    by_slug = {runtime.slug: runtime for runtime in runtimes}
+    groups = []
+    for (slug, _), places in found.items():
+        memories = [gpus[place].memory_bytes for place in places]
+        totals = np.array([[m.low, m.mid, m.high] for m in memories]).T
+        limits = default_limits(by_slug[slug], gpus[places[0]])
+        groups.append(_Cards(np.array(places), by_slug[slug], limits, totals))
+    return groups
+
+
+def _loads(runtime: Runtime, gpu: Gpu, name: str) -> bool:
+    """Whether a runtime runs on a card and loads the format there."""
+    return gpu.vendor in runtime.vendors and format_reason(runtime, gpu, name) is None
+
+
+def _cells(
+    llm: Llm, name: str, cards: _Cards, context_tokens: int, cards_count: int
+) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return verdicts and concurrencies of one model in one format on equal-limit cards."""
+    engine = _engine(llm, name, cards, cards_count)
+    if engine is None:
+        return None
+    tokens = min(context_tokens, llm.max_context_tokens)
+    if engine.runtime in LAYERED:
+        layers = layers_by_memory(llm.layer_count, (1.0,) * cards_count)
+        shares = layered_shares(engine, tokens, layers)
+    else:
+        shares = paged_shares(engine)
+    worst = np.zeros(len(cards.places), dtype=np.int8)
+    least = np.full(len(cards.places), np.iinfo(np.int64).max)
+    most = least.copy()
+    for share in shares:
+        code, low, high = _share_cells(share, cards, tokens)
+        worst = np.maximum(worst, code)
+        least, most = np.minimum(least, low), np.minimum(most, high)
+    if engine.runtime not in LAYERED:
+        least = np.minimum(least, cards.limits.max_seqs)
+        most = np.minimum(most, cards.limits.max_seqs)
+    return worst, least, most
+
+
+def _engine(llm: Llm, name: str, cards: _Cards, cards_count: int) -> Engine | None:
+    """Return the engine of some cards, or ``None`` where the model cannot be split so."""
+    runtime = cards.runtime
+    if runtime.slug in LAYERED:
+        split = Parallelism(1, cards_count)
+    else:
+        tp = next(n for n in range(cards_count, 0, -1) if _divides(llm, n, cards_count))
+        split = Parallelism(tp, cards_count // tp)
+    if split.pp > llm.layer_count:
+        return None
+    precision = Precision(name, kv_of(runtime))
+    return Engine(llm, precision, split, cards.limits, runtime.slug, runtime.version)
+
+
+def _divides(llm: Llm, ranks: int, cards_count: int) -> bool:
+    """Whether a number of ranks divides the cards and the model."""
+    return cards_count % ranks == 0 and tp_reason(llm, ranks) is None
+
+
+def _share_cells(
+    share: CardShare, cards: _Cards, tokens: int
+) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
+    """Return verdict codes and concurrencies of one share on each card.
+
+    The same rules as ``memory_fit.card_verdict``: ``fits`` with 8 % to spare at the pessimistic
+    end, ``tight`` by the middle, else ``no``.
+    """
+    fixed, outside = share.fixed_bytes, share.outside_bytes
+    low, mid, high = cards.total_bytes
+    ratio = cards.limits.memory_ratio
+    budget_low = np.minimum(low * ratio, low - outside.high)
+    budget_mid = np.minimum(mid * ratio, mid - outside.mid)
+    budget_high = np.minimum(high * ratio, high - outside.low)
+    one = share.kv_bytes(tokens)
+    spare = budget_mid - fixed.mid - one
+    doubt = np.hypot(budget_mid - budget_low, fixed.high - fixed.mid)
+    comfortable = (spare - doubt >= 0.0) & (spare >= COMFORT_RATIO * budget_mid)
+    codes = np.where(comfortable, 0, np.where(spare >= 0.0, 1, 2)).astype(np.int8)
+    per_seq = max(one, 1.0)
+    least = np.maximum(0.0, (budget_low - fixed.high) // per_seq).astype(np.int64)
+    most = np.maximum(0.0, (budget_high - fixed.low) // per_seq).astype(np.int64)
+    return codes, least, most
+
+
+def fitting_counts(matrix: Matrix) -> NDArray[np.int64]:
+    """Return how many models fit (surely or likely) a card in a format; shape (cards, formats)."""
+    return np.asarray((matrix.codes <= 1).sum(axis=0), dtype=np.int64)
+
+
+def largest_fitting(matrix: Matrix, gpu: int, form: int) -> Llm | None:
+    """Return the model with most parameters that fits a card in a format."""
+    held = [llm for row, llm in enumerate(matrix.llms) if matrix.codes[row, gpu, form] <= 1]
+    return max(held, key=total_params_count, default=None)
