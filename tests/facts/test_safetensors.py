@@ -148,6 +148,7 @@ def test_towers_and_layers_ahead_are_not_the_language_model(tmp_path: Path) -> N
     llm, size = model(tmp_path, {**layers(plain), **more})
     assert size > whole
     assert llm.checkpoint.file_bytes == whole
+    assert llm.not_counted == ("encoders of images or sound", "multi-token prediction layers")
 
 
 def test_a_stored_copy_of_tied_embeddings_is_not_counted(tmp_path: Path) -> None:

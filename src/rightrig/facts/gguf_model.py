@@ -13,7 +13,7 @@ from rightrig.facts.gguf_keys import config_of
 from rightrig.facts.gguf_types import FILE_TYPES
 from rightrig.facts.llm import Attention, Block, Checkpoint, Ffn, Llm
 from rightrig.facts.reading import no_file, plain
-from rightrig.facts.stored import StoredTensor, class_bits, language_bytes
+from rightrig.facts.stored import StoredTensor, class_bits, language_bytes, not_counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -61,8 +61,19 @@ def read_gguf(path: Path) -> Llm:
     if embedding is None or len(shape) != 2 or shape[0] != config.get("hidden_size"):  # noqa: PLR2004
         raise no_file(path, KIND, "its token embedding does not have the model's hidden size")
     llm = _adjusted(read_config(config, name=name), tensors)
-    checkpoint = _checkpoint(llm, metadata, tensors.values())
-    return llm.model_copy(update={"checkpoint": checkpoint, "config_kind": CONFIG_KIND})
+    stored = [
+        StoredTensor(part_of(t.name, llm.layer_count), t.weights_count, t.size_bytes)
+        for t in tensors.values()
+    ]
+    checkpoint = Checkpoint(
+        format=_file_type(metadata, tensors.values()),
+        class_bits=class_bits(stored),
+        file_bytes=language_bytes(stored),
+    )
+    left = not_counted(llm, stored)
+    return llm.model_copy(
+        update={"checkpoint": checkpoint, "config_kind": CONFIG_KIND, "not_counted": left}
+    )
 
 
 def _parts(path: Path) -> list[Path]:
@@ -133,21 +144,6 @@ def _part_of_layer(name: str) -> Part:
     if "_exps." in name or "_chexps." in name:
         return "expert"
     return "shared_expert" if "_shexp." in name else "ffn"
-
-
-def _checkpoint(
-    llm: Llm, metadata: Mapping[str, object], tensors: Collection[TensorInfo]
-) -> Checkpoint:
-    """Return what the tensors take, named by the file's type."""
-    stored = [
-        StoredTensor(part_of(t.name, llm.layer_count), t.weights_count, t.size_bytes)
-        for t in tensors
-    ]
-    return Checkpoint(
-        format=_file_type(metadata, tensors),
-        class_bits=class_bits(stored),
-        file_bytes=language_bytes(stored),
-    )
 
 
 def _file_type(metadata: Mapping[str, object], tensors: Collection[TensorInfo]) -> str:

@@ -9,7 +9,7 @@ from rightrig.errors import InputError
 from rightrig.facts.quantization import FORMATS
 from rightrig.facts.reading import no_file, plain
 from rightrig.facts.safetensors import INDEX_KIND, INDEX_NAME, read_header, read_index
-from rightrig.facts.stored import StoredTensor, class_bits, language_bytes
+from rightrig.facts.stored import StoredTensor, class_bits, language_bytes, not_counted
 from rightrig.facts.tensor_names import is_packed, part_of_tensor, stands_for_weights
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _with(llm: Llm, stored: Iterable[StoredTensor]) -> Llm:
         bits = class_bits(found)
         if bits and max(bits.values()) <= _WIDEST_BITS:
             changes["class_bits"] = bits
-    return _updated(llm, changes)
+    named = llm.model_copy(update={"not_counted": not_counted(llm, found)})
+    return _updated(named, changes)
 
 
 def _updated(llm: Llm, changes: dict[str, object]) -> Llm:

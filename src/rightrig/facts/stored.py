@@ -11,6 +11,8 @@ from rightrig.facts.llm import TensorClass
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rightrig.facts.llm import Llm
+
 Part = TensorClass | Literal["ahead", "tower", "other"]
 """``ahead``: multi-token prediction; ``tower``: encoders of images and sound; ``other``: tables
 that engines compute with but no class counts, such as factors of rotary positions."""
@@ -51,3 +53,14 @@ def class_bits(tensors: Iterable[StoredTensor]) -> dict[TensorClass, float]:
 def language_bytes(tensors: Iterable[StoredTensor]) -> int:
     """Return the bytes of the language model: all but the towers and the layers ahead."""
     return sum(t.size_bytes for t in tensors if t.part not in {"ahead", "tower"})
+
+
+def not_counted(llm: Llm, tensors: Iterable[StoredTensor]) -> tuple[str, ...]:
+    """Return what a record leaves out, with what the files hold and the dimensions do not say."""
+    parts = {tensor.part for tensor in tensors}
+    found = list(llm.not_counted)
+    if "tower" in parts and not llm.towers and not any("tower" in name for name in found):
+        found.append("encoders of images or sound")
+    if "ahead" in parts and llm.ahead is None and not any("prediction" in name for name in found):
+        found.append("multi-token prediction layers")
+    return tuple(found)
