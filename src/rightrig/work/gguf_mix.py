@@ -183,6 +183,8 @@ def mix_of(file_type: str, profile: Profile) -> Mix:
     if mix is None:
         raise UnknownNameError("GGUF file type", file_type, GGUF_MIXES)
     if profile.falcon and mix.base not in _UNMIXED:
+        if not mix.bumps:
+            return replace(mix, head="Q8_0")
         output = "Q4_K" if name == "q3_k_l" else ""
         down = _FALCON_DOWN.get(name, mix.down)
         return replace(mix, head="Q8_0", attention_output=output, eight_output="", down=down)
@@ -282,18 +284,19 @@ def block_type(file_type: str, profile: Profile, matrix: Matrix, layer: int) -> 
 def layer_types(llm: Llm, file_type: str) -> tuple[tuple[tuple[Matrix, str], ...], ...]:
     """Return every layer's matrices with their block types, first layer first."""
     profile = profile_of(llm)
-    values = 0
+    counts_downs = not mix_of(file_type, profile).bumps
+    seen: Counter[str] = Counter()
     layers = []
     order = [index for index, count in llm.layout for _ in range(count)]
     for layer, index in enumerate(order):
-        matrices = layer_matrices(llm, index)
-        layers.append(
-            tuple(
-                (m, block_type(file_type, profile, m, values if m.role == "attn_v" else layer))
-                for m in matrices
-            )
-        )
-        values += any(m.role == "attn_v" for m in matrices)
+        found = []
+        for matrix in layer_matrices(llm, index):
+            # The smallest types count down projections, the shared expert's too, not layers.
+            is_counted = matrix.role == "attn_v" or (counts_downs and matrix.role == "ffn_down")
+            place = seen[matrix.role] if is_counted else layer
+            found.append((matrix, block_type(file_type, profile, matrix, place)))
+            seen[matrix.role] += 1
+        layers.append(tuple(found))
     return tuple(layers)
 
 
