@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rightrig.cli import catalogue, compare, fit, fits, plan, predict
+from rightrig.cli import accuracy, catalogue, compare, fit, fits, plan, predict
 from rightrig.cli import options as o
 
 app = typer.Typer(
@@ -46,5 +46,6 @@ app.command("fits")(fits.fits)
 app.command("predict")(predict.predict)
 app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)
+app.command("accuracy")(accuracy.accuracy)
 for group in catalogue.GROUPS:
     app.add_typer(group)

@@ -283,7 +283,7 @@ def pool_tokens_by_blocks(
     bits_per_element: float,
     ranks_count: int,
 ) -> float:
-    """Return the tokens that vLLM up to 0.20 says a pool holds, not whole blocks only.
+    """Return the tokens that vLLM up to 0.21 says a pool holds, not whole blocks only.
 
     ``blocks / groups · smallest block`` (kv_cache_utils, ``_report_kv_cache_config``): right for
     layers of one kind; where kinds mix, as if every group kept every token (issue 40691).

@@ -1,0 +1,32 @@
+"""``rightrig accuracy``: predictions beside measured runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rightrig.cli import options as o
+from rightrig.cli.answer import answer
+
+
+def accuracy(
+    file: Annotated[
+        str | None,
+        typer.Argument(help="CSV of measured runs (kv_capacity or memory); default: golden rows."),
+    ] = None,
+    catalog: o.CatalogFolders = None,
+    json: o.Json = False,
+) -> None:
+    """How right are the predictions: a table of measured runs beside them, row by row."""
+    from pathlib import Path
+
+    from rightrig.prediction.accuracy import accuracy as judged
+    from rightrig.report.accuracy import accuracy_document, accuracy_json
+
+    found = judged(o.chosen(catalog), None if file is None else Path(file))
+    answer(
+        as_json=json,
+        data=lambda: accuracy_json(found),
+        document=lambda: accuracy_document(found),
+    )

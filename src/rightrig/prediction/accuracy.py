@@ -1,0 +1,48 @@
+"""Predictions beside measured runs: every row judged, none dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rightrig.errors import InputError
+from rightrig.facts.measurement import read_table
+from rightrig.prediction.accuracy_kv import judge_kv
+from rightrig.prediction.accuracy_memory import judge_memory
+from rightrig.prediction.accuracy_score import Accuracy
+from rightrig.prediction.engine_memory import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rightrig.facts.catalog import Catalog
+    from rightrig.facts.measurement import Measurement
+    from rightrig.prediction.accuracy_score import Judged
+
+GOLDEN: Final = DATA / "golden_memory.csv"
+"""Measured rows that ship with rightrig."""
+_JUDGES: Final[dict[str, Callable[[Measurement, Catalog], Judged]]] = {
+    "kv_capacity": judge_kv,
+    "memory": judge_memory,
+}
+
+
+def accuracy(catalog: Catalog, path: Path | None = None) -> Accuracy:
+    """Return the predictions for every row of a table of measured runs.
+
+    Args:
+        catalog: Where cards, models and engines are looked up.
+        path: A CSV file with the columns of ``kv_capacity`` or ``memory``; without it, the
+            golden rows.
+
+    Raises:
+        InputError: when the file is none, or no table that can be judged.
+    """
+    table = read_table(path or GOLDEN)
+    judge = _JUDGES.get(table.name)
+    if judge is None:
+        raise InputError(
+            f"{path} is a table of kind {table.name}; those that are judged are "
+            f"{' and '.join(_JUDGES)}"
+        )
+    return Accuracy(table.name, tuple(judge(row, catalog) for row in table.rows))
