@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.runtime import Runtime
+    from rightrig.interval import Interval
     from rightrig.prediction.efficiency import Evidence
     from rightrig.prediction.serving import Lengths
 
@@ -64,8 +65,10 @@ def limits_for(runtime: Runtime, gpu: Gpu) -> EngineLimits:
 def memory(
     llm: Llm, candidates: Candidates, tokens: int, kv: str | None, confidence: Confidence
 ) -> Memory:
-    """Return the capacity of every row; shares are computed once for equal engines."""
+    """Return the capacity of every row, computed once for equal engines on equal memories."""
     known: dict[tuple[int, ...], tuple[CardShare, ...]] = {}
+    answers: dict[tuple[tuple[int, ...], Interval], tuple[float, float]] = {}
+    totals = [gpu.memory_bytes for gpu in candidates.gpus]
     capacity = np.zeros(len(candidates.rows))
     short = np.zeros(len(candidates.rows))
     for number, row in enumerate(candidates.rows):
@@ -77,7 +80,10 @@ def memory(
             precision = Precision(candidates.formats[row["format"]], kv or kv_of(runtime))
             engine = Engine(llm, precision, split, limits, runtime.slug, runtime.version)
             known[key] = _shares(engine, tokens)
-        held, lacking = _capacity(known[key], gpu, limits, tokens, confidence)
+        total = totals[row["gpu"]]
+        if (key, total) not in answers:
+            answers[key, total] = _capacity(known[key], total, limits, tokens, confidence)
+        held, lacking = answers[key, total]
         capacity[number], short[number] = min(held, limits.max_seqs), lacking
     return Memory(capacity, short)
 
@@ -92,18 +98,17 @@ def _shares(engine: Engine, tokens: int) -> tuple[CardShare, ...]:
 
 def _capacity(
     shares: tuple[CardShare, ...],
-    gpu: Gpu,
+    total_bytes: Interval,
     limits: EngineLimits,
     tokens: int,
     confidence: Confidence,
 ) -> tuple[float, float]:
     """Return the sequences that the tightest card holds, and what it lacks for one."""
-    total = gpu.memory_bytes
     sure = confidence == "surely"
     held, short = np.inf, 0.0
     for share in shares:
         fixed = share.fixed_bytes
-        granted = share.budget_bytes(total, limits.memory_ratio)
+        granted = share.budget_bytes(total_bytes, limits.memory_ratio)
         budget = granted.low if sure else granted.mid
         room = budget - (fixed.high if sure else fixed.mid)
         one = share.kv_bytes(tokens)
