@@ -272,7 +272,7 @@ def test_names_of_the_shared_tables_are_known(name: str) -> None:
     spelled = {row["gpu"] for row in table(name)}
     # "a100-80gb (assumed)" is a remark on a name that has a record.
     plain = {re.sub(r" \((?:8-GPU NVSwitch, inferred|assumed)\)", "", text) for text in spelled}
-    without = {normalised(text) for text in unspecified()["gpus"]}
+    without = {normalised(text) for kind, text in unspecified() if kind == "gpus"}
     unknown = {text for text in plain if normalised(text) not in {*names(), *without}}
     assert plain
     assert not unknown
@@ -308,12 +308,6 @@ def test_names_from_drivers_clouds_and_people_resolve(name: str, slug: str) -> N
 )
 def test_a_bare_family_name_has_several_candidates(name: str, count: int) -> None:
     assert len(names()[normalised(name)]) == count
-
-
-def test_a_name_without_specification_has_a_reason_and_no_record() -> None:
-    for name, reason in unspecified()["gpus"].items():
-        assert normalised(name) not in names(), name
-        assert len(reason) > 30, name
 
 
 def test_systems_and_prices_name_cards_of_the_catalogue() -> None:

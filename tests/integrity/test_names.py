@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import re
-import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +13,7 @@ import pytest
 
 from rightrig.errors import InputError, UnknownNameError
 from rightrig.facts.catalog import shipped
-from rightrig.facts.index import DATA
+from rightrig.facts.unspecified import unspecified
 
 SHARED: Final = Path(
     os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
@@ -40,9 +38,6 @@ COLUMNS: Final = (
     ("llms", "repo_id", ("facts/models.csv",)),
 )
 TABLES: Final = [(kind, column, path) for kind, column, paths in COLUMNS for path in paths]
-# Models that have no record yet. When one gets a record this list must lose its name: the test
-# below says so. Quantities of the world that never will belong into no_specification.toml.
-MODELS_WITHOUT_RECORD_YET: Final = Path(__file__).with_name("models_without_record_yet.txt")
 # Names that mean several cards on purpose; the answer is their candidates.
 AMBIGUOUS: Final = {
     "A100-40GB", "A100-80GB", "H100", "H100 80GB", "H200", "RTX-PRO-6000", "RTXPRO6000", "V100",
@@ -64,18 +59,6 @@ def names(column: str, name: str) -> set[str]:
         return {row[column].strip() for row in csv.DictReader(file)} - {""}
 
 
-@cache
-def unspecified() -> dict[tuple[str, str], str]:
-    """Return (kind, name) → reason of every name without a specification."""
-    listed = tomllib.loads((DATA / "no_specification.toml").read_text(encoding="utf-8"))["name"]
-    return {(entry["kind"], entry["name"]): entry["reason"] for entry in listed}
-
-
-def models_without_record_yet() -> list[str]:
-    """Return the names of the models that are still to come."""
-    return MODELS_WITHOUT_RECORD_YET.read_text(encoding="utf-8").splitlines()
-
-
 def resolves(kind: str, name: str) -> bool:
     """Whether a name means a record, or several of which the answer names the candidates."""
     try:
@@ -92,8 +75,6 @@ def test_every_name_of_the_tables_means_a_record_or_has_a_reason(
     kind: str, column: str, path: str
 ) -> None:
     excused = {name for listed, name in unspecified() if listed == kind}
-    if kind == "llms":
-        excused |= set(models_without_record_yet())
     unknown = {name for name in names(column, path) - excused if not resolves(kind, name)}
     assert unknown == set()
 
@@ -142,19 +123,6 @@ def test_a_name_without_specification_occurs_in_a_table() -> None:
     with shared("facts/power.csv").open(encoding="utf-8", newline="") as file:
         found |= {("gpus", row["region_or_gpu"].strip()) for row in csv.DictReader(file)}
     assert {key for key in unspecified() if key not in found} == set()
-
-
-def test_a_model_that_has_a_record_is_not_listed_as_missing() -> None:
-    listed = models_without_record_yet()
-    assert listed == sorted(set(listed)), "sorted, each once"
-    arrived = [name for name in listed if resolves("llms", name)]
-    assert arrived == [], f"these have records now: delete them from {MODELS_WITHOUT_RECORD_YET}"
-
-
-def test_a_model_that_is_listed_as_missing_occurs_in_a_table() -> None:
-    tables = [(column, path) for kind, column, path in TABLES if kind == "llms"]
-    found = {name for column, path in tables for name in names(column, path)}
-    assert set(models_without_record_yet()) <= found
 
 
 def test_an_ambiguous_name_is_answered_with_its_candidates() -> None:

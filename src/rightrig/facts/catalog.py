@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 _LABEL = {"gpus": "GPU", "llms": "model", "runtimes": "runtime", "systems": "rig"}
+_VERB = {"llms": "models", "systems": "rigs"}
 _MAX_SUGGESTIONS = 3
 
 
@@ -217,11 +218,11 @@ def _refuse_unspecified(kind: str, name: str) -> None:
     """Say why a name that published results use has no record."""
     from rightrig.facts.unspecified import unspecified  # noqa: PLC0415 - for a wrong name only
 
-    for spelled, reason in unspecified().get(kind, {}).items():
-        if normalised(spelled) == normalised(name):
+    for (listed, spelled), reason in unspecified().items():
+        if listed == kind and normalised(spelled) == normalised(name):
             raise InputError(
-                f"{spelled!r} has no specification: {reason} "
-                f"('rightrig {kind} list' shows those that have)"
+                f"{spelled!r} has no specification. {reason} "
+                f"'rightrig {_VERB.get(kind, kind)} list' shows those that have."
             )
 
 

@@ -1,4 +1,4 @@
-"""Names that published results use and that cannot have a record, with the reason."""
+"""Names of published tables that no record answers to, each with the reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from rightrig.facts.index import DATA
 
 
 @functools.cache
-def unspecified() -> dict[str, dict[str, str]]:
-    """Return kind → name as its source spells it → why there is no record."""
-    text = (DATA / "unspecified.toml").read_text(encoding="utf-8")
-    tables: dict[str, dict[str, str]] = tomllib.loads(text)
-    return tables
+def unspecified() -> dict[tuple[str, str], str]:
+    """Return (kind of record, name) → why there is no record."""
+    text = (DATA / "no_specification.toml").read_text(encoding="utf-8")
+    return {(row["kind"], row["name"]): row["reason"] for row in tomllib.loads(text)["name"]}
