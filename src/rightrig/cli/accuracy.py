@@ -18,15 +18,21 @@ def accuracy(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """How right are the predictions: a table of measured runs beside them, row by row."""
+    """How right the predictions are, beside measured runs, row by row."""
     from pathlib import Path
 
     from rightrig.prediction.accuracy import accuracy as judged
+    from rightrig.prediction.kv_cases import kv_cases, kv_tools
     from rightrig.report.accuracy import accuracy_document, accuracy_json
+    from rightrig.report.kv_cases import kv_cases_document
 
-    found = judged(o.chosen(catalog), None if file is None else Path(file))
+    known = o.chosen(catalog)
+    found = judged(known, None if file is None else Path(file))
     answer(
         as_json=json,
         data=lambda: accuracy_json(found),
-        document=lambda: accuracy_document(found),
+        document=lambda: (
+            *accuracy_document(found),
+            *(kv_cases_document(kv_cases(known), kv_tools()) if file is None else ()),
+        ),
     )

@@ -111,7 +111,7 @@ def _name_of(header: list[str], path: Path) -> str:
     if {*TABLES[near]} & {*columns}:
         missing = [c for c in TABLES[near] if c not in columns]
         extra = [c for c in columns if c not in TABLES[near]]
-        parts = [f"lacks {', '.join(missing)}"] if missing else []
+        parts = [f"lacks {plain(', '.join(missing), 80)}"] if missing else []
         parts += [f"does not know {plain(', '.join(extra), 80)}"] if extra else []
         hint = f"; {near} {' and '.join(parts)}" if parts else f"; {near} names a column twice"
     reason = f"its header is that of none of {', '.join(TABLES)}{hint}"

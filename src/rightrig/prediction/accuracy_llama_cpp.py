@@ -84,6 +84,7 @@ def _words(config: str) -> dict[str, str]:
 
 def _options(words: dict[str, str], version: str) -> Options:
     """Return how llama.cpp was started."""
+    _check_start(words)
     date = re.search(r"20\d\d-\d\d-\d\d", version)
     defaults = Options(context_tokens=int(words["c"]))
     return Options(
@@ -99,3 +100,12 @@ def _options(words: dict[str, str], version: str) -> Options:
         kv_on_host="nkvo" in words,
         mixes_batches=date is not None and date[0] >= _MIXED_SINCE,
     )
+
+
+def _check_start(words: dict[str, str]) -> None:
+    """Refuse what llama.cpp would not start with."""
+    context = int(words["c"])
+    if int(words.get("np", "1")) > context:
+        raise InputError(f"np={words['np']} slots share a context of {context:,} tokens")
+    if words.get("fa") == "off" and words.get("ctv", "fp16") not in {"fp16", "bf16", "fp32"}:
+        raise InputError("a quantised cache of values needs flash attention (fa=on)")

@@ -86,6 +86,8 @@ def deployed(run: Run, catalog: Catalog) -> Deployment:
 def _layout(run: Run) -> tuple[int, int, int]:
     """Return tensor ranks, stages and their cards."""
     tp, pp = count_after("tp", run.words), count_after("pp", run.words)
+    if 0 in {tp, pp}:
+        raise InputError("a layout of no ranks: tp and pp start at 1")
     if (count_after("dp", run.words) or 1) > 1:
         raise InputError("a data-parallel layout: which cards share what is not stated")
     if tp is None and pp is None:

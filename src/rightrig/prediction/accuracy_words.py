@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import functools
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
-from rightrig.errors import InputError, UnknownNameError
+from rightrig.errors import InputError
 from rightrig.facts.reading import plain
 from rightrig.prediction.engine_memory import DATA
 from rightrig.quantities import GIB, MIB
@@ -120,15 +121,22 @@ def llm_named(text: str, catalog: Catalog) -> tuple[Llm, str]:
         return llm, f"{name} read as {llm.name}"
     try:
         return catalog.llm(name), ""
-    except UnknownNameError:
+    except InputError:
         shorter = _TRAILERS.sub("", name)
         if shorter == name:
             raise
+        found = _known(shorter, catalog)
+        if found is None:
+            raise
+    return found, f"{name} read as {found.name}"
+
+
+def _known(name: str, catalog: Catalog) -> Llm | None:
+    """Return the model of a shortened name, where there is one."""
     try:
-        llm, _ = llm_named(shorter, catalog)
-    except UnknownNameError:
-        raise UnknownNameError("model", name) from None
-    return llm, f"{name} read as {llm.name}"
+        return llm_named(name, catalog)[0]
+    except InputError:
+        return None
 
 
 def engine_of(text: str) -> str | None:
@@ -153,14 +161,11 @@ def vllm_version(text: str) -> tuple[str, str]:
     date = _DATE.search(text)
     if date is None:
         raise InputError("neither the engine's version nor a date is stated")
-    day = datetime.date(int(date[1]), int(date[2]), _day(date[3]))
-    version = version_on(day)
+    year, month = int(date[1]), int(date[2])
+    last = calendar.monthrange(year, month)[1]
+    day = min(max(int(date[3] or _MIDDLE_OF_MONTH), 1), last)
+    version = version_on(datetime.date(year, month, day))
     return version, f"vLLM {version} by the date {date[0]}"
-
-
-def _day(text: str | None) -> int:
-    """Return the day of the month; the middle where there is none."""
-    return min(max(int(text), 1), 28) if text else _MIDDLE_OF_MONTH
 
 
 @functools.cache
