@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rightrig.deployment.parallelism import valid_tps
+from rightrig.deployment.parallelism import stage_layers, valid_tps
 from rightrig.facts.catalog import shipped
 from rightrig.quantities import GB, GIB, MIB
 from rightrig.work import kv_cache
+from rightrig.work.llama_cpp import layer_cache_bytes
+from rightrig.work.llama_cpp_options import Options, padded
 from rightrig.work.weights import (
     rank_weight_bytes,
     stage_blocks,
-    stage_layers,
     total_params_count,
     weight_bytes,
 )
@@ -49,7 +50,7 @@ def paged_bytes(llm: Llm, tokens: int, ranks: int = 1, batched_tokens: int = 819
 
 
 def slot_bytes(llm: Llm, tokens: int) -> float:
-    return kv_cache.slot_kv_bytes(llm.block_counts, tokens, BITS, 512)
+    return sum(layer_cache_bytes(llm, Options(tokens)))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_gpt_oss_20b_at_32k() -> None:
 @pytest.mark.parametrize(("tokens", "cells"), [(1, 256), (256, 256), (257, 512), (4097, 4352)])
 def test_llama_cpp_pads_contexts_to_256(tokens: int, cells: int) -> None:
     llm = CATALOG.llm("llama-2-7b")
-    assert kv_cache.padded(tokens) == cells
+    assert padded(tokens) == cells
     assert slot_bytes(llm, tokens) == cells * token_bytes(llm)
 
 
@@ -123,10 +124,10 @@ def test_vllm_keeps_pages_of_16_tokens(tokens: int, kept: int) -> None:
     assert paged_bytes(llm, tokens) == kept * token_bytes(llm)
 
 
-@pytest.mark.parametrize(("kv_bits", "mib"), [(16.0, 10_240), (8.5, 5440), (4.5, 2880)])
-def test_llama_cpp_quantises_the_cache_of_a_70b(kv_bits: float, mib: int) -> None:
-    blocks = CATALOG.llm("llama-3.3-70b").block_counts
-    assert kv_cache.slot_kv_bytes(blocks, 32_768, kv_bits, 512) == mib * MIB
+@pytest.mark.parametrize(("kv", "mib"), [("fp16", 10_240), ("q8_0", 5440), ("q4_0", 2880)])
+def test_llama_cpp_quantises_the_cache_of_a_70b(kv: str, mib: int) -> None:
+    options = Options(32_768, key_format=kv, value_format=kv)
+    assert sum(layer_cache_bytes(CATALOG.llm("llama-3.3-70b"), options)) == mib * MIB
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rightrig.deployment.compatibility import broken, default_weights
+from rightrig.deployment.compatibility_cache import usual_kv
+from rightrig.deployment.compatibility_model import stages_reason
 from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.limits import default_limits
 from rightrig.deployment.parallelism import Parallelism, splits_of
@@ -70,7 +72,7 @@ def enumerate_candidates(
         gpus: Cards to consider.
         runtimes: Runtimes in order of preference: each card gets the first that runs on it.
         formats: Weight formats; ``None`` for the checkpoint's and every smaller common one.
-        kv: Format of the KV cache; ``None`` for the runtime's 16-bit one.
+        kv: Format of the KV cache; ``None`` for the runtime's usual one.
     """
     names: list[str] = []
     rows: list[tuple[int, int, int, int, int]] = []
@@ -82,7 +84,10 @@ def enumerate_candidates(
             if name not in names:
                 names.append(name)
             place = (index, runtimes.index(runtime), names.index(name))
-            rows += [(*place, s.tp, s.pp) for s in _splits(runtime, sizes, gpu)]
+            splits = _splits(runtime, sizes, gpu)
+            rows += [
+                (*place, s.tp, s.pp) for s in splits if stages_reason(runtime, llm, s.pp) is None
+            ]
         if options.reason is not None:
             barred[index] = options.reason
     return Candidates(np.array(rows, dtype=ROW), tuple(gpus), tuple(runtimes), tuple(names), barred)
@@ -105,7 +110,8 @@ def _options(
     reasons: list[tuple[str, str]] = []
     for runtime in runtimes:
         for name in _formats_for(llm, runtime, gpu, formats):
-            bad = broken(single_card(llm, gpu, runtime, Precision(name, kv or kv_of(runtime))))
+            precision = Precision(name, kv or usual_kv(runtime, llm))
+            bad = broken(single_card(llm, gpu, runtime, precision))
             if bad:
                 reasons.append((bad[0].rule_id, bad[0].reason))
             else:
@@ -113,11 +119,6 @@ def _options(
         if allowed and not gpu.memory_is_unified:
             break
     return _Options(tuple(allowed), None if allowed else reasons[0])
-
-
-def kv_of(runtime: Runtime) -> str:
-    """Return the 16-bit format of a runtime's KV cache."""
-    return "bf16" if runtime.slug == "vllm" else "fp16"
 
 
 def single_card(llm: Llm, gpu: Gpu, runtime: Runtime, precision: Precision) -> Deployment:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rightrig.deployment.compatibility_cache import usual_kv
 from rightrig.deployment.deployment import EngineLimits, Precision
 from rightrig.deployment.limits import default_limits, memory_class
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.quantization import KV_BITS
-from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates, kv_of
+from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates
 from rightrig.prediction.efficiency import LinkSpeed, half_width_ratio, link_speed, speeds
 from rightrig.prediction.engine_memory import CardShare, Engine
-from rightrig.prediction.layered_engines import LAYERED, layered_shares, layers_by_memory
+from rightrig.prediction.layered_engines import LAYERED, layered_shares, placement_of
 from rightrig.prediction.paged_engines import paged_shares
 from rightrig.prediction.serving import LoadPoint, at_rate, largest_load
 from rightrig.prediction.step_time import StepTimer
@@ -77,7 +78,7 @@ def memory(
         limits = limits_for(runtime, gpu)
         key = (int(row["runtime"]), int(row["format"]), split.tp, split.pp, memory_class(gpu))
         if key not in known:
-            precision = Precision(candidates.formats[row["format"]], kv or kv_of(runtime))
+            precision = Precision(candidates.formats[row["format"]], kv or usual_kv(runtime, llm))
             engine = Engine(llm, precision, split, limits, runtime.slug, runtime.version)
             known[key] = _shares(engine, tokens)
         total = totals[row["gpu"]]
@@ -92,8 +93,7 @@ def _shares(engine: Engine, tokens: int) -> tuple[CardShare, ...]:
     """Return the shares of one engine on equal cards."""
     if engine.runtime not in LAYERED:
         return paged_shares(engine)
-    layers = layers_by_memory(engine.llm.layer_count, (1.0,) * engine.split.pp)
-    return layered_shares(engine, tokens, layers)
+    return layered_shares(engine, tokens, placement_of(engine, (1.0,) * engine.split.pp))
 
 
 def _capacity(
@@ -146,7 +146,7 @@ def groups(
         tokens = [limits_for(runtime, candidates.gpus[i]).max_batched_tokens for i in part["gpu"]]
         timer = StepTimer(
             llm=llm,
-            stored=Stored(class_bits(llm, name), KV_BITS[kv or kv_of(runtime)]),
+            stored=Stored(class_bits(llm, name), KV_BITS[kv or usual_kv(runtime, llm)]),
             speeds=stack_speeds(rates),
             link=_links(candidates, part, part["tp"]),
             stage_link=_links(candidates, part, np.minimum(part["pp"], 2)),

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rightrig.deployment.compatibility import format_reason
+from rightrig.deployment.compatibility_cache import usual_kv
 from rightrig.deployment.deployment import Precision
 from rightrig.deployment.limits import default_limits, memory_class
 from rightrig.deployment.parallelism import Parallelism, tp_reason
 from rightrig.facts.quantization import is_gguf_mix, weight_format
-from rightrig.planning.candidates import kv_of
 from rightrig.prediction.engine_memory import CardShare, Engine
-from rightrig.prediction.layered_engines import LAYERED, layered_shares, layers_by_memory
+from rightrig.prediction.layered_engines import LAYERED, layered_shares, placement_of
 from rightrig.prediction.memory_fit import COMFORT_RATIO
 from rightrig.prediction.paged_engines import paged_shares
 from rightrig.work.weights import total_params_count
@@ -182,8 +182,8 @@ def _cells(
         return None
     tokens = min(context_tokens, llm.max_context_tokens)
     if engine.runtime in LAYERED:
-        layers = layers_by_memory(llm.layer_count, (1.0,) * cards_count)
-        shares = layered_shares(engine, tokens, layers)
+        placement = placement_of(engine, (1.0,) * cards_count)
+        shares = layered_shares(engine, tokens, placement)
     else:
         shares = paged_shares(engine)
     worst = np.zeros(len(cards.places), dtype=np.int8)
@@ -209,7 +209,7 @@ def _engine(llm: Llm, name: str, cards: _Cards, cards_count: int) -> Engine | No
         split = Parallelism(tp, cards_count // tp)
     if split.pp > llm.layer_count:
         return None
-    precision = Precision(name, kv_of(runtime))
+    precision = Precision(name, usual_kv(runtime, llm))
     return Engine(llm, precision, split, cards.limits, runtime.slug, runtime.version)
 
 

@@ -9,19 +9,21 @@ from __future__ import annotations
 import functools
 import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rightrig.deployment.deployment import Companions, Placement
+from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
-from rightrig.work import kv_cache
+from rightrig.work import kv_cache, llama_cpp
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import EngineLimits, Precision
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.facts.llm import Block, Llm
+    from rightrig.work.llama_cpp_options import Options
 
 DATA: Final = Path(__file__).parent / "data"
 ComponentName = Literal[
@@ -72,6 +74,31 @@ class Engine:
     placement: Placement = field(default_factory=Placement)
     has_switch: bool = False
 
+    @property
+    def kv_bits(self) -> float:
+        """Bits of one cached value."""
+        return KV_BITS[self.precision.kv]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCache:
+    """The cache of llama.cpp's slots: a stream of cells for each.
+
+    Attributes:
+        llm: The model; llama.cpp ignores the windows of some families.
+        options: How the server is started, for one slot; its context is set by each question.
+    """
+
+    llm: Llm
+    options: Options
+
+    def slot_bytes(self, blocks: tuple[tuple[Block, int], ...], context_tokens: int) -> float:
+        """Return the bytes of one slot over some layers."""
+        options = replace(self.options, context_tokens=max(1, context_tokens))
+        return sum(
+            count * llama_cpp.block_cache_bytes(self.llm, block, options) for block, count in blocks
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CardShare:
@@ -88,6 +115,7 @@ class CardShare:
         rule: What the engine's memory fraction multiplies.
         block_tokens: Tokens of one block of a ``blocks`` cache.
         context_ranks: Ranks over which one sequence's cache is spread.
+        slots: The cache of a ``slots`` layout.
     """
 
     fixed: tuple[Component, ...]
@@ -99,6 +127,7 @@ class CardShare:
     rule: MemoryRule = "of-total"
     block_tokens: int = kv_cache.BLOCK_TOKENS
     context_ranks: int = 1
+    slots: SlotCache | None = None
 
     @property
     def fixed_bytes(self) -> Interval:
@@ -155,10 +184,8 @@ class CardShare:
 
     def kv_bytes(self, context_tokens: int) -> float:
         """Return cache bytes of one sequence of this length on this card, as the engine rounds."""
-        if self.layout == "slots":
-            return kv_cache.slot_kv_bytes(
-                self.blocks, context_tokens, self.kv_bits, self.step_tokens
-            )
+        if self.slots is not None:
+            return self.slots.slot_bytes(self.blocks, context_tokens)
         if self.layout == "paged":
             return kv_cache.paged_sequence_kv_bytes(
                 self.blocks,

@@ -2,151 +2,186 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final
 
-from rightrig.facts.quantization import KV_BITS
-from rightrig.prediction.engine_memory import CardShare, Component, overheads, weights_component
-from rightrig.work import activations, kv_cache, weights
+from rightrig.interval import Interval
+from rightrig.prediction.engine_memory import CardShare, Component, SlotCache, overheads
+from rightrig.work import llama_cpp, ollama
+from rightrig.work.ggml_alloc import HOST
+from rightrig.work.llama_cpp_options import Options, Placement, place
 
 if TYPE_CHECKING:
-    from rightrig.deployment.deployment import EngineLimits, Placement, Precision
-    from rightrig.facts.llm import Block, Llm
+    from rightrig.facts.llm import Llm
     from rightrig.prediction.engine_memory import Engine
 
-LAYERED = ("llama.cpp", "ollama")
+LAYERED: Final = ("llama.cpp", "ollama")
 """Runtimes whose memory this module knows."""
+_RULE_RATIO: Final = Interval(0.995, 1.0, 1.01)
+"""Files that quantise by llama.cpp's rules: imatrix and hand-made mixes differ a little."""
+_SHORT_TOKENS: Final = 4096
 
 
-def layers_by_memory(layer_count: int, memory_bytes: tuple[float, ...]) -> tuple[int, ...]:
-    """Return the layers that each card takes when llama.cpp splits them by memory.
+def placement_of(engine: Engine, memory_bytes: tuple[float, ...]) -> Placement:
+    """Return where the layers lie: by ``-ts`` or the cards' memory, ``-ngl`` and ``--n-cpu-moe``.
 
-    Layer i of n goes to the first card whose cumulative share exceeds i/(n + 1); the output
-    matrix counts as one more layer, on the last card.
-
-    >>> layers_by_memory(32, (24.0, 24.0))
-    (17, 15)
+    Args:
+        engine: The engine.
+        memory_bytes: What each card shows.
     """
-    total = sum(memory_bytes)
-    ends, reached = [], 0.0
-    for size in memory_bytes:
-        reached += size / total
-        ends.append(reached)
-    counts = [0] * len(memory_bytes)
-    for layer in range(layer_count):
-        position = layer / (layer_count + 1)
-        card = next((i for i, end in enumerate(ends) if position < end), len(ends) - 1)
-        counts[card] += 1
-    return tuple(counts)
+    asked = engine.placement
+    parts = asked.part_ratio or memory_bytes
+    return place(engine.llm.layer_count, parts, asked.gpu_layers, asked.host_expert_layers)
 
 
-def placed_layers(
-    llm: Llm, placement: Placement, memory_bytes: tuple[float, ...]
-) -> tuple[int, ...]:
-    """Return the layers that each card takes: by ``-ts`` or memory, at most ``-ngl`` of them.
+def options_of(engine: Engine, context_tokens: int) -> Options:
+    """Return how the server is started for one slot of this context.
 
-    Of ``-ngl`` layers the output matrix is one, the first to move to a card.
+    Slots have caches of their own; logits are reserved for every token of a batch, as
+    llama-fit-params reserves them (a server asks for fewer).
     """
-    on_cards = llm.layer_count
-    if placement.gpu_layers is not None:
-        on_cards = max(0, min(on_cards, placement.gpu_layers - 1))
-    return layers_by_memory(on_cards, placement.part_ratio or memory_bytes)
+    limits, kv = engine.limits, _kv_format(engine)
+    return Options(
+        context_tokens=context_tokens,
+        ubatch_tokens=limits.max_batched_tokens,
+        batch_tokens=max(limits.max_batched_tokens, 2048),
+        key_format=kv,
+        value_format=kv,
+        flash_attention=limits.flash_attention,
+        mixes_batches=False,
+    )
+
+
+def _kv_format(engine: Engine) -> str:
+    """Return the cache's format as llama.cpp names it; BF16 takes the room of FP16."""
+    return "fp16" if engine.precision.kv == "bf16" else engine.precision.kv
 
 
 def layered_shares(
-    engine: Engine, context_tokens: int, layers: tuple[int, ...]
+    engine: Engine, context_tokens: int, placement: Placement
 ) -> tuple[CardShare, ...]:
-    """Return one share a card, for a split that gives ``layers[i]`` layers to card i.
+    """Return one share a card.
 
-    Layers that no card takes (``sum(layers)`` below the model's) stay in host memory, first
-    ones first. The output matrix is on the last card, the input embedding in host memory.
+    Layers that no card takes stay in host memory, first ones first; so does the input
+    embedding.
     """
-    llm, limits, precision = engine.llm, engine.limits, engine.precision
+    working = _compute_bytes(engine, context_tokens, placement)
+    return _shares(engine, placement, working)
+
+
+def search_shares(
+    engine: Engine, context_tokens: int, placement: Placement
+) -> tuple[CardShare, ...]:
+    """Return the same with compute buffers on a line between two contexts, for searches.
+
+    Buffers grow by the attention mask, in proportion to the padded context
+    (tests/prediction/test_layered_engines.py holds the line within 1 % of the exact size).
+    """
+    low, high = _SHORT_TOKENS, max(engine.llm.max_context_tokens, 2 * _SHORT_TOKENS)
+    left = _compute_bytes(engine, low, placement)
+    right = _compute_bytes(engine, high, placement)
+    part = (context_tokens - low) / (high - low)
+    working = {
+        device: max(0.0, size + part * (right.get(device, size) - size))
+        for device, size in left.items()
+    }
+    return _shares(engine, placement, working)
+
+
+def _compute_bytes(engine: Engine, context_tokens: int, placement: Placement) -> dict[int, float]:
+    """Return compute buffers by device; file types matter only where weights are fetched."""
+    file_type = "q4_0" if placement.is_all_on_cards else engine.precision.weights
+    return llama_cpp.compute_bytes(
+        engine.llm, file_type, options_of(engine, context_tokens), placement
+    )
+
+
+def _shares(
+    engine: Engine, placement: Placement, working_bytes: dict[int, float]
+) -> tuple[CardShare, ...]:
+    """Return one share a card with these compute buffers."""
+    llm = engine.llm
     order = [index for index, count in llm.layout for _ in range(count)]
-    start = llm.layer_count - sum(layers)
-    hosted = engine.placement.host_expert_layers
+    stored = _stored_bytes(engine, placement)
     shares = []
-    for card, count in enumerate(layers):
-        taken = order[start : start + count]
-        blocks = tuple((llm.blocks[i], taken.count(i)) for i in sorted(set(taken)))
-        without_experts = order[start : min(start + count, hosted)]
-        start += count
-        is_last = card == len(layers) - 1
-        stored = _layers_bytes(llm, precision.weights, blocks, has_head=is_last)
-        stored -= _experts_bytes(llm, precision.weights, without_experts)
+    for card in range(placement.cards_count):
+        taken = [order[i] for i, device in enumerate(placement.devices) if device == card]
         fixed = (
-            weights_component(llm, precision.weights, stored),
-            _compute(llm, limits, context_tokens, has_head=is_last),
-            Component("context", *overheads()["llama_cpp"]["context_bytes"]),
+            _weights(llm, stored.get(card, 0.0)),
+            _compute(llm, working_bytes.get(card, 0.0)),
+            _context(engine),
         )
-        bits = KV_BITS[precision.kv]
+        blocks = tuple((llm.blocks[i], taken.count(i)) for i in sorted(set(taken)))
         shares.append(
-            CardShare(fixed, blocks, bits, 1, limits.max_batched_tokens, "slots", "exact")
+            CardShare(
+                fixed=fixed,
+                blocks=blocks,
+                kv_bits=engine.kv_bits,
+                ranks=1,
+                step_tokens=engine.limits.max_batched_tokens,
+                layout="slots",
+                rule="exact",
+                slots=SlotCache(llm, options_of(engine, 1)),
+            )
         )
     return tuple(shares)
 
 
-def _layers_bytes(
-    llm: Llm, file_type: str, blocks: tuple[tuple[Block, int], ...], *, has_head: bool
-) -> float:
-    """Return the weights of some layers, and of the output matrix where it lies here."""
-    bits = weights.class_bits(llm, file_type)
-    size = 0.0
-    for block, count in blocks:
-        parts = weights.block_params(block, llm.hidden_size)
-        size += count * sum(params * bits[kind] / 8.0 for kind, params in parts.items())
-    if has_head:
-        kind: Literal["embedding", "head"] = "embedding" if llm.tied_embeddings else "head"
-        size += weights.vocabulary_params(llm) * bits[kind] / 8.0
-    return size
-
-
-def _experts_bytes(llm: Llm, file_type: str, order: list[int]) -> float:
-    """Return the routed experts of some layers, named by their kinds."""
-    bits = weights.class_bits(llm, file_type)["expert"]
-    params = (
-        weights.block_params(llm.blocks[index], llm.hidden_size).get("expert", 0) for index in order
-    )
-    return sum(params) * bits / 8.0
-
-
-def _compute(llm: Llm, limits: EngineLimits, context_tokens: int, *, has_head: bool) -> Component:
-    """Return llama.cpp's compute buffer on one card, with the spread of the fitted stages."""
-    mid = activations.llama_cpp_compute_bytes(
-        llm,
-        limits.max_batched_tokens,
-        context_tokens,
-        flash_attention=limits.flash_attention,
-        has_head=has_head,
-    )
-    ratio, source = overheads()["llama_cpp"]["compute_ratio"]
-    return Component("compute", ratio.scaled(mid), source)
-
-
-def host_bytes(engine: Engine, gpu_layers: int) -> float:
-    """Return weights in host memory: the input embedding, layers on no card, hosted experts."""
+def _stored_bytes(engine: Engine, placement: Placement) -> dict[int, float]:
+    """Return the weights on each device, the host's too."""
     llm, file_type = engine.llm, engine.precision.weights
-    bits = weights.class_bits(llm, file_type)
-    size = weights.vocabulary_params(llm) * bits["embedding"] / 8.0
-    size += _layers_bytes(llm, file_type, _host_blocks(llm, gpu_layers), has_head=False)
-    order = [index for index, count in llm.layout for _ in range(count)]
-    on_cards = order[llm.layer_count - gpu_layers : engine.placement.host_expert_layers]
-    return size + _experts_bytes(llm, file_type, on_cards)
+    found: dict[int, float] = {}
+    sizes = llama_cpp.layer_weight_bytes(llm, file_type)
+    for layer, (device, (total, experts)) in enumerate(zip(placement.devices, sizes, strict=True)):
+        hosted = experts if layer in placement.host_experts else 0.0
+        found[device] = found.get(device, 0.0) + total - hosted
+        found[HOST] = found.get(HOST, 0.0) + hosted
+    embedding, output = llama_cpp.vocabulary_bytes(llm, file_type)
+    found[HOST] = found.get(HOST, 0.0) + embedding
+    # Tied to the output matrix, the embedding is stored twice where that lies on a card.
+    shared = embedding if llm.tied_embeddings and placement.output_device == HOST else 0.0
+    found[placement.output_device] = found.get(placement.output_device, 0.0) + output - shared
+    return found
 
 
-def host_kv_bytes(
-    llm: Llm, precision: Precision, limits: EngineLimits, context_tokens: int, gpu_layers: int
+def file_bytes(llm: Llm, file_type: str) -> float:
+    """Return the bytes of the whole model's tensors in a file of this type."""
+    embedding, output = llama_cpp.vocabulary_bytes(llm, file_type)
+    layers = sum(total for total, _ in llama_cpp.layer_weight_bytes(llm, file_type))
+    return layers + output + (0.0 if llm.tied_embeddings else embedding)
+
+
+def _weights(llm: Llm, stored_bytes: float) -> Component:
+    """Return the weights on one card."""
+    if llm.checkpoint.class_bits:
+        return Component("weights", Interval.exact(stored_bytes), "read from the file")
+    basis = "tensor by tensor, by the rules of llama.cpp's quantiser"
+    return Component("weights", _RULE_RATIO.scaled(stored_bytes), basis)
+
+
+def _compute(llm: Llm, working_bytes: float) -> Component:
+    """Return llama.cpp's compute buffer on one card."""
+    key = "compute_ratio" if llama_cpp.is_exact(llm) else "compute_unchecked_ratio"
+    ratio, source = overheads()["llama_cpp"][key]
+    return Component("compute", ratio.scaled(working_bytes), source)
+
+
+def _context(engine: Engine) -> Component:
+    """Return what the driver's context takes of one card."""
+    if engine.runtime == "ollama":
+        reserved = ollama.RESERVED_BYTES
+        return Component("context", Interval.exact(reserved), "set aside by Ollama (ml/device.go)")
+    return Component("context", *overheads()["llama_cpp"]["context_bytes"])
+
+
+def host_bytes(
+    engine: Engine, context_tokens: int, slots_count: int, placement: Placement
 ) -> float:
-    """Return the KV cache of one sequence that stays in host memory with its layers."""
-    return kv_cache.slot_kv_bytes(
-        _host_blocks(llm, gpu_layers),
-        context_tokens,
-        KV_BITS[precision.kv],
-        limits.max_batched_tokens,
+    """Return host memory for weights, caches and buffers that no card holds."""
+    options = options_of(engine, context_tokens)
+    caches = llama_cpp.layer_cache_bytes(engine.llm, options)
+    cached = sum(
+        size for size, device in zip(caches, placement.devices, strict=True) if device == HOST
     )
-
-
-def _host_blocks(llm: Llm, gpu_layers: int) -> tuple[tuple[Block, int], ...]:
-    """Return the kinds of the first layers, those that no card takes."""
-    order = [index for index, count in llm.layout for _ in range(count)]
-    kept = order[: llm.layer_count - gpu_layers]
-    return tuple((llm.blocks[index], kept.count(index)) for index in sorted(set(kept)))
+    working = _compute_bytes(engine, context_tokens, placement).get(HOST, 0.0)
+    output = slots_count * llama_cpp.output_buffer_bytes(engine.llm, options)
+    return _stored_bytes(engine, placement)[HOST] + slots_count * cached + working + output

@@ -17,18 +17,21 @@ from rightrig.interval import Interval, sum_if_independent
 from rightrig.prediction.engine_memory import CardShare, Component, Engine
 from rightrig.prediction.layered_engines import (
     LAYERED,
+    file_bytes,
     host_bytes,
-    host_kv_bytes,
     layered_shares,
-    placed_layers,
+    placement_of,
+    search_shares,
 )
 from rightrig.prediction.paged_engines import paged_shares
 from rightrig.work import kv_cache, weights
+from rightrig.work.ggml_alloc import HOST
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.rig import CardGroup
     from rightrig.facts.explanation import Explanation
+    from rightrig.work.llama_cpp_options import Placement
 
 Verdict = Literal["fits", "tight", "offload", "no"]
 SharesAt = Callable[[int], tuple["CardShare", ...]]
@@ -172,18 +175,25 @@ def _assemble(
     llm, precision = deployment.llm, deployment.precision
     kv_bits = KV_BITS[precision.kv]
     host, on_host = 0.0, 0
+    stored = weights.weight_bytes(llm, precision.weights)
     if _is_layered(deployment):
-        on_cards = sum(_layers_of(deployment, _engines(deployment)[0]))
-        on_host = llm.layer_count - on_cards
-        host = _host_need_bytes(deployment, on_cards, context_tokens, concurrency)
-        verdict = "offload" if on_host and verdict in {"fits", "tight"} else verdict
+        stored = file_bytes(llm, precision.weights)
+        engine = engine_of(deployment)
+        placement = placement_of(engine, _memories(_engines(deployment)[0]))
+        on_host = placement.devices.count(HOST)
+        slots = math.ceil(concurrency / deployment.parallelism.replicas)
+        host = deployment.parallelism.replicas * host_bytes(
+            engine, context_tokens, slots, placement
+        )
+        is_split = on_host > 0 or bool(placement.host_experts)
+        verdict = "offload" if is_split and verdict in {"fits", "tight"} else verdict
     return Fit(
         deployment=deployment,
         context_tokens=context_tokens,
         concurrency=concurrency,
         verdict=verdict,
         cards=cards,
-        weights_bytes=weights.weight_bytes(llm, precision.weights),
+        weights_bytes=stored,
         kv_bytes_per_token=kv_cache.model_kv_bytes_per_token(llm, kv_bits),
         kv_sequence_bytes=sum(card.kv_sequence_bytes for card in cards)
         / deployment.parallelism.attention_dp,
@@ -198,19 +208,6 @@ def _assemble(
     )
 
 
-def _host_need_bytes(
-    deployment: Deployment, gpu_layers: int, context_tokens: int, concurrency: int
-) -> float:
-    """Return host memory for weights and caches that no card holds, over all replicas."""
-    replicas = deployment.parallelism.replicas
-    one = host_bytes(engine_of(deployment), gpu_layers)
-    if gpu_layers < deployment.llm.layer_count:
-        one += math.ceil(concurrency / replicas) * host_kv_bytes(
-            deployment.llm, deployment.precision, deployment.limits, context_tokens, gpu_layers
-        )
-    return replicas * one
-
-
 def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
     """Return the cards of each engine; of equal engines, those of the first."""
     rig, split = deployment.rig, deployment.parallelism
@@ -220,37 +217,35 @@ def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
     return tuple(cards[start : start + size] for start in starts)
 
 
-def _layers_of(deployment: Deployment, cards: tuple[CardGroup, ...]) -> tuple[int, ...]:
-    """Return the layers that each card of an engine takes."""
-    memories = tuple(card.gpu.memory_bytes.mid for card in cards)
-    return placed_layers(deployment.llm, deployment.placement, memories)
-
-
-def _shares(
-    deployment: Deployment, cards: tuple[CardGroup, ...], context_tokens: int
-) -> tuple[CardShare, ...]:
-    """Return what each card of one engine holds."""
-    if _is_layered(deployment):
-        return _layer_shares(deployment, _layers_of(deployment, cards), context_tokens)
-    ranks = deployment.parallelism.expert_ranks
-    return tuple(share for share in paged_shares(engine_of(deployment)) for _ in range(ranks))
+def _memories(cards: tuple[CardGroup, ...]) -> tuple[float, ...]:
+    """Return what each card shows, by the middle."""
+    return tuple(card.gpu.memory_bytes.mid for card in cards)
 
 
 def _shares_at(
     deployment: Deployment, cards: tuple[CardGroup, ...], context_tokens: int
 ) -> SharesAt:
-    """Return the shares by context; vLLM's buffers do not depend on it."""
-    if _is_layered(deployment):
-        return functools.cache(functools.partial(_shares, deployment, cards))
-    shares = _shares(deployment, cards, context_tokens)
-    return lambda _: shares
+    """Return the cards' shares by context; engines that page do not depend on it.
+
+    llama.cpp's buffers are exact at the context asked for, elsewhere on a line.
+    """
+    engine = engine_of(deployment)
+    if not _is_layered(deployment):
+        ranks = deployment.parallelism.expert_ranks
+        shares = tuple(share for share in paged_shares(engine) for _ in range(ranks))
+        return lambda _: shares
+    return _layered_at(engine, placement_of(engine, _memories(cards)), context_tokens)
 
 
-def _layer_shares(
-    deployment: Deployment, layers: tuple[int, ...], context_tokens: int
-) -> tuple[CardShare, ...]:
-    """Return what each card holds of a split by layers."""
-    return layered_shares(engine_of(deployment), context_tokens, layers)
+def _layered_at(engine: Engine, placement: Placement, context_tokens: int) -> SharesAt:
+    """Return a layered engine's shares by context."""
+    exact = layered_shares(engine, context_tokens, placement)
+
+    @functools.cache
+    def at(tokens: int) -> tuple[CardShare, ...]:
+        return exact if tokens == context_tokens else search_shares(engine, tokens, placement)
+
+    return at
 
 
 def _fit_engine(
@@ -352,38 +347,39 @@ def _longest_context(seat: _Seat, concurrency: int, deployment: Deployment) -> i
 
 
 def _try_offload(result: Fit) -> Fit:
-    """Return the fit with layers moved to host memory, when the rig names enough of it."""
+    """Return the fit with layers moved to host memory, when the rig names enough of it.
+
+    As many layers as fit stay on the cards (``-ngl``), found by halving.
+    """
     deployment, host_limit = result.deployment, result.deployment.rig.host_memory_bytes
-    engines = _engines(deployment)
-    if host_limit is None or len(engines) > 1:
+    if host_limit is None or len(_engines(deployment)) > 1:
         return result
-    llm, cards = deployment.llm, engines[0]
-    replicas = deployment.parallelism.replicas
-    per_engine = math.ceil(result.concurrency / replicas)
-    per_card = _layers_of(deployment, cards)
-    for kept in range(llm.layer_count - 1, -1, -1):
-        layers = _fewer_layers(per_card, llm.layer_count - kept)
-        shares_at = functools.cache(functools.partial(_layer_shares, deployment, layers))
-        fits = _fit_engine(deployment, cards, shares_at, result.context_tokens, per_engine)
-        if all(card.verdict != "no" for card in fits):
-            host = _host_need_bytes(deployment, kept, result.context_tokens, result.concurrency)
-            if host > HOST_RATIO * host_limit:
-                return result
-            return replace(
-                result,
-                verdict="offload",
-                cards=tuple(fits),
-                host_bytes=host,
-                max_context_tokens=min(card.max_context_tokens for card in fits),
-                max_concurrency=min(card.max_seqs for card in fits) * replicas,
-                offloaded_layers=llm.layer_count - kept,
-            )
-    return result
+    low, high = -1, deployment.llm.layer_count
+    while high - low > 1:
+        middle = (low + high) // 2
+        placed = _with_gpu_layers(deployment, middle)
+        low, high = (middle, high) if _holds(placed, result) else (low, middle)
+    if low < 0:
+        return result
+    found = fit(_with_gpu_layers(deployment, low), result.context_tokens, result.concurrency)
+    if found.host_bytes > HOST_RATIO * host_limit:
+        return result
+    return replace(found, deployment=deployment)
 
 
-def _fewer_layers(per_card: tuple[int, ...], removed: int) -> tuple[int, ...]:
-    """Return the split with ``removed`` layers less, taken from the fullest cards first."""
-    counts = list(per_card)
-    for _ in range(removed):
-        counts[counts.index(max(counts))] -= 1
-    return tuple(counts)
+def _with_gpu_layers(deployment: Deployment, count: int) -> Deployment:
+    """Return the deployment with this many layers on the cards, the output matrix among them."""
+    return replace(deployment, placement=replace(deployment.placement, gpu_layers=count))
+
+
+def _holds(deployment: Deployment, asked: Fit) -> bool:
+    """Whether the cards hold what the placement leaves on them, by the middle."""
+    cards = _engines(deployment)[0]
+    engine = engine_of(deployment)
+    shares = layered_shares(engine, asked.context_tokens, placement_of(engine, _memories(cards)))
+    slots = math.ceil(asked.concurrency / deployment.parallelism.replicas)
+    return all(
+        share.fixed_bytes.mid + slots * share.kv_bytes(asked.context_tokens)
+        <= share.budget_bytes(card.gpu.memory_bytes, deployment.limits.memory_ratio).mid
+        for share, card in zip(shares, cards, strict=True)
+    )

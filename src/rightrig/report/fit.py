@@ -133,7 +133,9 @@ def _kv_sentence(fit: Fit) -> str:
         f"{fit.context_tokens:,} tokens takes {show_bytes(fit.kv_sequence_bytes)} over "
         f"{cards} card{'s' if cards > 1 else ''}"
     )
-    if abs(fit.kv_sequence_bytes / fit.kv_sequence_ideal_bytes - 1.0) > 0.001:  # noqa: PLR2004 - not shown
+    if fit.offloaded_layers:
+        text += f" (of {show_bytes(fit.kv_sequence_ideal_bytes)}; the rest in host memory)"
+    elif abs(fit.kv_sequence_bytes / fit.kv_sequence_ideal_bytes - 1.0) > 0.001:  # noqa: PLR2004 - not shown
         text += (
             f" ({show_bytes(fit.kv_sequence_ideal_bytes)} without pages, padding and replication)"
         )
@@ -158,8 +160,11 @@ def _room_sentence(fit: Fit) -> str:
 
 def _host_sentence(fit: Fit) -> str:
     """Say what stays in host memory."""
-    moved = f", {fit.offloaded_layers} layers with it" if fit.offloaded_layers else ""
-    return f"Host memory: {show_bytes(fit.host_bytes)} for the input embedding{moved}."
+    hosted = fit.deployment.placement.host_expert_layers
+    parts = ["the input embedding and buffers"]
+    parts += [f"the experts of {hosted} layers"] if hosted else []
+    parts += [f"{fit.offloaded_layers} layers"] if fit.offloaded_layers else []
+    return f"Host memory: {show_bytes(fit.host_bytes)} for {', '.join(parts)}."
 
 
 def _bits_sentence(fit: Fit) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rightrig.facts.quantization import FORMATS
 from rightrig.work.weights import block_params, class_bits, rank_weight_bytes
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Companions
-    from rightrig.facts.llm import Attention, Block, Ffn, Llm
+    from rightrig.facts.llm import Attention, Block, Ffn, Llm, TensorClass
 
 ADAPTER_BYTES: Final = 2.0
 """Adapters are kept at 16 bits."""
+_LEAST_BITS_AHEAD: Final = 8.0
+"""Checkpoints of fewer bits a weight leave the layers ahead at 16."""
 
 
 def draft_weight_bytes(llm: Llm, companions: Companions, ranks_count: int) -> float:
@@ -19,6 +22,9 @@ def draft_weight_bytes(llm: Llm, companions: Companions, ranks_count: int) -> fl
 
     A draft model as published, or the model's own layers ahead (MTP) without the embedding and
     head, which they share. A draft whose heads the ranks do not divide is whole on each rank.
+    Checkpoints of four bits leave their layers ahead at 16 (NVIDIA's list ``mtp*`` as not
+    quantised; Qwen3.5-122B in NVFP4 takes 4.70 GiB more with them), those of
+    eight bits do not (DeepSeek-V3).
     """
     total = 0.0
     draft = companions.draft
@@ -27,12 +33,21 @@ def draft_weight_bytes(llm: Llm, companions: Companions, ranks_count: int) -> fl
         ranks = ranks_count if divides else 1
         total += rank_weight_bytes(draft, "checkpoint", ranks, 1)[0]
     if companions.draft_ahead and llm.ahead is not None:
-        bits = class_bits(llm, "checkpoint")
+        bits = _ahead_bits(llm)
         parts = block_params(llm.blocks[llm.ahead.block], llm.hidden_size, ranks_count)
         layer = sum(params * bits[kind] / 8.0 for kind, params in parts.items())
         layer += llm.ahead.other_params * bits["ffn"] / 8.0
         total += llm.ahead.layer_count * layer
     return total
+
+
+def _ahead_bits(llm: Llm) -> dict[TensorClass, float]:
+    """Return bits per weight of the layers ahead, by tensor class."""
+    bits = class_bits(llm, "checkpoint")
+    own = FORMATS.get(llm.checkpoint.format)
+    if own is None or own.bits_per_weight >= _LEAST_BITS_AHEAD:
+        return bits
+    return dict.fromkeys(bits, FORMATS["bf16"].bits_per_weight)
 
 
 def draft_blocks(llm: Llm, companions: Companions) -> tuple[tuple[Block, int], ...]:
@@ -54,7 +69,8 @@ def adapter_bytes(
     """Return the slots for LoRA adapters on one rank, in bytes: ``(n + 1)·Σ r·(d_in + d_out)·2``.
 
     Formula F4.4 over every dense projection. vLLM keeps one slot more than adapters may be
-    active; column-parallel layers divide ``d_out`` by the ranks, row-parallel ones ``d_in``.
+    active; column-parallel layers divide ``d_out`` by the ranks (keys and values down to one
+    head), row-parallel ones ``d_in``.
     Routed experts carry no adapter.
     """
     if not companions.lora_count:
@@ -85,8 +101,9 @@ def _attention_widths_count(attention: Attention, hidden_size: int, ranks_count:
         down = hidden_size + latent + attention.rope_head_dim + (hidden_size + rank if rank else 0)
         inner = (rank or hidden_size) + latent + (queries + up) / ranks_count
         return down + inner + outputs / ranks_count + hidden_size
-    keys_and_values = attention.kv_head_count * (attention.head_dim + attention.value_dim)
-    columns = 3 * hidden_size + (queries + keys_and_values) / ranks_count
+    kv_heads = max(1.0, attention.kv_head_count / ranks_count)
+    keys_and_values = kv_heads * (attention.head_dim + attention.value_dim)
+    columns = 3 * hidden_size + queries / ranks_count + keys_and_values
     return columns + outputs / ranks_count + hidden_size
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 BLOCK_TOKENS: Final = 16
 """vLLM's default page, in tokens."""
-LLAMA_CPP_PAD_TOKENS: Final = 256
-"""llama.cpp rounds contexts and sliding windows up to this."""
 STATE_PAGES: Final = 2
 """Pages of recurrent state that vLLM keeps a sequence, prefix caching on (its default)."""
 _NEARLY_EQUAL_RATIO: Final = 1.5
@@ -277,7 +275,7 @@ def _group_size(buckets: tuple[_Bucket, ...]) -> int:
     return max(counts) if max(counts) < _NEARLY_EQUAL_RATIO * min(counts) else min(counts)
 
 
-def pool_tokens_by_blocks(
+def blocks_pool_tokens(
     blocks: tuple[tuple[Block, int], ...],
     pool_bytes: float,
     bits_per_element: float,
@@ -317,38 +315,6 @@ def _pages(bucket: _Bucket, block_tokens: int, context_tokens: int, batched_toke
         return math.ceil(kept / block_tokens)
     kept = min(bucket.window_tokens - 1 + batched_tokens, context_tokens)
     return math.ceil(kept / block_tokens) + 1
-
-
-def padded(tokens: int) -> int:
-    """Return a token count rounded up as llama.cpp does.
-
-    >>> padded(4097)
-    4352
-    """
-    return math.ceil(tokens / LLAMA_CPP_PAD_TOKENS) * LLAMA_CPP_PAD_TOKENS
-
-
-def slot_kv_bytes(
-    blocks: Iterable[tuple[Block, int]],
-    context_tokens: int,
-    bits_per_element: float,
-    batch_tokens: int,
-) -> float:
-    """Return KV bytes of one slot of llama.cpp (its own stream of cells).
-
-    Full layers hold the context padded to 256; sliding ones
-    ``pad256(min(context, window + n_ubatch))`` (llama-kv-cache-iswa.cpp).
-    """
-    cells = padded(context_tokens)
-    layers = tuple(blocks)
-    total = recurrent_state_bytes(layers)
-    for block, count in layers:
-        if block.attention is None:
-            continue
-        window = window_of(block.attention)
-        kept = cells if window is None else padded(min(cells, window + batch_tokens))
-        total += count * token_bytes(block.attention, bits_per_element) * kept
-    return total
 
 
 def model_kv_bytes_per_token(llm: Llm, bits_per_element: float) -> float:

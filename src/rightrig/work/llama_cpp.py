@@ -18,6 +18,7 @@ from rightrig.work import weights
 from rightrig.work.ggml_alloc import HOST, buffer_bytes
 from rightrig.work.gguf_mix import block_type, layer_types, profile_of
 from rightrig.work.gguf_tensors import vocabulary_matrix
+from rightrig.work.kv_cache import read_elements_per_token
 from rightrig.work.llama_cpp_ffn import feed_forward
 from rightrig.work.llama_cpp_graph import Builder
 from rightrig.work.llama_cpp_options import PIPELINE_COPIES
@@ -65,12 +66,12 @@ def layer_cache_bytes(llm: Llm, options: Options) -> tuple[float, ...]:
     keys (llama-kv-cache.cpp). Recurrent mixers: ``slots · (H·d_k·d_v + (kernel − 1)·channels)``
     in 32 bits (llama-memory-recurrent.cpp).
     """
-    sizes = [_block_cache_bytes(llm, block, options) for block in llm.blocks]
+    sizes = [block_cache_bytes(llm, block, options) for block in llm.blocks]
     return tuple(sizes[index] for index, count in llm.layout for _ in range(count))
 
 
-def _block_cache_bytes(llm: Llm, block: Block, options: Options) -> float:
-    """Return the bytes of one layer's cache."""
+def block_cache_bytes(llm: Llm, block: Block, options: Options) -> float:
+    """Return the bytes of one layer's cache, all slots together."""
     if block.recurrent is not None:
         mixer = block.recurrent
         state = mixer.head_count * mixer.key_dim * mixer.value_dim
@@ -79,14 +80,34 @@ def _block_cache_bytes(llm: Llm, block: Block, options: Options) -> float:
     attention = block.attention
     if attention is None or attention.shares_kv:
         return 0.0
-    window = window_of(llm, attention)
-    cells = options.cells_count if window is None else options.window_cells(window)
-    cells *= options.streams_count
     key_bits, value_bits = KV_BITS[options.key_format], KV_BITS[options.value_format]
-    if attention.kind == "mla":
-        return cells * (attention.kv_lora_rank + attention.rope_head_dim) * key_bits / 8.0
+    return options.streams_count * (
+        _kept_elements_bits(llm, attention, options, key_bits, value_bits) / 8.0
+    )
+
+
+def _kept_elements_bits(
+    llm: Llm, attention: Attention, options: Options, key_bits: float, value_bits: float
+) -> float:
+    """Return the bits that one stream keeps in one layer of attention.
+
+    An indexer's keys are cached beside the rest, one head of them (llama-kv-cache-dsa.cpp).
+    Compressed layers keep their window and one entry for every few tokens; that is their
+    definition, llama.cpp's own buffers for them (llama-kv-cache-dsv4.cpp) were not followed.
+    """
+    window = window_of(llm, attention)
+    cells: float = options.cells_count if window is None else options.window_cells(window)
+    if attention.kind == "compressed":
+        cells = options.window_cells(attention.window_tokens or 0)
+        ratio = attention.compression_tokens
+        cells += options.cells_count / ratio if ratio else 0.0
+    indexer = attention.indexer
+    index = indexer.head_dim if indexer is not None and indexer.cached_bytes_per_token else 0
+    if attention.kind in {"mla", "compressed"}:
+        return cells * (read_elements_per_token(attention) + index) * key_bits
     heads = attention.kv_head_count
-    return cells * heads * (attention.head_dim * key_bits + attention.value_dim * value_bits) / 8.0
+    size = heads * (attention.head_dim * key_bits + attention.value_dim * value_bits)
+    return cells * (size + index * key_bits)
 
 
 @functools.lru_cache(maxsize=1024)

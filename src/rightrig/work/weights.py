@@ -9,6 +9,7 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from rightrig.deployment.parallelism import stage_layers
 from rightrig.facts.quantization import FORMATS, is_gguf_mix, weight_format
 from rightrig.work.gguf_mix import gguf_bits
 from rightrig.work.recurrent import recurrent_params
@@ -209,22 +210,6 @@ def weight_bytes(llm: Llm, format_name: str) -> float:
     """Return the bytes of the whole model: Σ over classes of params · bits / 8 (F3.2)."""
     bits = class_bits(llm, format_name)
     return sum(params * bits[kind] / 8.0 for kind, params in params_by_class(llm).items())
-
-
-def stage_layers(layer_count: int, stages_count: int) -> tuple[int, ...]:
-    """Return the layers of each pipeline stage.
-
-    Equal shares; a remainder goes to the stages before the last, last of them first, as vLLM
-    does, because the last stage holds the head.
-
-    >>> stage_layers(80, 6)
-    (13, 13, 13, 14, 14, 13)
-    """
-    share, rest = divmod(layer_count, stages_count)
-    sizes = [share] * stages_count
-    for step in range(rest):
-        sizes[-2 - step if step < stages_count - 1 else -1] += 1
-    return tuple(sizes)
 
 
 def stage_blocks(llm: Llm, stages_count: int) -> tuple[tuple[tuple[Block, int], ...], ...]:
