@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rightrig.interval import Interval
     from rightrig.planning.constraints import Question
     from rightrig.planning.search import plan, space_of
+    from rightrig.prediction.accuracy import accuracy
     from rightrig.prediction.memory_fit import fit
     from rightrig.prediction.predict import predict
     from rightrig.prediction.serving import Lengths
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 __all__ = [
     "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Rig", "Slo",
-    "Workload", "find_llm", "fit", "load_catalog", "parse_rig", "plan", "predict", "propose",
-    "shipped", "space_of",
+    "Workload", "accuracy", "find_llm", "fit", "load_catalog", "parse_rig", "plan", "predict",
+    "propose", "shipped", "space_of",
 ]  # fmt: skip
 
 _HOME: Final = {
@@ -50,6 +51,7 @@ _HOME: Final = {
     "Rig": "deployment.rig",
     "Slo": "demand.objective",
     "Workload": "demand.workload",
+    "accuracy": "prediction.accuracy",
     "find_llm": "facts.models",
     "fit": "prediction.memory_fit",
     "load_catalog": "facts.user_catalog",

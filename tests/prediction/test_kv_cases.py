@@ -44,6 +44,6 @@ def test_no_engine_stores_less_than_is_kept() -> None:
 def test_every_tool_answers_for_each_case_or_has_a_dash_and_is_on_the_page() -> None:
     text = PAGE.read_text(encoding="utf-8")
     for tool in kv_tools():
-        assert len(tool.ratios) == len(CASES)
+        assert len(tool.answers_ratio) == len(CASES)
         assert tool.known
         assert tool.name in text

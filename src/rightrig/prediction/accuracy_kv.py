@@ -99,7 +99,7 @@ def _runtime_name(row: Measurement) -> str:
     try:
         version, _ = vllm_version(_words(row))
     except InputError:
-        return "vllm, version not stated"
+        return "vllm, undated"
     return f"vllm {'.'.join(version.split('.')[:2])}"
 
 

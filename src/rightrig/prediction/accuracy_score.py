@@ -147,8 +147,8 @@ def winkler_ratio(measured: float, predicted: Interval) -> float:
 def quantile(values: Sequence[float], share_ratio: float) -> float:
     """Return a quantile of some values, straight between the two that are next to it.
 
-    >>> quantile([1.0, 2.0, 3.0, 4.0, 11.0], 0.9)
-    8.2
+    >>> quantile([1.0, 2.0, 4.0], 0.75)
+    3.0
     """
     ordered = sorted(values)
     position = share_ratio * (len(ordered) - 1)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rightrig.facts.llm import Llm
 
 _UNSURE: Final = re.compile(
-    r"assum|unstated|verify|see file|^not in |unknown|unresolved", re.IGNORECASE
+    r"assume|unstated|verify|see file|^not in |unknown|unresolved", re.IGNORECASE
 )
 _SIZE: Final = re.compile(r"\(?\b(\d+(?:\.\d+)?)\s*(GiB|MiB)\)?", re.IGNORECASE)
 _TOTAL: Final = re.compile(

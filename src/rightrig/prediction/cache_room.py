@@ -10,7 +10,7 @@ from rightrig.deployment.limits import version_of
 from rightrig.interval import Interval
 from rightrig.prediction.memory_fit import engine_of
 from rightrig.prediction.paged_engines import paged_shares
-from rightrig.work.kv_cache import pool_tokens_by_blocks
+from rightrig.work.kv_cache import blocks_pool_tokens
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
@@ -82,6 +82,6 @@ def _tokens(
     if version >= _CONCURRENCY_SINCE:
         held = size_bytes / share.kv_bytes(max_model_tokens)
         return math.floor(held * max_model_tokens)
-    tokens = pool_tokens_by_blocks(share.blocks, size_bytes, share.kv_bits, share.ranks)
+    tokens = blocks_pool_tokens(share.blocks, size_bytes, share.kv_bits, share.ranks)
     local = math.floor(tokens / share.block_tokens) * share.block_tokens
     return float(local * share.context_ranks)

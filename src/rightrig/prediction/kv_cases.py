@@ -49,7 +49,7 @@ class KvTool:
     """What a tool answers for the six cases, over the truth; ``None`` where it has no answer."""
 
     name: str
-    ratios: tuple[float | None, ...]
+    answers_ratio: tuple[float | None, ...]
     known: str
 
 

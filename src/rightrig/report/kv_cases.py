@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rightrig.prediction.kv_cases import KvCase, KvTool
 
-_TEN: Final = 10.0
+_LONG_RATIO: Final = 10.0
 
 
 def kv_cases_document(cases: Sequence[KvCase], tools: Sequence[KvTool]) -> Document:
@@ -25,7 +25,13 @@ def kv_cases_document(cases: Sequence[KvCase], tools: Sequence[KvTool]) -> Docum
         ("rightrig, vLLM", *(_ratio(c.own_vllm_bytes, c.vllm_bytes) for c in cases)),
     )
     others = (
-        (t.name, *("–" if r is None else f"{r:.3g}" if r >= _TEN else f"{r:.2f}" for r in t.ratios))
+        (
+            t.name,
+            *(
+                "–" if r is None else f"{r:.3g}" if r >= _LONG_RATIO else f"{r:.2f}"
+                for r in t.answers_ratio
+            ),
+        )
         for t in tools
     )
     what = "; ".join(f"{c.model} {c.context_tokens:,} tokens" for c in cases)
