@@ -26,7 +26,7 @@ SENTENCES = (
     ("fit llama-3.1-8b --on h100", "may mean h100-nvl, h100-pcie or h100-sxm: say which"),
     ("fit llama-3.1-8b --on 4xnosuch", "no GPU is called 'nosuch' ('rightrig gpus list'"),
     (f"{FIT} --runtime vlm", "did you mean vllm"),
-    (f"{FIT} --runtime sglang", "modelled are vllm and llama.cpp"),
+    (f"{FIT} --runtime tgi", "modelled are vllm, llama.cpp, sglang"),
     (f"{FIT} --weights q99", "no weight format is called 'q99'"),
     (f"{FIT} --kv fp7", "no format of vLLM, which keeps its KV cache in bf16, fp16, fp8"),
     ("gpus show nosuch", "no GPU is called 'nosuch'"),
@@ -77,7 +77,7 @@ SENTENCES = (
     (f"{FIT_70B} 8xh100-sxm --runtime llama.cpp --tp 2", "leave --tp out or use --runtime vllm"),
     (f"{FIT_70B} 8xh100-sxm --runtime vllm --weights q4_k_m", "vLLM does not load q4_k_m"),
     (f"{FIT_70B} 8xv100-sxm-32gb --runtime vllm", "try --runtime llama.cpp"),
-    (f"{FIT_70B} 1xh100-sxm+1xrtx-4090 --runtime vllm", "use --runtime llama.cpp"),
+    (f"{FIT_70B} 1xh100-sxm+1xmi300x --runtime vllm", "use --runtime llama.cpp"),
     (f"{FIT_70B} m2-ultra --runtime vllm", "m2-ultra is Apple"),
     (f"{FIT_70B} tpu-v5e", "tpu-v5e is Google"),
     # Files.

@@ -183,7 +183,9 @@ def test_what_comes_from_the_users_folder_is_named_with_its_file(
     found = program.json(command, "--catalog", mine)["user_records"]
     (record,) = [r for r in found if r["name"] == name]
     assert Path(record["path"]).is_file()
-    assert f"{name} ({mine}" in program.text(command, "--catalog", mine).replace("\n", " ")
+    # A path longer than the line is broken anywhere.
+    said = program.text(command, "--catalog", mine).replace(" ", "")
+    assert f"{name} ({mine}".replace(" ", "") in said
 
 
 @pytest.mark.parametrize(

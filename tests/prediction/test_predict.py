@@ -19,7 +19,7 @@ from rightrig.prediction.roofline import decode_bound_tokens_per_s
 from rightrig.prediction.serving import Lengths, decode_step
 from rightrig.prediction.step_time import Resource
 from rightrig.prediction.timers import timer_of
-from rightrig.work.weights import weight_bytes
+from rightrig.work.weights import looked_up_params, weight_bytes
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
@@ -90,9 +90,11 @@ def test_no_prediction_passes_the_roofline(
 def test_one_sequence_is_never_quicker_than_its_weights_are_read(asked: Deployment) -> None:
     assume(not asked.llm.has_experts)
     result = predict(asked, Lengths(10.0, 10.0), 1)
-    # Of an embedding apart from the head, one row is read; it has 16 bits at most.
+    # Of an embedding apart from the head, or of a table beside it, one row is read; it has 16
+    # bits at most.
     apart = 0.0 if asked.llm.tied_embeddings else 1.0
     embedding = apart * asked.llm.vocab_size * asked.llm.hidden_size * 2.0
+    embedding += looked_up_params(asked.llm) * 2.0
     read = weight_bytes(asked.llm, asked.precision.weights) - embedding
     assume(read > 0.0)
     bandwidth = asked.rig.gpu.memory_bandwidth_bytes_per_s * asked.parallelism.tp

@@ -43,7 +43,7 @@ def fits(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """Which models of the catalogue fit a rig, or each card, in which format."""
+    """Which models fit a rig, or each card, and in which format."""
     from rightrig.cli.holding import Asked, Choices, answer_of
 
     asked = Asked(
