@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the examples of the documentation again, and write what they print below them.
+"""Run the examples of the documentation again, and make its tables of data again.
 
     .venv/bin/python docs/refresh_readme.py [FILE …]
 
@@ -8,26 +8,54 @@ Without a file, every Markdown file of the root and of ``docs`` is refreshed.
 An example is a fenced ``console`` block whose first line starts with ``$ rightrig``; it may hold
 several commands. What a command prints follows its line. ``tests/test_docs.py`` runs the same
 examples and fails when one of them drifts. Lines with a stopwatch's figure or the age of a price
-may differ; they alone never rewrite an example.
+may differ; they alone never rewrite an example. No catalogue of the user is read.
+
+A table of data stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; ``TABLES`` says what
+each is made from.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from rightrig.deployment.compatibility import RULES
+from rightrig.deployment.limits import sglang_reserve_bytes
+from rightrig.deployment.parallelism import Parallelism
+from rightrig.facts.catalog import shipped
+from rightrig.facts.index import DATA
+from rightrig.facts.unspecified import unspecified
+from rightrig.planning.constraints import CONSTRAINTS
+from rightrig.prediction.engine_memory import eras, overheads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rightrig.interval import Interval
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PROMPT: Final = "$ "
 _BLOCK: Final = re.compile(r"^```console\n(?P<body>\$ rightrig .*?)^```$", re.MULTILINE | re.DOTALL)
+_TABLE: Final = re.compile(
+    r"(?P<start>^<!-- table: (?P<name>[a-z-]+) -->\n).*?(?P<end>^<!-- end -->$)",
+    re.MULTILINE | re.DOTALL,
+)
 _VOLATILE: Final = re.compile(r"\d+\.\d+ s\.|\d+ days old")
+_SGLANG_CARDS: Final = ("rtx-4090", "l40s", "a100-sxm-80gb", "h100-sxm", "h200-sxm", "b200-sxm")
+_KINDS: Final[dict[str, tuple[str, str]]] = {
+    "gpus": ("accelerators", "`rightrig gpus list`"),
+    "llms": ("models", "`rightrig models list`"),
+    "systems": ("machines and instances", "`rightrig rigs list`"),
+    "runtimes": ("engines and servers", "`rightrig runtimes list`"),
+    "links": ("links, rated and measured", "`data/links`"),
+    "power": ("figures about power", "`data/power`"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,7 @@ def printed_by(command: str) -> str:
     environment = {
         **os.environ,
         "COLUMNS": "80",
+        "RIGHTRIG_CATALOG": "",
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
     }
     found = subprocess.run(  # noqa: S603 - the examples are the project's own
@@ -78,7 +107,10 @@ def printed_by(command: str) -> str:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    return found.stdout.decode("utf-8")
+    text = found.stdout.decode("utf-8")
+    if "Traceback (most recent call last)" in text:
+        raise RuntimeError(f"an example crashed, and is not written: {command}\n{text}")
+    return text
 
 
 def comparable(output: str) -> list[str]:
@@ -87,8 +119,14 @@ def comparable(output: str) -> list[str]:
 
 
 def refreshed(text: str) -> str:
-    """Return a document with what its examples print now."""
-    return _BLOCK.sub(lambda block: f"```console\n{_run_again(block['body'])}```", text)
+    """Return a document with what its examples print now, and its tables as data has them."""
+    ran = _BLOCK.sub(lambda block: f"```console\n{_run_again(block['body'])}```", text)
+    return with_tables(ran)
+
+
+def with_tables(text: str) -> str:
+    """Return a document with its tables made from data again."""
+    return _TABLE.sub(lambda t: f"{t['start']}\n{TABLES[t['name']]()}\n{t['end']}", text)
 
 
 def _run_again(body: str) -> str:
@@ -99,6 +137,117 @@ def _run_again(body: str) -> str:
         same = comparable(now) == comparable(example.output)
         parts.append(f"{PROMPT}{example.command}{example.output if same else now}")
     return "".join(parts)
+
+
+def table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    titles = tuple(headers)
+    lines = [titles, ("---",) * len(titles), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def eras_table() -> str:
+    """Return what each range of vLLM's versions keeps, oldest first."""
+    headers = (
+        "since", "graphs", "sampler, B a logit", "runtime, one card", "tensor parallel over PCIe",
+        "tensor parallel over a switch",
+    )  # fmt: skip
+    rows = []
+    for era in reversed(eras()):
+        known = {name: interval for name, (interval, _) in era.overheads.items()}
+        rows.append(
+            (
+                era.since if era.since != "0.0" else "before",
+                "in the budget" if era.graphs_are_budgeted else "beside it",
+                _between(known["sampler_bytes_per_logit"]),
+                _between(known["non_torch_single_bytes"], 2**30),
+                _between(known["non_torch_tensor_parallel_bytes"], 2**30),
+                _between(known["non_torch_switch_bytes"], 2**30),
+            )
+        )
+    return table(headers, rows)
+
+
+def overheads_table() -> str:
+    """Return what no version changes, with its grounds."""
+    rows = [
+        (f"`{engine}.{name}`", _between(value, 2**30 if name.endswith("bytes") else 1), source)
+        for engine, entries in overheads().items()
+        for name, (value, source) in entries.items()
+    ]
+    return table(("parameter", "middle (80 % between)", "grounds"), rows)
+
+
+def era_sources_table() -> str:
+    """Return the grounds of each era's parameters, oldest era first."""
+    rows = [
+        (era.since if era.since != "0.0" else "before", f"`{name}`", source)
+        for era in reversed(eras())
+        for name, (_, source) in era.overheads.items()
+    ]
+    return table(("since", "parameter", "grounds"), rows)
+
+
+def _between(value: Interval, unit: int = 1) -> str:
+    """Return the middle and the ends of an interval; sizes in GiB."""
+    low, mid, high = (f"{end / unit:.3g}" for end in (value.low, value.mid, value.high))
+    return f"{mid} ({low} … {high}){' GiB' if unit > 1 else ''}"
+
+
+def sglang_table() -> str:
+    """Return what SGLang keeps free on some cards, and the share that this leaves."""
+    rows = []
+    for slug in _SGLANG_CARDS:
+        gpu = shipped().gpu(slug)
+        total = gpu.memory_bytes.mid
+        kept = sglang_reserve_bytes(gpu, Parallelism())
+        rows.append(
+            (slug, f"{total / 2**30:.2f}", f"{kept / 2**30:.2f}", f"{1 - kept / total:.3f}")
+        )
+    return table(("card", "visible, GiB", "reserve, GiB", "static share"), rows)
+
+
+def catalogue_table() -> str:
+    """Return how many records of each kind there are."""
+    catalog = shipped()
+    rows: list[Any] = [
+        (words, str(len(catalog.slugs(kind))), shown) for kind, (words, shown) in _KINDS.items()
+    ]
+    cut = tuple(catalog.slugs("mig"))
+    profiles = sum(len(catalog.mig_profiles(slug)) for slug in cut)
+    rows += [
+        ("rental offers", str(len(catalog.prices())), "`rightrig prices list`"),
+        (f"tables of MIG profiles ({profiles} profiles)", str(len(cut)), "`data/mig`"),
+        ("generations of chips", str(_files("generations")), "`data/generations`"),
+        ("tables of quality by format", str(_files("quality")), "`data/quality`"),
+        ("names without a specification", str(len(unspecified())), "`data/no_specification.toml`"),
+    ]
+    return table(("what", "how many", "where"), rows)
+
+
+def _files(kind: str) -> int:
+    """Return how many records of a kind are shipped."""
+    return len(list((DATA / kind).glob("*.toml")))
+
+
+def rules_table(rules: Iterable[Any]) -> str:
+    """Return the rules in their order, each with the sentence that it stands for."""
+    rows = []
+    for rule in rules:
+        first = (inspect.getdoc(type(rule)) or "").split("\n\n")[0]
+        rows.append((f"`{rule.id}`", " ".join(first.split())))
+    return table(("ID", "what holds"), rows)
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "eras": eras_table,
+    "era-sources": era_sources_table,
+    "overheads": overheads_table,
+    "sglang": sglang_table,
+    "catalogue": catalogue_table,
+    "rules": lambda: rules_table(RULES),
+    "constraints": lambda: rules_table(CONSTRAINTS),
+}
 
 
 def main() -> None:

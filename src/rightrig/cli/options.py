@@ -43,7 +43,7 @@ CatalogFolders = Annotated[
     list[str] | None,
     typer.Option("--catalog", metavar="DIR", callback=_all_folders, help=_CATALOG_HELP),
 ]
-Model = Annotated[str, typer.Argument(help="Catalogue name, hub id, or path to a config.json.")]
+Model = Annotated[str, typer.Argument(help="Catalogue name, hub id, config.json or GGUF file.")]
 On = Annotated[str, typer.Option("--on", help="Rig: 8xh100-sxm, 4xrtx-4090, 2n:8xh200-sxm …")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Runtime = Annotated[str | None, typer.Option(help="vllm or llama.cpp.")]
@@ -61,7 +61,7 @@ Replicas = Annotated[int | None, typer.Option(help="Independent engines on the r
 MaxSeqs = Annotated[int | None, typer.Option(help="Most sequences in one step.")]
 MaxBatchedTokens = Annotated[int | None, typer.Option(help="Most tokens in one step.")]
 MemoryUtilization = Annotated[
-    float | None, typer.Option("--gpu-memory-utilization", help="Share of a card vLLM may use.")
+    float | None, typer.Option("--gpu-memory-utilization", help="The engine's memory fraction.")
 ]
 AttentionDp = Annotated[
     int | None,
