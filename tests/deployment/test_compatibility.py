@@ -43,9 +43,9 @@ def first_broken(deployment: Deployment) -> tuple[str, str]:
 
 def test_rules_have_distinct_ids_and_a_sentence_each() -> None:
     assert [rule.id for rule in RULES] == [
-        "RT-VENDOR", "RT-CC", "RT-FORMAT", "RT-KV", "RT-ATTENTION", "KV-FLASH", "KV-TENSOR",
-        "RT-SPLIT", "RT-EQUAL", "PAR-HEADS", "PAR-LAYERS", "PAR-NODE", "PAR-MIG",
-        "ENG-BATCH",
+        "RT-VENDOR", "RT-CC", "RT-MODEL", "RT-FORMAT", "RT-KV", "RT-ATTENTION", "KV-FLASH",
+        "KV-TENSOR", "RT-SPLIT", "RT-EQUAL", "PAR-HEADS", "PAR-LAYERS", "PAR-STAGES", "PAR-NODE",
+        "PAR-MIG", "ENG-BATCH",
     ]  # fmt: skip
     assert all((type(rule).__doc__ or "").endswith(".") for rule in RULES)
 

@@ -17,10 +17,11 @@ from rightrig.costs.offers import cheapest
 from rightrig.demand.objective import Limits, Slo
 from rightrig.demand.workload import Workload
 from rightrig.deployment.compatibility import RULES, broken
+from rightrig.deployment.compatibility_cache import usual_kv
 from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import CardGroup, Rig
-from rightrig.planning.candidates import enumerate_candidates, kv_of
+from rightrig.planning.candidates import enumerate_candidates
 from rightrig.planning.constraints import CONSTRAINTS, Question
 from rightrig.planning.evaluate import NO_LIMIT_S, limits_for
 from rightrig.planning.search import Plan, Space, plan, space_of
@@ -256,7 +257,7 @@ def brute_force_rents(model: str, question: Question, space: Space) -> list[floa
         split = Parallelism(int(row["tp"]), int(row["pp"]))
         one = Deployment(
             llm, Rig((CardGroup(split.engine_cards, gpu),)), split,
-            Precision(candidates.formats[row["format"]], kv_of(runtime)), runtime,
+            Precision(candidates.formats[row["format"]], usual_kv(runtime, llm)), runtime,
             limits_for(runtime, gpu),
         )  # fmt: skip
         assert broken(one) == ()

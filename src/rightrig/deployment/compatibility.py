@@ -1,7 +1,7 @@
 """Which runtime runs what on which card: the rules that a deployment must satisfy.
 
-They read records only; formats are in ``compatibility_formats``, caches and attention kernels
-in ``compatibility_cache``.
+They read records only; families and stages are in ``compatibility_model``, formats in
+``compatibility_formats``, caches and attention kernels in ``compatibility_cache``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rightrig.deployment.compatibility_formats import (
     is_native,
     stored_format,
 )
+from rightrig.deployment.compatibility_model import FamilyRule, StagesRule
 from rightrig.deployment.parallelism import tp_reason
 from rightrig.deployment.rule import Rule, Violation, violations
 from rightrig.facts.quantization import is_gguf_mix
@@ -194,6 +195,7 @@ class BatchRule:
 RULES: Final[tuple[Rule[Deployment], ...]] = (
     VendorRule(),
     CapabilityRule(),
+    FamilyRule(),
     FormatRule(),
     KvFormatRule(),
     AttentionRule(),
@@ -203,6 +205,7 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
     EqualCardsRule(),
     HeadsRule(),
     LayersRule(),
+    StagesRule(),
     DomainRule(),
     InstanceRule(),
     BatchRule(),

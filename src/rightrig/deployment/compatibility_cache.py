@@ -28,29 +28,33 @@ def _runs_on(kernel: AttentionKernel, gpu: Gpu) -> bool:
 
 def _computes(kernel: AttentionKernel, attention: Attention) -> bool:
     """Whether an attention kernel knows the heads of one kind of layer."""
-    is_mla = attention.kind == "mla"
-    if kernel.mla != is_mla or kernel.sparse != (attention.indexer is not None):
+    kinds = (kernel.mla, kernel.compressed)
+    if kinds != (attention.kind == "mla", attention.kind == "compressed"):
+        return False
+    # Layers with and without an indexer of compressed attention have one kernel.
+    if not kernel.compressed and kernel.sparse != (attention.indexer is not None):
         return False
     if attention.sink_params and not kernel.sinks:
         return False
-    if is_mla:
-        return True
-    if kernel.head_dims:
-        return attention.head_dim in kernel.head_dims
+    if kernel.mla or kernel.head_dims:
+        return kernel.mla or attention.head_dim in kernel.head_dims
     return kernel.least_head_dim <= attention.head_dim <= kernel.most_head_dim
 
 
-def _attentions(llm: Llm) -> Iterator[Attention]:
-    """Yield the kinds of attention that general kernels compute.
+def _attentions(runtime: Runtime, llm: Llm) -> Iterator[Attention]:
+    """Yield the kinds of attention of a model whose kernels a runtime's record lists.
 
-    ``compressed`` attention (DeepSeek-V4) and an indexer before ordinary heads (MiniMax-M3)
-    have kernels of their own, which the model brings and of which no record speaks.
+    Kernels for ``compressed`` attention (DeepSeek-V4) and for an indexer before ordinary heads
+    (MiniMax-M3) come with the model: where no record lists any, nothing is known of them.
     """
-    for block in llm.blocks:
-        attention = block.attention
-        if attention is None or attention.kind == "compressed":
-            continue
-        if attention.kind == "mla" or attention.indexer is None:
+    for attention in llm.attentions:
+        if attention.kind == "compressed":
+            is_listed = any(kernel.compressed for kernel in runtime.attention)
+        elif attention.kind != "mla" and attention.indexer is not None:
+            is_listed = any(kernel.sparse and not kernel.mla for kernel in runtime.attention)
+        else:
+            is_listed = True
+        if is_listed:
             yield attention
 
 
@@ -61,7 +65,7 @@ def _is_served(runtime: Runtime, gpu: Gpu, llm: Llm, kv: str) -> bool:
             kv in kernel.kv_formats and _computes(kernel, attention) and _runs_on(kernel, gpu)
             for kernel in runtime.attention
         )
-        for attention in _attentions(llm)
+        for attention in _attentions(runtime, llm)
     )
 
 
@@ -80,12 +84,28 @@ def kv_formats_on(runtime: Runtime, gpu: Gpu, llm: Llm) -> tuple[str, ...]:
     return tuple(kv for kv in runtime.kv_formats if _is_served(runtime, gpu, llm, kv))
 
 
+def usual_kv(runtime: Runtime, llm: Llm) -> str:
+    """Return the format in which a runtime keeps the cache of a model that nobody asked about.
+
+    16 bits, unless its kernels for the model read none (vLLM keeps DeepSeek-V4's in FP8).
+    """
+    usual = "bf16" if runtime.slug == "vllm" else "fp16"
+    kernels = [kernel for kernel in runtime.attention if not kernel.on_request]
+    wanted = tuple(_attentions(runtime, llm))
+    read = [
+        kv
+        for kv in (usual, *runtime.kv_formats)
+        if all(any(kv in k.kv_formats and _computes(k, a) for k in kernels) for a in wanted)
+    ]
+    return read[0] if kernels and read else usual
+
+
 def attention_reason(runtime: Runtime, gpu: Gpu, llm: Llm, kv: str) -> str | None:
     """Return why no attention kernel of a runtime serves a model on a card, or ``None``."""
     if not _knows_kernels(runtime, gpu) or _is_served(runtime, gpu, llm, kv):
         return None
     here = [k for k in runtime.attention if _runs_on(k, gpu) and kv in k.kv_formats]
-    odd = next(a for a in _attentions(llm) if not any(_computes(k, a) for k in here))
+    odd = next(a for a in _attentions(runtime, llm) if not any(_computes(k, a) for k in here))
     served = kv_formats_on(runtime, gpu, llm)
     own = gpu.compute_capability or gpu.architecture
     return (
@@ -98,6 +118,10 @@ def _heads_text(attention: Attention) -> str:
     """Say which heads a kernel would have to compute."""
     if attention.kind == "mla":
         return "sparse latent attention" if attention.indexer is not None else "latent attention"
+    if attention.kind == "compressed":
+        return "compressed attention"
+    if attention.indexer is not None:
+        return f"block-sparse heads of {attention.head_dim}"
     sinks = " and attention sinks" if attention.sink_params else ""
     return f"heads of {attention.head_dim}{sinks}"
 

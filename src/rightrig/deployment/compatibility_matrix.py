@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from rightrig.deployment.compatibility import SYSTEM_NAMES, operating_system_reason
 from rightrig.deployment.compatibility_cache import attention_reason, kv_formats_on
 from rightrig.deployment.compatibility_formats import is_between, is_native, loaded_formats
+from rightrig.deployment.compatibility_model import family_reason
 from rightrig.deployment.parallelism import tp_reason, valid_tps
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ def _reasons_against(runtime: Runtime, asked: Asked) -> Iterator[str]:
         reason = operating_system_reason(runtime, asked.operating_system)
         if reason:
             yield reason.partition(";")[0].removeprefix(f"{runtime.name} ")
+    family = None if asked.llm is None else family_reason(runtime, asked.llm)
+    if family:
+        yield family.partition(";")[0].partition(": it ")[2]
     for gpu in dict.fromkeys(group.gpu.slug for group in rig.groups):
         yield from _reasons_against_card(runtime, asked, gpu)
     if runtime.equal_cards_only and not rig.is_uniform:

@@ -64,7 +64,9 @@ def tp_reason(llm: Llm, tp: int) -> str | None:
     """Return why a model cannot be split over ``tp`` ranks, or ``None`` when it can.
 
     Every engine demands ``heads % tp == 0``; key-value heads must divide the ranks or be
-    divided by them (replication), and so must every inner width.
+    divided by them (replication), and so must every inner width. Groups of the output
+    projection (DeepSeek-V4) are dealt out whole: each rank of vLLM 0.33.0 and SGLang 0.5.23 has
+    ``groups // tp`` of them (``o_groups``).
     """
     reasons = (
         *(_attention_reason(attention, tp) for attention in llm.attentions),
@@ -78,6 +80,8 @@ def _attention_reason(attention: Attention, tp: int) -> str | None:
     """Return why the heads of one kind of attention cannot be shared by ``tp`` ranks."""
     if attention.head_count % tp:
         return f"{attention.head_count} attention heads do not divide by tp={tp}"
+    if attention.output_group_count % tp:
+        return f"{attention.output_group_count} output groups do not divide by tp={tp}"
     kv_heads = attention.kv_head_count
     is_whole = attention.kind in {"mla", "compressed"}
     if not is_whole and kv_heads % tp and tp % kv_heads:
@@ -109,6 +113,22 @@ def splits_of(llm: Llm, cards: int) -> tuple[Parallelism, ...]:
         for tp in reversed(valid_tps(llm, cards))
         if cards % tp == 0 and cards // tp <= llm.layer_count
     )
+
+
+def stage_layers(layer_count: int, stages_count: int) -> tuple[int, ...]:
+    """Return the layers of each pipeline stage.
+
+    Equal shares; a remainder goes to the stages before the last, last of them first, as vLLM
+    does, because the last stage holds the head.
+
+    >>> stage_layers(80, 6)
+    (13, 13, 13, 14, 14, 13)
+    """
+    share, rest = divmod(layer_count, stages_count)
+    sizes = [share] * stages_count
+    for step in range(rest):
+        sizes[-2 - step if step < stages_count - 1 else -1] += 1
+    return tuple(sizes)
 
 
 def check_split(

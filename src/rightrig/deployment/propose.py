@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, get_args
 
 from rightrig.deployment.compatibility import broken, default_weights
+from rightrig.deployment.compatibility_cache import usual_kv
+from rightrig.deployment.compatibility_model import family_reason
 from rightrig.deployment.deployment import Companions, Deployment, Placement, Precision
 from rightrig.deployment.limits import default_limits, version_of
 from rightrig.deployment.split import chosen_split
@@ -91,7 +93,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         rig=rig,
         parallelism=split,
         precision=Precision(
-            weights, _usual_kv(runtime) if wanted.kv is None else wanted.kv.lower()
+            weights, usual_kv(runtime, llm) if wanted.kv is None else wanted.kv.lower()
         ),
         runtime=runtime,
         limits=_limits(runtime, usual, wanted),
@@ -103,11 +105,6 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
     if bad:
         raise InputError(f"{bad[0].reason} [{bad[0].rule_id}]")
     return deployment
-
-
-def _usual_kv(runtime: Runtime) -> str:
-    """Return the 16-bit format of a runtime's cache."""
-    return "bf16" if "bf16" in runtime.kv_formats and runtime.slug == "vllm" else "fp16"
 
 
 def _check_format(name: str) -> None:
@@ -125,7 +122,10 @@ def _runtime(catalog: Catalog, llm: Llm, rig: Rig, wanted: Choices) -> tuple[Run
     vllm = catalog.runtime("vllm")
     runs = all(group.gpu.vendor in vllm.vendors for group in rig.groups) and rig.is_uniform
     old = any(_below(group.gpu.compute_capability, vllm) for group in rig.groups)
-    return (vllm, "") if runs and not old else (catalog.runtime("llama.cpp"), "")
+    llama_cpp = catalog.runtime("llama.cpp")
+    # Where neither serves the family, vLLM's reason is the one to tell.
+    knows = family_reason(vllm, llm) is None or family_reason(llama_cpp, llm) is not None
+    return (vllm, "") if runs and not old and knows else (llama_cpp, "")
 
 
 def _named_runtime(catalog: Catalog, text: str) -> tuple[Runtime, str]:

@@ -55,6 +55,7 @@ class Attention(Record):
         split_params: Further parameters that ranks divide, such as an output gate.
         whole_params: Further parameters that every rank holds whole.
         compression_tokens: Tokens that share one entry; 0 for a window alone.
+        output_group_count: Groups of heads with an output projection of their own; 0 for none.
         keys_are_values: No value projection: values are the unrotated keys (both are cached).
         shares_kv: Keys and values are those of an earlier layer: neither projected nor cached.
         indexer: What picks the tokens to read, where attention is sparse.
@@ -77,6 +78,7 @@ class Attention(Record):
     split_params: NonNegativeInt = 0
     whole_params: NonNegativeInt = 0
     compression_tokens: NonNegativeInt = 0
+    output_group_count: NonNegativeInt = 0
     keys_are_values: bool = False
     shares_kv: bool = False
     indexer: Indexer | None = None
@@ -306,6 +308,10 @@ class Llm(Record):
         if not self.layout or any(index >= len(self.blocks) for index, _ in self.layout):
             raise ValueError("layout must name blocks that exist")
         return self
+
+    def __hash__(self) -> int:
+        """Return a hash by name: models are keys of caches, and hashing every layer is slow."""
+        return hash((self.slug, self.name))
 
     @property
     def layer_count(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from rightrig.facts.source import Record, Source
 
@@ -52,8 +52,11 @@ class AttentionKernel(Record):
         least_head_dim: Narrowest head.
         most_head_dim: Widest head.
         mla: Whether it is for latent attention (MLA), and for nothing else.
-        sparse: Whether it is for sparse latent attention with an indexer.
+        compressed: Whether it is for compressed attention (DeepSeek-V4), and for nothing else.
+        sparse: Whether it is for attention with an indexer: latent, or with ordinary heads
+            (MiniMax-M3).
         sinks: Whether it knows learned attention sinks (gpt-oss).
+        on_request: Whether it runs only where the user names it.
     """
 
     name: str
@@ -66,8 +69,45 @@ class AttentionKernel(Record):
     least_head_dim: PositiveInt = 1
     most_head_dim: PositiveInt = 4096
     mla: bool = False
+    compressed: bool = False
     sparse: bool = False
     sinks: bool = False
+    on_request: bool = False
+    source: str
+
+
+class Refusal(Record):
+    """Why a runtime does not serve a family of models, and which one does.
+
+    Attributes:
+        because: Why not, after "it"; empty where ``until`` says it.
+        until: The last version that served the family.
+        instead: A runtime that serves it, by its slug.
+    """
+
+    because: str = ""
+    until: str = ""
+    instead: str
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Refusal:
+        if bool(self.because) == bool(self.until):
+            raise ValueError("a refusal has either because or until")
+        return self
+
+
+class Families(Record):
+    """The families of models that a runtime serves; of others nothing is known.
+
+    Attributes:
+        served: Families that it serves.
+        refused: Those that it does not, with reasons.
+        one_stage: Those of ``served`` that it does not split into pipeline stages.
+    """
+
+    served: tuple[str, ...]
+    refused: Mapping[str, Refusal] = Field(default_factory=dict)
+    one_stage: tuple[str, ...] = ()
     source: str
 
 
@@ -89,6 +129,9 @@ class Runtime(Record):
         flash_kv_formats: Those of them that need flash attention.
         tensor_split_kv_formats: Those that work under a tensor split, where not all do.
         attention: Its attention kernels; empty where they were not read.
+        families: The families of models that it serves; ``None`` where no list was read.
+        shares_kv_over_stages: Whether a layer may reuse keys and values that a layer of another
+            pipeline stage computed.
         splits: ``tensor`` and ``pipeline`` (equal shares), ``layer`` (by card memory),
             ``expert``, ``attention-dp`` (attention on separate sequences), ``context`` (one
             sequence's cache over several cards).
@@ -115,6 +158,8 @@ class Runtime(Record):
     flash_kv_formats: tuple[str, ...] = ()
     tensor_split_kv_formats: tuple[str, ...] = ()
     attention: tuple[AttentionKernel, ...] = ()
+    families: Families | None = None
+    shares_kv_over_stages: bool = True
     splits: tuple[Split, ...] = ()
     equal_cards_only: bool = False
     memory_rule: Literal["of-total", "static-share", "of-free", "exact", "unstated"] = "unstated"

@@ -89,6 +89,7 @@ def _attention(config: Config, ratio: int) -> Attention:
         query_lora_rank=rank,
         window_tokens=config.count("sliding_window"),
         compression_tokens=ratio,
+        output_group_count=config.count("o_groups"),
         sink_params=heads,
         split_params=rank * heads * width + joined + outputs * hidden,
         whole_params=hidden * (rank + width) + rank + width,
