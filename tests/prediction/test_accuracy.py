@@ -242,6 +242,22 @@ def test_the_tokens_of_mixed_layers_are_counted_as_each_release_counts_them() ->
     assert new == pytest.approx(2 * old, rel=0.2), "half of the layers keep 128 tokens"
 
 
+@pytest.mark.parametrize(
+    ("model", "pool_gib", "tokens"),
+    [("Qwen3.5-122B-A10B", 21.43, 467_712), ("Gemma-4-26B-A4B-it", 51.62, 451_040)],
+)
+def test_a_logged_pool_of_mixed_layers_holds_the_tokens_that_the_log_prints(
+    model: str, pool_gib: float, tokens: float
+) -> None:
+    # A Jetson Thor's logs of 2026-04: delta nets beside attention, windows beside full layers.
+    # The format of the cache is not in the log; at 16 bits it would be half of it.
+    row = memory_row(
+        hardware="unstated", model=model, config=f"{pool_gib} GiB KV pool kv=fp8",
+        component="kv_tokens", unit="tokens", value=str(tokens),
+    )  # fmt: skip
+    assert row.error_ratio == pytest.approx(0.0, abs=0.003)
+
+
 def test_a_split_that_a_report_keeps_is_the_least_that_holds_the_weights() -> None:
     row = memory_row(
         model="Mixtral arch", config="tp as in report", component="activation_peak", value="1.21"
