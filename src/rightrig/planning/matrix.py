@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rightrig.deployment.compatibility import format_reason
+from rightrig.deployment.compatibility import FormatRule, broken, format_reason
 from rightrig.deployment.compatibility_cache import usual_kv
-from rightrig.deployment.deployment import Precision
+from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.limits import default_limits, memory_class
 from rightrig.deployment.parallelism import Parallelism, tp_reason
+from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.quantization import is_gguf_mix, weight_format
 from rightrig.prediction.engine_memory import CardShare, Engine
 from rightrig.prediction.layered_engines import LAYERED, layered_shares, placement_of
@@ -43,6 +44,9 @@ NOT_LOADED: Final = 3
 published in another quantised one."""
 SIXTEEN_BIT: Final = frozenset({"bf16", "fp16", "fp32"})
 """Formats of checkpoints that were not quantised."""
+_Kind = tuple[str, str, "str | None", int]
+"""Vendor, architecture, compute capability, class of limits."""
+_Served = tuple[tuple[str, ...], ...]
 _ALIKE: Final = {"fp8-block": "fp8", "nf4-single": "nf4"}
 
 
@@ -120,21 +124,18 @@ def fit_matrix(
     shape = (len(llms), len(gpus), len(formats))
     codes = np.full(shape, NOT_LOADED, dtype=np.int8)
     least, most = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    runtimes = (catalog.runtime("vllm"), catalog.runtime("llama.cpp"))
-    groups: dict[str, list[_Cards]] = {}
-    pairs = [
-        (r, n) for r, llm in enumerate(llms) for n, f in enumerate(formats) if is_offered(llm, f)
-    ]
-    for row, number in pairs:
-        llm, name = llms[row], formats[number]
-        stored = llm.checkpoint.format if name == "checkpoint" else name
-        if stored not in groups:
-            groups[stored] = _groups(runtimes, gpus, stored)
-        for cards in groups[stored]:
-            cell = _cells(llm, name, cards, context_tokens, cards_count)
-            if cell is not None:
+    hall = _Hall((catalog.runtime("vllm"), catalog.runtime("llama.cpp")), gpus, cards_count)
+    for row, llm in enumerate(llms):
+        served = hall.served(llm)
+        for number, name in enumerate(formats):
+            if not is_offered(llm, name):
+                continue
+            stored = llm.checkpoint.format if name == "checkpoint" else name
+            for cards in hall.groups(stored, served):
                 place = (row, cards.places, number)
-                codes[place], least[place], most[place] = cell
+                codes[place], least[place], most[place] = _cells(
+                    llm, name, cards, context_tokens, cards_count
+                )
     return Matrix(
         tuple(llms), tuple(gpus), tuple(formats), cards_count, context_tokens, codes, least, most
     )
@@ -151,35 +152,68 @@ def is_offered(llm: Llm, format_name: str) -> bool:
     return format_name == own or format_name == _ALIKE.get(own)
 
 
-def _groups(runtimes: Sequence[Runtime], gpus: Sequence[Gpu], name: str) -> list[_Cards]:
-    """Return the cards that load a format, by runtime and class of limits."""
-    found: dict[tuple[str, int], list[int]] = {}
-    for place, gpu in enumerate(gpus):
-        runtime = next((r for r in runtimes if _loads(r, gpu, name)), None)
-        if runtime is not None:
-            found.setdefault((runtime.slug, memory_class(gpu)), []).append(place)
-    by_slug = {runtime.slug: runtime for runtime in runtimes}
-    groups = []
-    for (slug, _), places in found.items():
-        memories = [gpus[place].memory_bytes for place in places]
-        totals = np.array([[m.low, m.mid, m.high] for m in memories]).T
-        limits = default_limits(by_slug[slug], gpus[places[0]])
-        groups.append(_Cards(np.array(places), by_slug[slug], limits, totals))
-    return groups
+class _Hall:
+    """All cards, by what rules and limits tell apart; remembers which runtime loads what."""
+
+    def __init__(self, runtimes: Sequence[Runtime], gpus: Sequence[Gpu], cards_count: int) -> None:
+        """Sort the cards into kinds that no rule tells apart."""
+        self._runtimes, self._gpus, self._cards_count = runtimes, gpus, cards_count
+        self._kinds: dict[_Kind, list[int]] = {}
+        for place, gpu in enumerate(gpus):
+            kind = (gpu.vendor, gpu.architecture, gpu.compute_capability, memory_class(gpu))
+            self._kinds.setdefault(kind, []).append(place)
+        self._known: dict[tuple[str, _Served], list[_Cards]] = {}
+
+    def served(self, llm: Llm) -> _Served:
+        """Return, kind by kind, the runtimes that serve a model there in some format."""
+        splits = [(r, _split(llm, r, self._cards_count)) for r in self._runtimes]
+        return tuple(
+            tuple(
+                runtime.slug
+                for runtime, split in splits
+                if _serves(llm, runtime, self._gpus[places[0]], split)
+            )
+            for places in self._kinds.values()
+        )
+
+    def groups(self, name: str, served: _Served) -> list[_Cards]:
+        """Return the cards on which a format is loaded, by runtime and class of limits."""
+        if (name, served) not in self._known:
+            self._known[name, served] = self._grouped(name, served)
+        return self._known[name, served]
+
+    def _grouped(self, name: str, served: _Served) -> list[_Cards]:
+        """Return the cards whose first serving runtime loads a format there."""
+        found: dict[tuple[str, int], list[int]] = {}
+        by_slug = {runtime.slug: runtime for runtime in self._runtimes}
+        for (kind, places), slugs in zip(self._kinds.items(), served, strict=True):
+            gpu = self._gpus[places[0]]
+            slug = next((s for s in slugs if format_reason(by_slug[s], gpu, name) is None), None)
+            if slug is not None:
+                found.setdefault((slug, kind[-1]), []).extend(places)
+        groups = []
+        for (slug, _), places in found.items():
+            memories = [self._gpus[place].memory_bytes for place in places]
+            totals = np.array([[m.low, m.mid, m.high] for m in memories]).T
+            limits = default_limits(by_slug[slug], self._gpus[places[0]])
+            groups.append(_Cards(np.array(places), by_slug[slug], limits, totals))
+        return groups
 
 
-def _loads(runtime: Runtime, gpu: Gpu, name: str) -> bool:
-    """Whether a runtime runs on a card and loads the format there."""
-    return gpu.vendor in runtime.vendors and format_reason(runtime, gpu, name) is None
+def _serves(llm: Llm, runtime: Runtime, gpu: Gpu, split: Parallelism) -> bool:
+    """Whether every rule but that of weight formats lets a runtime serve a model on such cards."""
+    rig = Rig((CardGroup(split.cards, gpu),))
+    precision = Precision(kv=usual_kv(runtime, llm))
+    limits = default_limits(runtime, gpu)
+    asked = Deployment(llm, rig, split, precision, runtime, limits)
+    return all(violation.rule_id == FormatRule.id for violation in broken(asked))
 
 
 def _cells(
     llm: Llm, name: str, cards: _Cards, context_tokens: int, cards_count: int
-) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]] | None:
+) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
     """Return verdicts and concurrencies of one model in one format on equal-limit cards."""
     engine = _engine(llm, name, cards, cards_count)
-    if engine is None:
-        return None
     tokens = min(context_tokens, llm.max_context_tokens)
     if engine.runtime in LAYERED:
         placement = placement_of(engine, (1.0,) * cards_count)
@@ -199,18 +233,20 @@ def _cells(
     return worst, least, most
 
 
-def _engine(llm: Llm, name: str, cards: _Cards, cards_count: int) -> Engine | None:
-    """Return the engine of some cards, or ``None`` where the model cannot be split so."""
+def _engine(llm: Llm, name: str, cards: _Cards, cards_count: int) -> Engine:
+    """Return the engine of some cards."""
     runtime = cards.runtime
-    if runtime.slug in LAYERED:
-        split = Parallelism(1, cards_count)
-    else:
-        tp = next(n for n in range(cards_count, 0, -1) if _divides(llm, n, cards_count))
-        split = Parallelism(tp, cards_count // tp)
-    if split.pp > llm.layer_count:
-        return None
     precision = Precision(name, usual_kv(runtime, llm))
+    split = _split(llm, runtime, cards_count)
     return Engine(llm, precision, split, cards.limits, runtime.slug, runtime.version)
+
+
+def _split(llm: Llm, runtime: Runtime, cards_count: int) -> Parallelism:
+    """Return how a runtime spreads a model: by layers, else by tensors as far as heads divide."""
+    if runtime.slug in LAYERED:
+        return Parallelism(1, cards_count)
+    tp = next(n for n in range(cards_count, 0, -1) if _divides(llm, n, cards_count))
+    return Parallelism(tp, cards_count // tp)
 
 
 def _divides(llm: Llm, ranks: int, cards_count: int) -> bool:
