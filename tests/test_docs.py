@@ -41,6 +41,15 @@ JSON_COMMANDS: Final = {
     ),
 }
 
+# Answers whose names are listed in prose; inner objects that are keyed by formats are left out.
+LISTED_JSON: Final = (
+    ("fits", "rightrig fits --on 1xrtx-4090 --all --json"),
+    ("fits", "rightrig fits --on 1xrtx-4090 --versus 1xrtx-5090 --json"),
+    ("fits", "rightrig fits --matrix --models qwen3-8b --gpus l4 --json"),
+    ("compare", "rightrig compare rtx-4090 h100-sxm --json"),
+)
+KEYED_BY_FORMAT: Final = ("largest_dense_params", "fitting_models")
+
 
 def _refresher() -> Any:
     """Load docs/refresh_readme.py, which knows what an example is and how to run it."""
@@ -98,6 +107,11 @@ def test_what_changes_from_run_to_run_is_not_compared() -> None:
         "168 feasible; 1.31 s.\n"
     )
     assert REFRESHER.comparable("TPOT 13.8 ms\n") != REFRESHER.comparable("TPOT 13.9 ms\n")
+
+
+def test_no_traceback_is_written_as_an_example() -> None:
+    with pytest.raises(RuntimeError, match="is not written"):
+        REFRESHER.printed_by(f"{sys.executable} -c 'raise ValueError'")
 
 
 def test_a_refreshed_example_keeps_its_command_and_takes_the_new_output() -> None:
@@ -162,6 +176,42 @@ def test_every_name_of_json_is_documented(verb: str) -> None:
         assert set(names_in(answer)) <= documented
         first_cells = " ".join(re.findall(r"^\| (`.+?) \|", section, re.MULTILINE))
         assert set(answer) == set(re.findall(r"`([a-z0-9_]+)`", first_cells))
+
+
+@pytest.mark.parametrize(("verb", "command"), LISTED_JSON)
+def test_every_name_of_a_listed_answer_is_in_its_section(verb: str, command: str) -> None:
+    text = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
+    section = next(
+        part for part in re.split(r"^## ", text, flags=re.MULTILINE) if part.startswith(f"`{verb}`")
+    )
+    answer = without_formats(json.loads(printed_by(command)))
+    assert set(names_in(answer)) <= set(re.findall(r"`([a-z0-9_]+)(?:\[\])?`", section))
+
+
+def without_formats(value: object) -> object:
+    """Return a JSON value whose objects keyed by formats are empty."""
+    if isinstance(value, dict):
+        return {
+            name: {} if name in KEYED_BY_FORMAT else without_formats(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [without_formats(inner) for inner in value]
+    return value
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_tables_of_data_are_what_the_data_says(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert REFRESHER.with_tables(text) == text, f"run docs/refresh_readme.py {path.name}"
+
+
+def test_every_table_of_data_is_shown_once() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in FILES]
+    shown = [
+        name for text in texts for name in re.findall(r"^<!-- table: (.+) -->$", text, re.MULTILINE)
+    ]
+    assert sorted(shown) == sorted(REFRESHER.TABLES)
 
 
 def without_code(path: Path) -> str:
