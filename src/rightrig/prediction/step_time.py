@@ -8,7 +8,7 @@ runs ahead hides the work that it does for each sequence behind the device.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -135,12 +135,20 @@ class Part:
 
 
 def account(timer: StepTimer, step: Step) -> tuple[Part, ...]:
-    """Return a single step's parts, longest first (for one operating point, no arrays)."""
-    parts = []
+    """Return a single step's parts, longest first (for one operating point, no arrays).
+
+    Layers of several kinds make one part a name, which waits for what its longest does.
+    """
+    found: dict[str, list[Part]] = {}
     for operator in timer.operators(step):
         time_s = float(timer.operator_s(operator))
         if time_s > 0.0:
-            parts.append(Part(operator.name, time_s, _resource(timer, operator)))
+            part = Part(operator.name, time_s, _resource(timer, operator))
+            found.setdefault(operator.name, []).append(part)
+    parts = [
+        replace(max(alike, key=lambda part: part.time_s), time_s=sum(p.time_s for p in alike))
+        for alike in found.values()
+    ]
     device_s = sum(part.time_s for part in parts)
     host_s = float(timer.step_s(step)) - device_s
     parts.append(Part("scheduler and sampling", host_s, "host"))
