@@ -9,7 +9,7 @@ from rightrig.deployment.propose import propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.prediction.step_time import account
 from rightrig.prediction.timers import timer_of
-from rightrig.work.step import Step
+from rightrig.work.operators import Step
 
 CATALOG = rightrig.shipped()
 MODELS = ("step-3.7-flash", "deepseek-v4-flash", "gpt-oss-120b", "llama-3.3-70b")

@@ -3,7 +3,7 @@
 Notation: ``COUNTxGPU[@OPTION…][+COUNTxGPU…]``, ``Nn:`` before it for nodes. Options: a power
 cap (``220w``), a PCIe generation and width (``pcie3x16``), a bridge (``nvlink``), a 4-GPU
 board (``hgx4``), a MIG profile, whose instances are then counted (``mig=1g.10gb``), host
-memory (``ram=128GiB``).
+memory (``ram=128GiB``), the network between nodes (``net=25GB/s``, one direction).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.errors import InputError, UnknownNameError
 from rightrig.facts.mig import instance_gpu
-from rightrig.quantities import GIB, check_count, parse
+from rightrig.quantities import GB, GIB, check_count, parse
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
@@ -84,11 +84,16 @@ class CardGroup:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """One or more equal nodes, each with groups of cards."""
+    """One or more equal nodes, each with groups of cards.
+
+    Attributes:
+        network_bytes_per_s: One direction between two nodes.
+    """
 
     groups: tuple[CardGroup, ...]
     nodes_count: int = 1
     host_memory_bytes: float | None = None
+    network_bytes_per_s: float = NODE_LINK_BYTES_PER_S
 
     @property
     def text(self) -> str:
@@ -126,7 +131,7 @@ class Rig:
         if ranks_count <= 1:
             return Link("none", float("inf"))
         if ranks_count > self.cards_per_node:
-            return Link("network", NODE_LINK_BYTES_PER_S)
+            return Link("network", self.network_bytes_per_s)
         return min((_group_link(g, ranks_count) for g in self.groups), key=lambda k: k.bytes_per_s)
 
 
@@ -150,6 +155,16 @@ def _group_link(group: CardGroup, ranks_count: int) -> Link:
     return Link("pcie" if pcie.peer_to_peer else "pcie-host", rate)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one ``COUNTxGPU@…`` says: cards, and of their machine what it names."""
+
+    group: CardGroup
+    host_bytes: float | None = None
+    network_bytes_per_s: float | None = None
+    nodes_count: int = 1
+
+
 def parse_rig(text: str, catalog: Catalog) -> Rig:
     """Return the rig that a text describes, or a system's rig by its name.
 
@@ -163,20 +178,37 @@ def parse_rig(text: str, catalog: Catalog) -> Rig:
     if prefix:
         nodes = check_count(int(prefix[1]), name="nodes", limit=MAX_NODES)
         body = body[prefix.end() :]
-    groups, host_bytes = [], None
-    for part in body.split("+"):
-        group, part_host_bytes = _parse_group(part, text, catalog)
-        groups.append(group)
-        if None not in {host_bytes, part_host_bytes} and host_bytes != part_host_bytes:
-            raise InputError(f"{text[:80]!r} names two sizes of host memory; a machine has one")
-        host_bytes = part_host_bytes or host_bytes
-    rig = Rig(tuple(groups), nodes, host_bytes)
+    parts = [_parse_group(part, text, catalog) for part in body.split("+")]
+    if len(parts) > 1 and any(part.nodes_count > 1 for part in parts):
+        raise InputError(f"{text[:80]!r} mixes a system of several machines with other cards")
+    nodes *= parts[0].nodes_count
+    network = _only([part.network_bytes_per_s for part in parts], text, "rates of the network")
+    rig = Rig(
+        tuple(part.group for part in parts),
+        nodes,
+        _only([part.host_bytes for part in parts], text, "sizes of host memory"),
+        network or NODE_LINK_BYTES_PER_S,
+    )
+    if nodes == 1 and any("@net=" in group.options.lower() for group in rig.groups):
+        raise InputError(
+            f"@net= is the network between machines and {text[:80]!r} is one; write 2n: before "
+            "it, or leave the option out"
+        )
     check_count(rig.cards_per_node, name="cards of one node", limit=MAX_CARDS_PER_NODE)
+    check_count(rig.nodes_count, name="nodes", limit=MAX_NODES)
     return rig
 
 
-def _parse_group(part: str, whole: str, catalog: Catalog) -> tuple[CardGroup, float | None]:
-    """Return one ``COUNTxGPU@…`` group and the host memory that it names."""
+def _only(values: list[float | None], text: str, what: str) -> float | None:
+    """Return the one value that the parts of a rig name, if any does."""
+    named = {value for value in values if value is not None}
+    if len(named) > 1:
+        raise InputError(f"{text[:80]!r} names two {what}; a machine has one")
+    return next(iter(named), None)
+
+
+def _parse_group(part: str, whole: str, catalog: Catalog) -> _Part:
+    """Return one ``COUNTxGPU@…`` group with what it says of its machine."""
     match = _GROUP.fullmatch(part.strip())
     if match is None:
         raise InputError(f"{whole[:80]!r} is no rig: {_EXAMPLE}")
@@ -191,27 +223,41 @@ def _parse_group(part: str, whole: str, catalog: Catalog) -> tuple[CardGroup, fl
     try:
         gpu = catalog.gpu(name)
     except UnknownNameError as error:
-        system = _system_group(part, catalog) if match[1] is None else None
+        system = _system_part(part, catalog) if match[1] is None else None
         if system is None:
             raise error from None
-        return system, None
-    group = CardGroup(count, gpu, options=options)
-    host_bytes = None
+        return system
+    found = _Part(CardGroup(count, gpu, options=options))
     for option in filter(None, options.split("@")):
-        if option.lower().startswith("ram="):
-            host_bytes = parse(option[4:], "bytes", name="ram", limit=1024 * 1024 * GIB)
-        else:
-            group = _with_option(group, option, catalog)
-    return group, host_bytes
+        found = _with_named(found, option, catalog)
+    return found
 
 
-def _system_group(name: str, catalog: Catalog) -> CardGroup | None:
+def _with_named(part: _Part, option: str, catalog: Catalog) -> _Part:
+    """Return a part with one option, which speaks of its machine or of its cards."""
+    key, _, value = option.partition("=")
+    if key.lower() == "ram":
+        host_bytes = parse(value, "bytes", name="ram", limit=1024 * 1024 * GIB)
+        return replace(part, host_bytes=host_bytes)
+    if key.lower() == "net":
+        # The rate is bytes with "/s" behind them.
+        rate = parse(value.strip().removesuffix("/s"), "bytes", name="net", limit=1e13)
+        return replace(part, network_bytes_per_s=rate)
+    return replace(part, group=_with_option(part.group, option, catalog))
+
+
+def _system_part(name: str, catalog: Catalog) -> _Part | None:
     """Return the cards of a named machine, or ``None`` when no machine is called that."""
     try:
         system = catalog.system(name)
     except UnknownNameError:
         return None
-    return CardGroup(system.gpu_count, catalog.gpu(system.gpu))
+    rate = system.network_bytes_per_s if system.nodes_count > 1 else None
+    # The text of a rig says it all, so that it can be parsed again.
+    options = "" if rate is None else f"@net={rate / GB:g}GB/s"
+    cards = system.gpu_count // system.nodes_count
+    group = CardGroup(cards, catalog.gpu(system.gpu), options=options)
+    return _Part(group, None, rate, system.nodes_count)
 
 
 def _with_mig(group: CardGroup, profile: str, catalog: Catalog) -> CardGroup:
@@ -259,5 +305,5 @@ def _with_option(group: CardGroup, option: str, catalog: Catalog) -> CardGroup:
         return _with_fabric(group, name)
     raise InputError(
         f"@{option} is no option of a rig: use 220w, pcie3x16, nvlink, hgx4, "
-        "mig=1g.10gb or ram=128GiB"
+        "mig=1g.10gb, ram=128GiB or net=25GB/s"
     )

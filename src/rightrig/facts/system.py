@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from rightrig.facts.source import Record, Source
 
@@ -13,9 +13,12 @@ class System(Record):
     """A machine with accelerators in it.
 
     Attributes:
+        gpu_count: Accelerators in all its machines.
+        nodes_count: Machines that it is made of, joined by their network; a rack whose
+            accelerators share one fabric is one.
         rig: The accelerators in the notation of ``--on``, such as ``8xh100-sxm``.
         power_w: Most that the whole machine draws.
-        network_bytes_per_s: One direction, all adapters together.
+        network_bytes_per_s: One direction, all adapters of one machine together.
     """
 
     slug: str
@@ -24,6 +27,7 @@ class System(Record):
     kind: Literal["server", "rack", "desktop", "workstation", "cloud"]
     gpu: str
     gpu_count: PositiveInt
+    nodes_count: PositiveInt = 1
     topology: str
     host_cpu: str = ""
     host_memory: str = ""
@@ -36,7 +40,14 @@ class System(Record):
     sources: tuple[Source, ...]
     note: str = ""
 
+    @model_validator(mode="after")
+    def _machines_are_equal(self) -> System:
+        if self.gpu_count % self.nodes_count:
+            raise ValueError("nodes_count must divide gpu_count")
+        return self
+
     @property
     def rig(self) -> str:
         """The accelerators in the notation of ``--on``."""
-        return f"{self.gpu_count}x{self.gpu}"
+        prefix = f"{self.nodes_count}n:" if self.nodes_count > 1 else ""
+        return f"{prefix}{self.gpu_count // self.nodes_count}x{self.gpu}"
