@@ -273,7 +273,7 @@ WRONG: dict[str, tuple[Gguf, str]] = {
     ),
     "projector": (
         changed(keys=[("general.architecture", struct.pack("<I", STRING) + text("clip"))]),
-        "is an encoder of images or sound; name the GGUF file of the language model",
+        r"is a projector \(mmproj\), which encodes images or sound; name the GGUF file",
     ),
 }  # fmt: skip
 

@@ -32,13 +32,25 @@ _OUTSIDE: Final[Mapping[str, Part]] = {
     "token_embd": "embedding", "position_embd": "embedding", "token_types": "embedding",
     "per_layer_token_embd": "embedding", "output": "head", "output_norm": "norm",
     "token_embd_norm": "norm", "per_layer_proj_norm": "norm", "per_layer_model_proj": "ffn",
-    "altup_proj": "ffn", "altup_unembd_proj": "ffn",
+    "altup_proj": "ffn", "altup_unembd_proj": "ffn", "output_hc_fn": "ffn",
+    "output_hc_base": "ffn", "output_hc_scale": "ffn",
 }  # fmt: skip
 _TOWERS: Final = ("v.", "a.", "mm.", "resampler.")
-_OF_HEADS: Final = ("attn_q_norm", "attn_k_norm", "attn_q_a_norm", "attn_kv_a_norm", "ssm_")
+_OF_HEADS: Final = (
+    "attn_q_norm", "attn_k_norm", "attn_q_a_norm", "attn_kv_a_norm", "ssm_", "indexer.",
+)  # fmt: skip
+_TABLES: Final = ("rope_freqs", "rope_factors", "attn_rot_embd", "ffn_gate_tid2eid")
+_FIRST: Final[tuple[tuple[tuple[str, ...], Part], ...]] = (
+    (_TABLES, "other"),
+    (("attn_compressor", "indexer_compressor"), "ffn"),
+    (("layer_output_scale", "altup_correct_scale"), "norm"),
+    # Gemma 4's router scales each expert's output.
+    (("ffn_gate_inp", "exp_probs_b", "ffn_down_exps.scale"), "router"),
+)
+"""Beginnings of names within a layer that say the part, before all others."""
 _MIXER: Final = ("attn_", "ssm_", "indexer", "shortconv", "time_mix")
-_ROUTER: Final = ("ffn_gate_inp", "exp_probs_b")
-_TABLES: Final = ("rope_freqs", "rope_factors", "attn_rot_embd")
+_STATE_BITS: Final = 32
+"""Of a recurrent state in llama.cpp, whatever the model's own type (src/llama-model.cpp)."""
 
 
 def read_gguf(path: Path) -> Llm:
@@ -56,15 +68,12 @@ def read_gguf(path: Path) -> Llm:
         raise no_file(path, KIND, "it holds a vocabulary only, no tensors")
     split = _SPLIT.fullmatch(path.name)
     name = plain(split["stem"] if split else path.stem, 120)
+    config = config_of(metadata, {t.name: t.shape for t in tensors.values()}, name=name)
     shape = (0, 0) if embedding is None else embedding.shape
-    config = config_of(metadata, shape, tied="output.weight" not in tensors, name=name)
     if embedding is None or len(shape) != 2 or shape[0] != config.get("hidden_size"):  # noqa: PLR2004
         raise no_file(path, KIND, "its token embedding does not have the model's hidden size")
     llm = _adjusted(read_config(config, name=name), tensors)
-    stored = [
-        StoredTensor(part_of(t.name, llm.layer_count), t.weights_count, t.size_bytes)
-        for t in tensors.values()
-    ]
+    stored = _stored(llm, tensors)
     checkpoint = Checkpoint(
         format=_file_type(metadata, tensors.values()),
         class_bits=class_bits(stored),
@@ -74,6 +83,24 @@ def read_gguf(path: Path) -> Llm:
     return llm.model_copy(
         update={"checkpoint": checkpoint, "config_kind": CONFIG_KIND, "not_counted": left}
     )
+
+
+def _stored(llm: Llm, tensors: Mapping[str, TensorInfo]) -> list[StoredTensor]:
+    """Return the tensors by their parts; the matrix that replaces attention is like a dense one."""
+    order = [index for index, count in llm.layout for _ in range(count)]
+    plain_layers = {
+        str(layer)
+        for layer, index in enumerate(order)
+        if llm.blocks[index].attention is None and llm.blocks[index].recurrent is None
+    }
+    found = []
+    for tensor in tensors.values():
+        part = part_of(tensor.name, llm.layer_count)
+        layer = _LAYER.fullmatch(tensor.name)
+        if part == "attention" and layer and layer[1] in plain_layers:
+            part = "ffn"
+        found.append(StoredTensor(part, tensor.weights_count, tensor.size_bytes))
+    return found
 
 
 def _parts(path: Path) -> list[Path]:
@@ -133,14 +160,13 @@ def part_of(name: str, layer_count: int) -> Part:
 
 def _part_of_layer(name: str) -> Part:
     """Return the part of a layer that a tensor belongs to."""
-    if name.startswith(_TABLES):
-        return "other"
+    first = next((part for prefixes, part in _FIRST if name.startswith(prefixes)), None)
+    if first is not None:
+        return first
     if "norm" in name and not name.startswith(_OF_HEADS):
         return "norm"
     if name.startswith(_MIXER):
         return "attention"
-    if name.startswith(_ROUTER):
-        return "router"
     if "_exps." in name or "_chexps." in name:
         return "expert"
     return "shared_expert" if "_shexp." in name else "ffn"
@@ -176,7 +202,9 @@ def _adjusted(llm: Llm, tensors: Mapping[str, TensorInfo]) -> Llm:
     return llm.model_copy(
         update={
             "blocks": blocks,
-            "final_norm_params": outside.get("output_norm", 0) + outside.get("token_embd_norm", 0),
+            "final_norm_params": sum(
+                params for name, params in outside.items() if _OUTSIDE.get(name) == "norm"
+            ),
             "position_params": outside.get("position_embd", 0),
             "head_bias": "output.bias" in tensors,
         }
@@ -200,19 +228,27 @@ def _adjusted_block(block: Block, own: Mapping[str, TensorInfo]) -> Block:
     changes: dict[str, object] = {"norm_params": norms}
     if block.attention is not None and block.attention.kind in {"full", "sliding", "chunked"}:
         changes["attention"] = _adjusted_attention(block.attention, own)
+    if block.recurrent is not None:
+        changes["recurrent"] = block.recurrent.model_copy(update={"state_bits": _STATE_BITS})
     if block.ffn is not None:
         changes["ffn"] = _adjusted_ffn(block.ffn, own)
     return block.model_copy(update=changes)
 
 
 def _adjusted_attention(attention: Attention, own: Mapping[str, TensorInfo]) -> Attention:
-    """Return attention with the biases, norms and sinks of the file."""
+    """Return attention with the biases, norms and sinks of the file.
+
+    Where layers share a cache a file may still hold projections of keys and values: they are
+    loaded, and never used.
+    """
+    unused = _sum(own, "attn_k.", "attn_v.") if attention.shares_kv else 0
     return attention.model_copy(
         update={
             "bias": "attn_q.bias" in own or "attn_qkv.bias" in own,
             "output_bias": "attn_output.bias" in own,
             "qk_norm_params": _sum(own, "attn_q_norm", "attn_k_norm"),
             "sink_params": _sum(own, "attn_sinks"),
+            "split_params": attention.split_params + unused,
         }
     )
 
