@@ -117,6 +117,9 @@ def test_the_matrix_of_runtimes_tells_which_do_not_serve_a_model() -> None:
     assert rows["vllm"].reasons[0] == "served the family minimax_m1 up to 0.23.0 only"
     assert rows["sglang"].verdict == "no"
     assert rows["llama.cpp"].verdict != "no"
+    unknown = "whether it serves this family of models is not recorded"
+    assert unknown in rows["tensorrt-llm"].reasons
+    assert unknown not in rows["llama.cpp"].reasons
 
 
 def test_a_refusal_says_one_thing() -> None:

@@ -181,7 +181,10 @@ def _caveats(
 def _caveats_of_model(
     runtime: Runtime, asked: Asked, own: str, formats: tuple[str, ...], native: tuple[str, ...]
 ) -> Iterator[str]:
-    """Yield what to know about a model's checkpoint and cache."""
+    """Yield what to know about a model's family, checkpoint and cache."""
+    families = runtime.families
+    if families is None or asked.llm is None or asked.llm.family not in families.served:
+        yield "whether it serves this family of models is not recorded"
     if own not in formats:
         yield f"the checkpoint's {own} does not load and must be converted"
     elif own not in native:
