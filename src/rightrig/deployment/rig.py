@@ -17,6 +17,8 @@ from rightrig.facts.mig import instance_gpu
 from rightrig.quantities import GB, GIB, check_count, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
 
@@ -182,12 +184,16 @@ def parse_rig(text: str, catalog: Catalog) -> Rig:
     if len(parts) > 1 and any(part.nodes_count > 1 for part in parts):
         raise InputError(f"{text[:80]!r} mixes a system of several machines with other cards")
     nodes *= parts[0].nodes_count
-    network = _only([part.network_bytes_per_s for part in parts], text, "rates of the network")
+    _refuse_two([part.network_bytes_per_s for part in parts], text, "rates of the network")
+    _refuse_two([part.host_bytes for part in parts], text, "sizes of host memory")
     rig = Rig(
         tuple(part.group for part in parts),
         nodes,
-        _only([part.host_bytes for part in parts], text, "sizes of host memory"),
-        network or NODE_LINK_BYTES_PER_S,
+        next((part.host_bytes for part in parts if part.host_bytes), None),
+        next(
+            (part.network_bytes_per_s for part in parts if part.network_bytes_per_s),
+            NODE_LINK_BYTES_PER_S,
+        ),
     )
     if nodes == 1 and any("@net=" in group.options.lower() for group in rig.groups):
         raise InputError(
@@ -199,12 +205,10 @@ def parse_rig(text: str, catalog: Catalog) -> Rig:
     return rig
 
 
-def _only(values: list[float | None], text: str, what: str) -> float | None:
-    """Return the one value that the parts of a rig name, if any does."""
-    named = {value for value in values if value is not None}
-    if len(named) > 1:
+def _refuse_two(values: Sequence[object], text: str, what: str) -> None:
+    """Refuse what the parts of a rig name differently."""
+    if len({value for value in values if value is not None}) > 1:
         raise InputError(f"{text[:80]!r} names two {what}; a machine has one")
-    return next(iter(named), None)
 
 
 def _parse_group(part: str, whole: str, catalog: Catalog) -> _Part:
@@ -241,8 +245,8 @@ def _with_named(part: _Part, option: str, catalog: Catalog) -> _Part:
         return replace(part, host_bytes=host_bytes)
     if key.lower() == "net":
         # The rate is bytes with "/s" behind them.
-        rate = parse(value.strip().removesuffix("/s"), "bytes", name="net", limit=1e13)
-        return replace(part, network_bytes_per_s=rate)
+        rate_bytes_per_s = parse(value.strip().removesuffix("/s"), "bytes", name="net", limit=1e13)
+        return replace(part, network_bytes_per_s=rate_bytes_per_s)
     return replace(part, group=_with_option(part.group, option, catalog))
 
 
@@ -252,12 +256,12 @@ def _system_part(name: str, catalog: Catalog) -> _Part | None:
         system = catalog.system(name)
     except UnknownNameError:
         return None
-    rate = system.network_bytes_per_s if system.nodes_count > 1 else None
+    rate_bytes_per_s = system.network_bytes_per_s if system.nodes_count > 1 else None
     # The text of a rig says it all, so that it can be parsed again.
-    options = "" if rate is None else f"@net={rate / GB:g}GB/s"
+    options = "" if rate_bytes_per_s is None else f"@net={rate_bytes_per_s / GB:g}GB/s"
     cards = system.gpu_count // system.nodes_count
     group = CardGroup(cards, catalog.gpu(system.gpu), options=options)
-    return _Part(group, None, rate, system.nodes_count)
+    return _Part(group, None, rate_bytes_per_s, system.nodes_count)
 
 
 def _with_mig(group: CardGroup, profile: str, catalog: Catalog) -> CardGroup:

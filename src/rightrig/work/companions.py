@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ADAPTER_BYTES: Final = 2.0
 """Adapters are kept at 16 bits."""
-_LEAST_BITS_AHEAD: Final = 8.0
+_LEAST_AHEAD_BITS: Final = 8.0
 """Checkpoints of fewer bits a weight leave the layers ahead at 16."""
 
 
@@ -45,7 +45,7 @@ def _ahead_bits(llm: Llm) -> dict[TensorClass, float]:
     """Return bits per weight of the layers ahead, by tensor class."""
     bits = class_bits(llm, "checkpoint")
     own = FORMATS.get(llm.checkpoint.format)
-    if own is None or own.bits_per_weight >= _LEAST_BITS_AHEAD:
+    if own is None or own.bits_per_weight >= _LEAST_AHEAD_BITS:
         return bits
     return dict.fromkeys(bits, FORMATS["bf16"].bits_per_weight)
 
