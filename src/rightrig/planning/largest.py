@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,11 +25,12 @@ _VOCABULARY: Final = 128_256
 _MOST_TOKENS: Final = 10_485_760
 
 
+@functools.cache
 def reference_llm(layer_count: int) -> Llm:
     """Return a dense model of usual shape with this many layers.
 
     As many heads of 128 as layers, eight key-value heads, a feed-forward width of 3.5 times
-    the hidden size, Llama 3's vocabulary: 32 layers have 7.7 billion parameters, 72 have 80.
+    the hidden size, Llama 3's vocabulary: 32 layers have 8.0 billion parameters, 72 have 80.
     """
     hidden = _HEAD_DIM * layer_count
     attention = Attention(

@@ -44,8 +44,8 @@ NOT_LOADED: Final = 3
 published in another quantised one."""
 SIXTEEN_BIT: Final = frozenset({"bf16", "fp16", "fp32"})
 """Formats of checkpoints that were not quantised."""
-_Kind = tuple[str, str, "str | None", int]
-"""Vendor, architecture, compute capability, class of limits."""
+_Kind = tuple[str, str, "str | None"]
+"""Vendor, architecture, compute capability: what rules look at."""
 _Served = tuple[tuple[str, ...], ...]
 _ALIKE: Final = {"fp8-block": "fp8", "nf4-single": "nf4"}
 
@@ -160,7 +160,7 @@ class _Hall:
         self._runtimes, self._gpus, self._cards_count = runtimes, gpus, cards_count
         self._kinds: dict[_Kind, list[int]] = {}
         for place, gpu in enumerate(gpus):
-            kind = (gpu.vendor, gpu.architecture, gpu.compute_capability, memory_class(gpu))
+            kind = (gpu.vendor, gpu.architecture, gpu.compute_capability)
             self._kinds.setdefault(kind, []).append(place)
         self._known: dict[tuple[str, _Served], list[_Cards]] = {}
 
@@ -186,11 +186,15 @@ class _Hall:
         """Return the cards whose first serving runtime loads a format there."""
         found: dict[tuple[str, int], list[int]] = {}
         by_slug = {runtime.slug: runtime for runtime in self._runtimes}
-        for (kind, places), slugs in zip(self._kinds.items(), served, strict=True):
+        for places, slugs in zip(self._kinds.values(), served, strict=True):
             gpu = self._gpus[places[0]]
             slug = next((s for s in slugs if format_reason(by_slug[s], gpu, name) is None), None)
-            if slug is not None:
-                found.setdefault((slug, kind[-1]), []).extend(places)
+            if slug is None:
+                continue
+            for place in places:
+                # llama.cpp's limits are the same for every card.
+                size = 0 if slug in LAYERED else memory_class(self._gpus[place])
+                found.setdefault((slug, size), []).append(place)
         groups = []
         for (slug, _), places in found.items():
             memories = [self._gpus[place].memory_bytes for place in places]

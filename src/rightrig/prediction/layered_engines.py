@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rightrig.interval import Interval
@@ -11,14 +13,15 @@ from rightrig.work.ggml_alloc import HOST
 from rightrig.work.llama_cpp_options import Options, Placement, place
 
 if TYPE_CHECKING:
-    from rightrig.facts.llm import Llm
+    from collections.abc import Callable
+
+    from rightrig.facts.llm import Block, Llm
     from rightrig.prediction.engine_memory import Engine
 
 LAYERED: Final = ("llama.cpp", "ollama")
 """Runtimes whose memory this module knows."""
 _RULE_RATIO: Final = Interval(0.995, 1.0, 1.01)
 """Files that quantise by llama.cpp's rules: imatrix and hand-made mixes differ a little."""
-_SHORT_TOKENS: Final = 4096
 
 
 def placement_of(engine: Engine, memory_bytes: tuple[float, ...]) -> Placement:
@@ -65,26 +68,38 @@ def layered_shares(
     embedding.
     """
     working = _compute_bytes(engine, context_tokens, placement)
-    return _shares(engine, placement, working)
+    return tuple(part.share(working) for part in _parts(engine, placement))
 
 
-def search_shares(
+def shares_by_context(
     engine: Engine, context_tokens: int, placement: Placement
-) -> tuple[CardShare, ...]:
-    """Return the same with compute buffers on a line between two contexts, for searches.
+) -> Callable[[int], tuple[CardShare, ...]]:
+    """Return the shares by context: exact at the context asked for, on a line elsewhere.
 
-    Buffers grow by the attention mask, in proportion to the padded context
-    (tests/prediction/test_layered_engines.py holds the line within 1 % of the exact size).
+    Compute buffers grow by the attention mask, in proportion to the padded context
+    (tests/prediction/test_engines.py holds the line within 1 % of the exact size).
     """
-    low, high = _SHORT_TOKENS, max(engine.llm.max_context_tokens, 2 * _SHORT_TOKENS)
-    left = _compute_bytes(engine, low, placement)
-    right = _compute_bytes(engine, high, placement)
-    part = (context_tokens - low) / (high - low)
-    working = {
-        device: max(0.0, size + part * (right.get(device, size) - size))
-        for device, size in left.items()
-    }
-    return _shares(engine, placement, working)
+    here = _compute_bytes(engine, context_tokens, placement)
+    # Below a whole batch buffers do not follow the line: its ends lie above.
+    most = max(engine.llm.max_context_tokens, 2 * engine.limits.max_batched_tokens)
+    low = context_tokens
+    if not engine.limits.max_batched_tokens <= context_tokens < most:
+        low = most // 2
+    first = here if low == context_tokens else _compute_bytes(engine, low, placement)
+    last = _compute_bytes(engine, most, placement)
+    parts = _parts(engine, placement)
+
+    @functools.cache
+    def at(tokens: int) -> tuple[CardShare, ...]:
+        way_ratio = (tokens - low) / (most - low)
+        working = {
+            device: max(0.0, size + way_ratio * (last.get(device, size) - size))
+            for device, size in first.items()
+        }
+        return tuple(part.share(working) for part in parts)
+
+    exact = tuple(part.share(here) for part in parts)
+    return lambda tokens: exact if tokens == context_tokens else at(tokens)
 
 
 def _compute_bytes(engine: Engine, context_tokens: int, placement: Placement) -> dict[int, float]:
@@ -95,35 +110,45 @@ def _compute_bytes(engine: Engine, context_tokens: int, placement: Placement) ->
     )
 
 
-def _shares(
-    engine: Engine, placement: Placement, working_bytes: dict[int, float]
-) -> tuple[CardShare, ...]:
-    """Return one share a card with these compute buffers."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one card holds whatever the context."""
+
+    engine: Engine
+    card: int
+    weights: Component
+    context: Component
+    blocks: tuple[tuple[Block, int], ...]
+    slots: SlotCache
+
+    def share(self, working_bytes: dict[int, float]) -> CardShare:
+        """Return the card's share with these compute buffers, by device."""
+        compute = _compute(self.engine.llm, working_bytes.get(self.card, 0.0))
+        return CardShare(
+            fixed=(self.weights, compute, self.context),
+            blocks=self.blocks,
+            kv_bits=self.engine.kv_bits,
+            ranks=1,
+            step_tokens=self.engine.limits.max_batched_tokens,
+            layout="slots",
+            rule="exact",
+            slots=self.slots,
+        )
+
+
+def _parts(engine: Engine, placement: Placement) -> tuple[_Part, ...]:
+    """Return what each card holds whatever the context."""
     llm = engine.llm
     order = [index for index, count in llm.layout for _ in range(count)]
     stored = _stored_bytes(engine, placement)
-    shares = []
+    slots = SlotCache(llm, options_of(engine, 1))
+    found = []
     for card in range(placement.cards_count):
         taken = [order[i] for i, device in enumerate(placement.devices) if device == card]
-        fixed = (
-            _weights(llm, stored.get(card, 0.0)),
-            _compute(llm, working_bytes.get(card, 0.0)),
-            _context(engine),
-        )
         blocks = tuple((llm.blocks[i], taken.count(i)) for i in sorted(set(taken)))
-        shares.append(
-            CardShare(
-                fixed=fixed,
-                blocks=blocks,
-                kv_bits=engine.kv_bits,
-                ranks=1,
-                step_tokens=engine.limits.max_batched_tokens,
-                layout="slots",
-                rule="exact",
-                slots=SlotCache(llm, options_of(engine, 1)),
-            )
-        )
-    return tuple(shares)
+        weights = _weights(llm, stored.get(card, 0.0))
+        found.append(_Part(engine, card, weights, _context(engine), blocks, slots))
+    return tuple(found)
 
 
 def _stored_bytes(engine: Engine, placement: Placement) -> dict[int, float]:

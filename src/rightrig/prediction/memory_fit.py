@@ -6,7 +6,6 @@ is its fixed parts and one KV cache a concurrent sequence. The verdict is the wo
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from rightrig.prediction.layered_engines import (
     host_bytes,
     layered_shares,
     placement_of,
-    search_shares,
+    shares_by_context,
 )
 from rightrig.prediction.paged_engines import paged_shares
 from rightrig.work import kv_cache, weights
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.rig import CardGroup
     from rightrig.facts.explanation import Explanation
-    from rightrig.work.llama_cpp_options import Placement
 
 Verdict = Literal["fits", "tight", "offload", "no"]
 SharesAt = Callable[[int], tuple["CardShare", ...]]
@@ -174,26 +172,14 @@ def _assemble(
     """Return the whole answer from its cards."""
     llm, precision = deployment.llm, deployment.precision
     kv_bits = KV_BITS[precision.kv]
-    host, on_host = 0.0, 0
-    stored = weights.weight_bytes(llm, precision.weights)
-    if _is_layered(deployment):
-        stored = file_bytes(llm, precision.weights)
-        engine = engine_of(deployment)
-        placement = placement_of(engine, _memories(_engines(deployment)[0]))
-        on_host = placement.devices.count(HOST)
-        slots = math.ceil(concurrency / deployment.parallelism.replicas)
-        host = deployment.parallelism.replicas * host_bytes(
-            engine, context_tokens, slots, placement
-        )
-        is_split = on_host > 0 or bool(placement.host_experts)
-        verdict = "offload" if is_split and verdict in {"fits", "tight"} else verdict
-    return Fit(
+    groups = deployment.parallelism.engine_seqs_groups
+    result = Fit(
         deployment=deployment,
         context_tokens=context_tokens,
         concurrency=concurrency,
         verdict=verdict,
         cards=cards,
-        weights_bytes=stored,
+        weights_bytes=weights.weight_bytes(llm, precision.weights),
         kv_bytes_per_token=kv_cache.model_kv_bytes_per_token(llm, kv_bits),
         kv_sequence_bytes=sum(card.kv_sequence_bytes for card in cards)
         / deployment.parallelism.attention_dp,
@@ -201,9 +187,24 @@ def _assemble(
             llm.block_counts, context_tokens, kv_bits
         ),
         max_context_tokens=min(card.max_context_tokens for card in cards),
-        max_concurrency=min(card.max_seqs for card in cards)
-        * deployment.parallelism.engine_seqs_groups,
-        host_bytes=host,
+        max_concurrency=min(card.max_seqs for card in cards) * groups,
+    )
+    return _with_host(result) if _is_layered(deployment) else result
+
+
+def _with_host(result: Fit) -> Fit:
+    """Return a layered engine's fit with what lies in host memory."""
+    deployment, replicas = result.deployment, result.deployment.parallelism.replicas
+    engine = engine_of(deployment)
+    placement = placement_of(engine, _visible_bytes(_engines(deployment)[0]))
+    slots = math.ceil(result.concurrency / replicas)
+    on_host = placement.devices.count(HOST)
+    is_split = on_host > 0 or bool(placement.host_experts)
+    return replace(
+        result,
+        verdict="offload" if is_split and result.verdict != "no" else result.verdict,
+        weights_bytes=file_bytes(deployment.llm, deployment.precision.weights),
+        host_bytes=replicas * host_bytes(engine, result.context_tokens, slots, placement),
         offloaded_layers=on_host,
     )
 
@@ -217,7 +218,7 @@ def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
     return tuple(cards[start : start + size] for start in starts)
 
 
-def _memories(cards: tuple[CardGroup, ...]) -> tuple[float, ...]:
+def _visible_bytes(cards: tuple[CardGroup, ...]) -> tuple[float, ...]:
     """Return what each card shows, by the middle."""
     return tuple(card.gpu.memory_bytes.mid for card in cards)
 
@@ -234,18 +235,7 @@ def _shares_at(
         ranks = deployment.parallelism.expert_ranks
         shares = tuple(share for share in paged_shares(engine) for _ in range(ranks))
         return lambda _: shares
-    return _layered_at(engine, placement_of(engine, _memories(cards)), context_tokens)
-
-
-def _layered_at(engine: Engine, placement: Placement, context_tokens: int) -> SharesAt:
-    """Return a layered engine's shares by context."""
-    exact = layered_shares(engine, context_tokens, placement)
-
-    @functools.cache
-    def at(tokens: int) -> tuple[CardShare, ...]:
-        return exact if tokens == context_tokens else search_shares(engine, tokens, placement)
-
-    return at
+    return shares_by_context(engine, context_tokens, placement_of(engine, _visible_bytes(cards)))
 
 
 def _fit_engine(
@@ -329,7 +319,10 @@ def _most_sequences(room_bytes: float, sequence_bytes: float, deployment: Deploy
 
 
 def _longest_context(seat: _Seat, concurrency: int, deployment: Deployment) -> int:
-    """Return the longest context, up to the model's, that ``concurrency`` sequences may have."""
+    """Return the longest context, up to the model's, that ``concurrency`` sequences may have.
+
+    For llama.cpp by buffers on a line, within 1 % of the exact.
+    """
     total = seat.group.gpu.memory_bytes
 
     def holds(tokens: int) -> bool:
@@ -376,7 +369,9 @@ def _holds(deployment: Deployment, asked: Fit) -> bool:
     """Whether the cards hold what the placement leaves on them, by the middle."""
     cards = _engines(deployment)[0]
     engine = engine_of(deployment)
-    shares = layered_shares(engine, asked.context_tokens, placement_of(engine, _memories(cards)))
+    shares = layered_shares(
+        engine, asked.context_tokens, placement_of(engine, _visible_bytes(cards))
+    )
     slots = math.ceil(asked.concurrency / deployment.parallelism.replicas)
     return all(
         share.fixed_bytes.mid + slots * share.kv_bytes(asked.context_tokens)

@@ -157,6 +157,7 @@ class Profile:
     falcon: bool
 
 
+@functools.lru_cache(maxsize=1024)
 def profile_of(llm: Llm) -> Profile:
     """Return what the quantiser looks at in a model."""
     order = [index for index, count in llm.layout for _ in range(count)]

@@ -141,6 +141,7 @@ def layer_weight_bytes(llm: Llm, file_type: str) -> tuple[tuple[float, float], .
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=1024)
 def vocabulary_bytes(llm: Llm, file_type: str) -> tuple[float, float]:
     """Return the bytes of the input embedding and of the output matrix with its norm."""
     if is_gguf_mix(file_type) or file_type == "bf16":
