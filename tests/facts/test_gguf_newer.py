@@ -68,7 +68,7 @@ def gemma4(hidden: int, layers: int, every: int, **keys: Any) -> File:
         "attention.value_length_swa": 256, "attention.shared_kv_layers": 0,
         "embedding_length_per_layer_input": 0, **keys,
     }  # fmt: skip
-    file = W.base("gemma4", hidden, 262_144, layers, **keys)
+    file: File = W.base("gemma4", hidden, 262_144, layers, **keys)
     narrow = keys["embedding_length_per_layer_input"]
     if narrow:
         file.tensors["per_layer_token_embd.weight"] = (narrow * layers, 262_144)
@@ -137,7 +137,7 @@ def qwen35(hidden: int, layers: int, kv: int, ffn: Shapes, **keys: Any) -> File:
         "ssm.time_step_rank": 32, "ssm.inner_size": 4096, "nextn_predict_layers": 1,
         "attention.recurrent_layers": [bool((i + 1) % 4) for i in range(layers)] + [False],
     }  # fmt: skip
-    file = W.untied(W.base(arch, hidden, 248_320, layers + 1, **sizes, **keys))
+    file: File = W.untied(W.base(arch, hidden, 248_320, layers + 1, **sizes, **keys))
     full = W.heads(hidden, 8192, kv * 256, out=4096) | W.head_norms(256)
     linear: Shapes = {
         "attn_qkv": (hidden, 8192), "attn_gate": (hidden, 4096), "ssm_conv1d": (4, 8192),
@@ -176,7 +176,7 @@ def sparse(arch: str, latent: Any, words: int, layers: int, picks: list[bool]) -
         "attention.indexer.key_length": 128, "attention.indexer.top_k": 2048,
         "nextn_predict_layers": 1, **latent.keys(),
     }  # fmt: skip
-    file = W.untied(W.base(arch, hidden, words, layers + 1, **keys))
+    file: File = W.untied(W.base(arch, hidden, words, layers + 1, **keys))
     experts = W.gated(hidden, 2048, "_exps", 256) | W.gated(hidden, 2048, "_shexp")
     experts |= {"ffn_gate_inp": (hidden, 256), "exp_probs_b.bias": (256,)}
     for layer in range(layers + 1):
@@ -198,7 +198,7 @@ def glm52() -> File:
 
 def deepseek4() -> File:
     ratios = [0, 0] + [4, 128] * 20 + [4]
-    file = W.untied(W.base("deepseek4", 4096, 129_280, 43, **{
+    file: File = W.untied(W.base("deepseek4", 4096, 129_280, 43, **{
         "attention.head_count": 64, "attention.head_count_kv": 1, "attention.key_length": 512,
         "attention.q_lora_rank": 1024, "rope.dimension_count": 64,
         "attention.sliding_window": 128, "expert_count": 256, "expert_used_count": 6,

@@ -180,7 +180,7 @@ def _write_searched(config: Config, own: Own) -> None:
         return
     if own.has("expert_count"):
         raise own.unsupported("its layers have experts and dimensions of their own")
-    if len({*heads, 0}) == len({*widths, 0}) == 2 and all((*heads, *kv_heads, *widths)):  # noqa: PLR2004
+    if all(kv_heads) and len({*heads}) == len({*widths}) == 1:
         config["model_type"] = "deci"
         config["num_key_value_heads_per_layer"] = list(kv_heads)
         config["num_attention_heads"], config["num_key_value_heads"] = heads[0], max(kv_heads)
