@@ -99,6 +99,8 @@ def _check_form(asked: Asked) -> None:
         wrong = next((name for name, value in of_matrix.items() if value is not None), None)
         if wrong:
             raise InputError(f"{wrong} goes with --matrix only")
+        if asked.versus is not None and asked.every_model:
+            raise InputError("--all does not go with --versus, which lists what changes")
         if asked.on is None:
             raise InputError("name a rig with --on, such as --on 1xrtx-4090, or ask for --matrix")
 
@@ -171,6 +173,8 @@ def _matrix(asked: Asked) -> Found:
 
 def _save(folder: str, lines: Iterable[str]) -> None:
     """Write every cell into ``matrix.csv`` of a folder, which is made when it is not there."""
+    if not folder.strip():
+        raise InputError("--save is empty: name a folder, such as --save out")
     try:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
