@@ -156,10 +156,10 @@ def test_one_matrix_may_stand_for_attention(tmp_path: Path) -> None:
 
 
 def test_granite_has_experts_beside_a_shared_part(tmp_path: Path) -> None:
-    file = llama(of=range(0), **{
-        "feed_forward_length": 64, "expert_count": 4, "expert_used_count": 2,
-        "expert_shared_feed_forward_length": 128,
-    })  # fmt: skip
+    file = llama(
+        of=range(0), feed_forward_length=64, expert_count=4, expert_used_count=2,
+        expert_shared_feed_forward_length=128,
+    )  # fmt: skip
     file.architecture = "granitemoe"
     for layer in range(2):
         file.layer(layer, W.norms(256, "attn_norm", "ffn_norm"), W.heads(256, 256, 128))
