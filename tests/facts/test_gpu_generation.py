@@ -185,5 +185,5 @@ def test_a_name_of_several_cards_is_answered_with_all(name: str) -> None:
 
 
 def test_a_name_without_specification_says_why() -> None:
-    with pytest.raises(InputError, match="'sn40l' has no specification: SambaNova publishes no"):
+    with pytest.raises(InputError, match=r"'sn40l' has no specification\. SambaNova publishes no"):
         CATALOG.gpu("SN40L")
