@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import struct
+import subprocess
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-Q8_0, F32 = 8, 0
+Q8_0, F32, I32 = 8, 0, 26
+CODES: Final = {bool: (7, "?"), int: (4, "I"), float: (6, "f")}
+LIST_CODES: Final = {**CODES, int: (5, "i")}
+FIT_PARAMS: Final = Path(__file__).parents[2] / ".cache" / "llama.cpp" / "bin" / "llama-fit-params"
 Shapes = dict[str, tuple[int, ...]]
 Keys = dict[str, Any]
 
@@ -19,16 +21,15 @@ def text(value: str) -> bytes:
     return struct.pack("<Q", len(value)) + value.encode()
 
 
-def value(item: float | str | list[int] | list[bool]) -> bytes:
+def value(item: Any) -> bytes:
+    """Return a tagged value, or a list of them."""
     if isinstance(item, str):
         return struct.pack("<I", 8) + text(item)
-    if isinstance(item, list) and isinstance(item[0], bool):
-        return struct.pack(f"<IIQ{len(item)}?", 9, 7, len(item), *item)
-    if isinstance(item, list):
-        return struct.pack(f"<IIQ{len(item)}i", 9, 5, len(item), *item)
-    if isinstance(item, bool):
-        return struct.pack("<I?", 7, item)
-    return struct.pack("<II", 4, item)
+    is_list = isinstance(item, list)
+    items = item if is_list else [item]
+    number, code = (LIST_CODES if is_list else CODES)[type(items[0])]
+    head = struct.pack("<IIQ", 9, number, len(items)) if is_list else struct.pack("<I", number)
+    return head + struct.pack(f"<{len(items)}{code}", *items)
 
 
 @dataclass
@@ -57,14 +58,16 @@ class File:
         )
 
     def write(self, path: Path) -> Path:
-        pairs = {"general.architecture": self.architecture, **self.general}
+        pairs = {"general.architecture": self.architecture, "tokenizer.ggml.model": "none"}
+        pairs |= self.general
         pairs |= {f"{self.architecture}.{key}": item for key, item in self.keys.items()}
         parts = [b"GGUF", struct.pack("<IQQ", 3, len(self.tensors), len(pairs))]
         parts += [text(key) + value(item) for key, item in pairs.items()]
         end = 0
         for name, shape in self.tensors.items():
             parts.append(text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape))
-            parts.append(struct.pack("<IQ", type_of(shape), end))
+            kind = I32 if "tid2eid" in name else type_of(shape)
+            parts.append(struct.pack("<IQ", kind, end))
             end += -(-tensor_bytes(shape) // 32) * 32
         header = b"".join(parts)
         with path.open("wb") as file:
@@ -82,10 +85,31 @@ def tensor_bytes(shape: tuple[int, ...]) -> int:
     return count // 32 * 34 if type_of(shape) == Q8_0 else count * 4
 
 
+def asked_for(arch: str, keys: Keys) -> Keys:
+    """Return what llama.cpp asks for besides and what decides no size."""
+    found: Keys = {
+        "attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": 10_000.0,
+        "expert_gating_func": 4 if arch == "deepseek4" else 2, "expert_weights_scale": 1.0,
+        "expert_weights_norm": True,
+    }  # fmt: skip
+    if "attention.key_length" in keys:
+        found["attention.value_length"] = keys["attention.key_length"]
+    if arch.startswith("qwen35"):
+        found |= {"rope.dimension_sections": [11, 11, 10, 0], "rope.dimension_count": 64}
+    if arch == "deepseek4":
+        found |= {
+            "hyper_connection.sinkhorn_iterations": 3, "hyper_connection.epsilon": 1e-6,
+            "attention.compress_rope_freq_base": 10_000.0,
+            "swiglu_clamp_exp": [0.0] * keys["block_count"],
+        }  # fmt: skip
+    return found
+
+
 def base(arch: str, hidden: int, words: int, layers: int, **keys: Any) -> File:
     """Return a file with what surrounds the layers; the head is the embedding."""
     named = {"embedding_length": hidden, "block_count": layers, "context_length": 131_072}
     own = {**named, **{key.replace("__", "."): item for key, item in keys.items()}}
+    own = {**asked_for(arch, own), "vocab_size": words, **own}
     ends: Shapes = {"token_embd.weight": (hidden, words), "output_norm.weight": (hidden,)}
     return File(arch, own, ends)
 
@@ -93,6 +117,22 @@ def base(arch: str, hidden: int, words: int, layers: int, **keys: Any) -> File:
 def untied(file: File) -> File:
     file.tensors["output.weight"] = file.tensors["token_embd.weight"]
     return file
+
+
+def llama_cpp_weights_mib(path: Path) -> int | None:
+    """Return what llama.cpp says the weights take, where ``make oracle`` has built it.
+
+    It refuses a file that lacks a tensor, has one too many, or one of another shape.
+    """
+    if not FIT_PARAMS.exists():
+        return None
+    words = ["-m", str(path), "--fit-print", "on", "-fit", "off", "--no-repack", "-c", "512"]
+    done = subprocess.run(
+        [str(FIT_PARAMS), *words], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    host = next(line for line in done.stdout.splitlines() if line.startswith("Host"))
+    return int(host.split()[1])
 
 
 def norms(width: int, *names: str) -> Shapes:

@@ -275,3 +275,18 @@ def test_a_file_comes_back_as_the_model_of_the_catalogue(tmp_path: Path, slug: s
         file.size_bytes() - ahead - tables, rel=1e-9
     )
     assert (read.ahead is None) == (ahead == 0)
+
+
+@pytest.mark.parametrize("slug", MADE)
+def test_llama_cpp_loads_the_file_and_finds_its_size(tmp_path: Path, slug: str) -> None:
+    path = MADE[slug]().write(tmp_path / "model.gguf")
+    found_mib = W.llama_cpp_weights_mib(path)
+    if found_mib is None:
+        pytest.skip("llama.cpp is not built; 'make oracle' builds it")
+    read = read_gguf(path)
+    assert read.checkpoint.file_bytes is not None
+    size_bytes = float(read.checkpoint.file_bytes)
+    if read.tied_embeddings:  # Gemma's loader makes a second matrix for the output
+        size_bytes += params_by_class(read)["embedding"] * 8.5 / 8
+        size_bytes -= read.layer_embedding_params * 8.5 / 8
+    assert found_mib == pytest.approx(size_bytes / 2**20, abs=1.5)

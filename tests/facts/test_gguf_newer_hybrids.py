@@ -251,3 +251,14 @@ def test_a_file_of_mixed_layers_comes_back_as_its_configuration(tmp_path: Path, 
     assert weight_bytes(read, "checkpoint") == pytest.approx(file.size_bytes(), rel=1e-9)
     states = {block.recurrent.state_bits for block in read.blocks if block.recurrent is not None}
     assert states == {32}  # llama.cpp keeps them so
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_llama_cpp_loads_the_file_and_finds_its_size(tmp_path: Path, name: str) -> None:
+    path = MADE[name]()[0].write(tmp_path / "model.gguf")
+    found_mib = W.llama_cpp_weights_mib(path)
+    if found_mib is None:
+        pytest.skip("llama.cpp is not built; 'make oracle' builds it")
+    read = read_gguf(path)
+    assert read.checkpoint.file_bytes is not None
+    assert found_mib == pytest.approx(read.checkpoint.file_bytes / 2**20, abs=1.5)

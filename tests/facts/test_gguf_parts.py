@@ -283,3 +283,5 @@ def test_fit_answers_for_such_a_file(tmp_path: Path, made: Any) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "fits"
+    found_mib = W.llama_cpp_weights_mib(path)  # where it is built, it must load the file
+    assert found_mib is None or found_mib >= file.size_bytes() // 2**20
