@@ -30,7 +30,7 @@ CATALOG = rightrig.shipped()
 LLMS = tuple(CATALOG.llm(slug) for slug in CATALOG.slugs("llms"))
 GPUS = CATALOG.gpus()
 TOKENS = 8192
-SAMPLE = 400
+SAMPLE = 200
 
 
 @functools.cache
