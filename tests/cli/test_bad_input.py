@@ -21,7 +21,7 @@ PLAN = "plan llama-3.1-8b --rate 5/s"
 SENTENCES = (
     # Names that nobody has.
     ("fit llama-3.1-8bb --on h100-sxm", "did you mean meta-llama/Llama-3.1-8B"),
-    ("fit xyzzyplugh --on h100-sxm", "'rightrig models list' shows all"),
+    ("fit xyzzyplugh --on h100-sxm", "name one of 'rightrig models list', a hub id"),
     ("fit llama-3.1-8b --on h100-sxmm", "did you mean h100-sxm"),
     ("fit llama-3.1-8b --on h100", "may mean h100-nvl, h100-pcie or h100-sxm: say which"),
     ("fit llama-3.1-8b --on 4xnosuch", "no GPU is called 'nosuch' ('rightrig gpus list'"),

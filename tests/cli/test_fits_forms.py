@@ -64,7 +64,9 @@ SENTENCES = (
     (f"{FIT} --runtime sglang@0.5", "versions are told apart for vllm only"),
     (f"{FIT} --os=", "--os '': write linux, windows, macos"),
     (f"{FIT} --runtime sglang --os windows", "use Linux, or another --runtime"),
-    (f"{FIT} --runtime tensorrt-llm --os macos", "does not run under macOS"),
+    (f"{FIT} --runtime tensorrt-llm --os windows", "does not run under Windows"),
+    (f"{FIT} --os macos", "macOS runs on Apple's machines alone"),
+    ("fit llama-3.1-8b --on m4-max --os linux", "1xm4-max does not run it"),
     # Splits.
     (f"{FIT} --dp 0", "--dp is 0: it must be a whole number from 1"),
     (f"{FIT} --dp 2", "has none; use --replicas 2"),
@@ -333,12 +335,22 @@ def test_mig_instances_are_engines_of_their_own(program: Program) -> None:
     assert found["max_concurrency"] == 7 * one["max_concurrency"]
 
 
-@pytest.mark.parametrize("system", ["linux", "windows", "macos", "Linux"])
+@pytest.mark.parametrize("system", ["linux", "windows", "Linux"])
 def test_a_system_on_which_the_runtime_runs_changes_no_number(
     program: Program, system: str
 ) -> None:
     command = "fit llama-3.1-8b --on rtx-4090 --runtime llama.cpp"
     assert program.json(f"{command} --os {system}") == program.json(command)
+
+
+def test_what_to_know_of_a_system_is_printed(program: Program) -> None:
+    assert "WSL2" in program.text("fit llama-3.1-8b --on h100-sxm --os windows")
+    assert "WSL2" not in program.text("fit llama-3.1-8b --on h100-sxm --os linux")
+
+
+def test_instances_of_more_than_one_card_are_named(program: Program) -> None:
+    command = "fit llama-3.1-8b --on 8xh100-sxm@mig=1g.10gb --weights awq --context 4096"
+    assert "of which one card has 7 at most: 2 cards" in program.text(command)
 
 
 def test_the_room_for_weights_warns_of_few_bits(program: Program) -> None:

@@ -46,11 +46,12 @@ def gpus_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = Fals
 
     known = o.chosen(catalog)
     gpu, prices = known.gpu(name), known.prices()
+    mig = known.mig_profiles(gpu.slug)
     today = datetime.datetime.now(tz=datetime.UTC).date()
     answer(
         as_json=json,
-        data=lambda: gpu_json(gpu, prices, today),
-        document=lambda: gpu_document(gpu, prices, today),
+        data=lambda: gpu_json(gpu, prices, today, mig),
+        document=lambda: gpu_document(gpu, prices, today, mig),
         records=[gpu, *(price for price in prices if price.gpu == gpu.slug)],
     )
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.deployment.rig import Rig
     from rightrig.facts.llm import Llm
-    from rightrig.facts.runtime import Runtime
+    from rightrig.facts.runtime import OperatingSystem, Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ class Deployment:
 
     Attributes:
         version: Of the runtime, where it is not the record's.
+        operating_system: Of the machine, where it was named: linux, windows, macos.
     """
 
     llm: Llm
@@ -90,6 +91,7 @@ class Deployment:
     version: str = ""
     companions: Companions = Companions()
     placement: Placement = Placement()
+    operating_system: OperatingSystem | None = None
 
     def with_precision(self, **changes: str) -> Deployment:
         """Return the same deployment in other formats."""

@@ -85,6 +85,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
     else:
         weights = wanted.weights.lower()
         _check_format(weights)
+    system = _system(rig, wanted)
     split = chosen_split(llm, rig, runtime, wanted)
     smallest = min((group.gpu for group in rig.groups), key=lambda gpu: gpu.memory_bytes.mid)
     usual = default_limits(runtime, smallest, split, version)
@@ -100,8 +101,9 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         version=version,
         companions=_companions(catalog, llm, runtime, wanted),
         placement=_placement(llm, rig, runtime, wanted),
+        operating_system=system,
     )
-    bad = broken(deployment, _system(wanted))
+    bad = broken(deployment, system)
     if bad:
         raise InputError(f"{bad[0].reason} [{bad[0].rule_id}]")
     return deployment
@@ -258,8 +260,8 @@ def _part_ratio(text: str | None, rig: Rig) -> tuple[float, ...]:
     return parts
 
 
-def _system(wanted: Choices) -> OperatingSystem | None:
-    """Return the operating system that was named."""
+def _system(rig: Rig, wanted: Choices) -> OperatingSystem | None:
+    """Return the operating system that was named, when such a machine runs it."""
     name = (wanted.operating_system or "").lower()
     if wanted.operating_system is None:
         return None
@@ -267,5 +269,11 @@ def _system(wanted: Choices) -> OperatingSystem | None:
     if found is None:
         raise InputError(
             f"--os {wanted.operating_system[:20]!r}: write {', '.join(get_args(OperatingSystem))}"
+        )
+    apple = {group.gpu.vendor == "Apple" for group in rig.groups}
+    if (name == "macos") not in apple:
+        raise InputError(
+            f"--os {name}: {rig.text} does not run it; macOS runs on Apple's machines alone, and "
+            "they run nothing else here"
         )
     return found

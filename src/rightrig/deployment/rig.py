@@ -62,6 +62,7 @@ class CardGroup:
         board: ``hgx4`` for a four-GPU board without NVSwitch.
         mig: Profile of the MIG instances that the group counts, ``1g.10gb``; ``gpu`` is then
             one instance.
+        mig_most_count: Instances of it that one card has at most.
     """
 
     count: int
@@ -72,6 +73,7 @@ class CardGroup:
     board: str = ""
     options: str = ""
     mig: str = ""
+    mig_most_count: int = 1
 
     @property
     def text(self) -> str:
@@ -271,7 +273,12 @@ def _with_mig(group: CardGroup, profile: str, catalog: Catalog) -> CardGroup:
         raise InputError(
             f"@mig={profile[:20]}: no MIG profiles of {group.gpu.slug} are known; leave it out"
         )
-    return replace(group, gpu=instance_gpu(group.gpu, table, profile), mig=profile)
+    return replace(
+        group,
+        gpu=instance_gpu(group.gpu, table, profile),
+        mig=profile,
+        mig_most_count=table.profile(profile).max_instance_count,
+    )
 
 
 def _with_fabric(group: CardGroup, name: str) -> CardGroup:

@@ -47,7 +47,10 @@ def find_llm(text: str, catalog: Catalog, fetch: Callable[[str], Path] | None = 
         if fetch is not None and _HUB_ID.fullmatch(text):
             return _from_folder(fetch(text), text)
         if not error.suggestions:
-            raise UnknownNameError("model", text, ("a path to its config.json",)) from None
+            raise InputError(
+                f"no model is called {text[:80]!r}; name one of 'rightrig models list', a hub id "
+                "(owner/name), a config.json or a GGUF file"
+            ) from None
         raise
 
 

@@ -142,4 +142,9 @@ def changes(before: Sequence[ModelFit], after: Sequence[ModelFit]) -> tuple[Chan
 
 def _reason(model: ModelFit) -> str:
     """Return the first sentence of a fit's explanation, or why nothing could be tried."""
-    return model.reason if model.fit is None else model.fit.explain().sentences[0]
+    if model.fit is None:
+        return model.reason
+    deployment = model.fit.deployment
+    stored = deployment.precision.weights
+    name = deployment.llm.checkpoint.format if stored == "checkpoint" else stored
+    return f"In {name} on {deployment.runtime.name}: {model.fit.explain().sentences[0]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rightrig.deployment.compatibility import SYSTEM_NAMES
 from rightrig.prediction.format_room import format_room
 from rightrig.prediction.host_loading import loading_host_bytes
 from rightrig.quantities import GIB, show_bytes, show_gib
@@ -153,8 +154,8 @@ def _room_sentence(fit: Fit) -> str:
     whole = " (the model's own limit)" if fit.max_context_tokens == limit else ""
     return (
         f"Largest possible: {fit.max_context_tokens:,} tokens of context{whole} at concurrency "
-        f"{fit.concurrency:,}; {fit.max_concurrency:,} concurrent sequences of "
-        f"{fit.context_tokens:,} tokens."
+        f"{fit.concurrency:,}; {fit.max_concurrency:,} concurrent "
+        f"sequence{'' if fit.max_concurrency == 1 else 's'} of {fit.context_tokens:,} tokens."
     )
 
 
@@ -206,6 +207,7 @@ def _notes(fit: Fit) -> list[str]:
         notes.append(
             "Parts in brackets lie beside the share that the engine's memory fraction grants."
         )
+    notes += _rig_notes(fit)
     llm = fit.deployment.llm
     if llm.not_counted:
         notes.append(f"Not counted: {', '.join(llm.not_counted)}.")
@@ -213,6 +215,24 @@ def _notes(fit: Fit) -> list[str]:
         notes.append(
             f"Cards of one of {fit.deployment.parallelism.replicas} equal engines are shown."
         )
+    return notes
+
+
+def _rig_notes(fit: Fit) -> list[str]:
+    """Return what to know of MIG instances and of the operating system."""
+    deployment = fit.deployment
+    notes = []
+    for group in deployment.rig.groups:
+        if group.mig:
+            cards = -(-group.count // group.mig_most_count)
+            notes.append(
+                f"{group.count} instances of {group.mig}, of which one card has "
+                f"{group.mig_most_count} at most: {cards} card{'s' if cards > 1 else ''}."
+            )
+    system = deployment.operating_system
+    caveat = deployment.runtime.operating_systems.get(system, "") if system else ""
+    if system and caveat:
+        notes.append(f"{deployment.runtime.name} on {SYSTEM_NAMES[system]}: {caveat}")
     return notes
 
 

@@ -11,6 +11,7 @@ from rightrig.facts.tier import tier_reasons
 from rightrig.quantities import MIB, show_gib, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.gpu_rates import UNKNOWN, megahertz, rate_notes, rates_grid, rates_json
+from rightrig.report.mig import mig_grid
 from rightrig.report.record import record_json, tail
 from rightrig.report.values import interval_json
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rightrig.facts.gpu import EccCost, Gpu
+    from rightrig.facts.mig import MigProfile
     from rightrig.facts.price import Price
     from rightrig.report.values import Json
 
@@ -74,7 +76,9 @@ def gpus_json(gpus: Iterable[Gpu]) -> Json:
     return {"gpus": dump}
 
 
-def gpu_document(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Document:
+def gpu_document(
+    gpu: Gpu, prices: Iterable[Price], today: datetime.date, mig: Sequence[MigProfile] = ()
+) -> Document:
     """Return one card with everything that is known, what is not, and from where."""
     tiers = (Paragraph(f"Tier, {line}." if n == 0 else f"  {line}.") for n, line in _tiers(gpu))
     return (
@@ -85,6 +89,7 @@ def gpu_document(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Doc
         rates_grid(gpu),
         *rate_notes(gpu),
         Grid(("links, power, software", "value"), (*_board_rows(gpu), *_software_rows(gpu))),
+        *mig_grid(mig),
         Grid(("price", "value"), _price_rows(gpu, prices, today)),
         *tail(gpu.note, gpu.sources),
     )
@@ -282,13 +287,16 @@ def _fabric_text(gpu: Gpu) -> str:
     )
 
 
-def gpu_json(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Json:
+def gpu_json(
+    gpu: Gpu, prices: Iterable[Price], today: datetime.date, mig: Sequence[MigProfile] = ()
+) -> Json:
     """Return one card as JSON: its record, and below ``derived`` what follows from it."""
     generation = generation_of(gpu)
     return {
         **record_json(gpu),
         "tier_reasons": list(tier_reasons(gpu)),
         "generation": record_json(generation) if generation else None,
+        "mig_profiles": [record_json(profile) for profile in mig],
         "derived": {
             "memory_visible_bytes": interval_json(gpu.memory_bytes),
             "memory_evidence": gpu.evidence_of_memory,
