@@ -92,12 +92,16 @@ def rig(data: bytes, _: Path) -> None:
 def quantity(data: bytes, _: Path) -> None:
     """Read a quantity of any dimension."""
     text = data.decode("utf-8", "replace")
+    refusals = []
     for dimension in _DIMENSIONS:
         try:
             value = parse(text, dimension, name="--fuzzed", limit=1e15)
-        except InputError:
+        except InputError as error:
+            refusals.append(error)
             continue
         assert 0 < value <= 1e15  # noqa: S101, PLR2004 - the invariant
+    if len(refusals) == len(_DIMENSIONS):
+        raise refusals[0]
 
 
 TARGETS: Final[dict[str, Callable[[bytes, Path], None]]] = {
