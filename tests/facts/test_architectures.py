@@ -135,7 +135,11 @@ def test_gemma3_reads_its_layer_types_and_fills_in_what_the_hub_leaves_out() -> 
         name="gemma",
     )
     assert kinds(llm) == (["sliding"] * 5 + ["full"]) * 2
-    assert (llm.attentions[0].head_count, llm.vocab_size, llm.max_context_tokens) == (8, 262_208, 131_072)
+    assert (llm.attentions[0].head_count, llm.vocab_size, llm.max_context_tokens) == (
+        8,
+        262_208,
+        131_072,
+    )
     listed = read(
         model_type="gemma3_text", layer_types=["full_attention"] * 3 + ["sliding_attention"]
     )

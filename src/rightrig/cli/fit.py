@@ -43,6 +43,7 @@ def fit(
     """Does it fit, what takes the memory of each card, what remains."""
     from rightrig.cli.deploying import Choices, deploy, fitted, records_of
     from rightrig.report.fit import fit_document, fit_json
+
     fixed = Choices(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens,
         gpu_memory_utilization, attention_dp=dp, context_parallel=cp, draft=draft, loras=loras,
