@@ -73,6 +73,17 @@ def best_s(action: Callable[[], object]) -> float:
     return min(times)
 
 
+def _matrix_words(catalog: Catalog) -> list[str]:
+    """Return the command of a matrix of 171 models and 59 cards, evenly taken."""
+    models, gpus = _some(catalog.slugs("llms"), 171), _some(catalog.slugs("gpus"), 59)
+    return ["fits", "--matrix", "--models", ",".join(models), "--gpus", ",".join(gpus)]
+
+
+def _some(names: tuple[str, ...], count: int) -> list[str]:
+    """Return as many names, evenly spread."""
+    return [names[place * len(names) // count] for place in range(count)]
+
+
 def _cells_count(catalog: Catalog) -> int:
     """Return the cells of the whole matrix."""
     models, gpus = len(catalog.slugs("llms")), len(catalog.slugs("gpus"))
@@ -97,9 +108,9 @@ def measure() -> list[Figure]:
         Figure("fit_cpu", child_cpu_s(["fit", MODEL, "--on", "4xh100-sxm"]), "s", 0.6),
         Figure("predict_cpu", child_cpu_s(["predict", MODEL, "--on", "4xh100-sxm"]), "s"),
         Figure("plan_cpu", child_cpu_s(plan_words), "s"),
-        # The whole catalogue: more than the 171 x 59 x 6 cells that the budget was set for.
-        Figure("fits_matrix_cpu", child_cpu_s(["fits", "--matrix"]), "s", 2.0),
-        Figure("fits_matrix_cells", float(_cells_count(catalog)), "count"),
+        Figure("fits_matrix_171x59x6_cpu", child_cpu_s(_matrix_words(catalog)), "s", 2.0),
+        Figure("fits_matrix_all_cpu", child_cpu_s(["fits", "--matrix"]), "s"),
+        Figure("fits_matrix_all_cells", float(_cells_count(catalog)), "count"),
         Figure("whole_catalogue_plan", search_s, "s", 1.0),
         Figure("candidates", float(result.candidates_count), "count"),
         Figure("candidates_rate", result.candidates_count / search_s, "per_s"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import EngineLimits
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
-    from rightrig.facts.llm import Llm
+    from rightrig.facts.llm import Attention, Llm
     from rightrig.facts.runtime import Runtime
     from rightrig.prediction.memory_fit import Verdict
 
@@ -163,9 +163,21 @@ class _Hall:
             kind = (gpu.vendor, gpu.architecture, gpu.compute_capability)
             self._kinds.setdefault(kind, []).append(place)
         self._known: dict[tuple[str, _Served], list[_Cards]] = {}
+        self._answers: dict[tuple[str, tuple[Attention, ...] | str], _Served] = {}
 
     def served(self, llm: Llm) -> _Served:
-        """Return, kind by kind, the runtimes that serve a model there in some format."""
+        """Return, kind by kind, the runtimes that serve a model there in some format.
+
+        On one card rules look at a model's family and attention alone, so that models that
+        share them share the answer.
+        """
+        key = (llm.family, llm.attentions if self._cards_count == 1 else llm.slug)
+        if key not in self._answers:
+            self._answers[key] = self._asked(llm)
+        return self._answers[key]
+
+    def _asked(self, llm: Llm) -> _Served:
+        """Ask the rules of every runtime for every kind of card."""
         splits = [(r, _split(llm, r, self._cards_count)) for r in self._runtimes]
         return tuple(
             tuple(
