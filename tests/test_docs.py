@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import json
 import re
+import shlex
 import subprocess
 import sys
 import unicodedata
@@ -111,7 +112,7 @@ def test_what_changes_from_run_to_run_is_not_compared() -> None:
 
 def test_no_traceback_is_written_as_an_example() -> None:
     with pytest.raises(RuntimeError, match="is not written"):
-        REFRESHER.printed_by(f"{sys.executable} -c 'raise ValueError'")
+        REFRESHER.printed_by(f"{shlex.quote(sys.executable)} -c 'raise ValueError'")
 
 
 def test_a_refreshed_example_keeps_its_command_and_takes_the_new_output() -> None:
