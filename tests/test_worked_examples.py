@@ -2,7 +2,7 @@
 
 An example begins with its row's id. Rows for later issues, which bring the functions:
 
-- W038 to W048, W091 to W095: memory and speed of training (finetune).
+- W038 to W047, W091 to W095: memory and speed of training (finetune).
 - W059, W060: tiles and waves of one matrix product; fitted shares stand for them.
 - W068: the fullest expert; expert parallelism is not modelled yet.
 - W072, W073: NCCL's own tuner; fitted all-reduces stand for it.
@@ -10,7 +10,7 @@ An example begins with its row's id. Rows for later issues, which bring the func
 - W081 to W088: queues and speculation (simulation).
 - W096 to W107: failures, checkpoints, bit errors (reliability).
 - W112, W113, W115, W116: ownership, break-even, spot (costs).
-- W118, W119: partitions of a card (tenants).
+- W118: which partitions of a card go together (tenants).
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from rightrig.costs.money import energy_usd_per_month, owned_cost_usd_per_token
+from rightrig.deployment.deployment import Companions
 from rightrig.facts.catalog import shipped
 from rightrig.facts.llm import Attention, Block, Ffn
+from rightrig.facts.mig import least_compute_ratio
 from rightrig.facts.quantization import GGML_BITS, weight_format
 from rightrig.prediction.network import ring_all_reduce_s, tensor_parallel_decode_s
 from rightrig.prediction.power import energy_per_token_j
@@ -38,6 +40,7 @@ from rightrig.prediction.roofline import (
 )
 from rightrig.quantities import GIB, MIB
 from rightrig.work import kv_cache
+from rightrig.work.companions import adapter_bytes
 from rightrig.work.operators import Step, all_reduce_message_bytes, distinct_experts_count
 from rightrig.work.step import Stored, prefill_flop, step_operators
 from rightrig.work.weights import (
@@ -151,6 +154,19 @@ def kv_capacity_tokens() -> float:
     return kv_room_bytes() // page_bytes * kv_cache.BLOCK_TOKENS
 
 
+def adapter_params(name: str, rank: int) -> float:
+    """Return the parameters of one adapter: one slot of two, at two bytes each."""
+    model = llm(name)
+    slots = Companions(lora_count=1, lora_rank=rank)
+    return adapter_bytes(model.hidden_size, model.block_counts, slots, 1) / 2 / 2
+
+
+def compute_ratio(name: str, profile: str) -> float:
+    table = shipped().mig_table(name)
+    assert table is not None
+    return least_compute_ratio(shipped().gpu(name), table, table.profile(profile))
+
+
 def distinct(name: str, tokens: int) -> float:
     ffn = llm(name).ffns[-1]
     return float(distinct_experts_count(ffn.expert_count, ffn.experts_per_token, tokens))
@@ -196,6 +212,14 @@ EXAMPLES: Final = (
         "W012 DeepSeek-V3 attention of a layer",
         187107328,
         lambda: attention_params(llm("deepseek-v3").attentions[0], 7168),
+    ),
+    Example(
+        "W048 parameters of a LoRA adapter", 39976960, lambda: adapter_params("llama-2-7b", 16)
+    ),
+    Example(
+        "W119 H100's 1g.10gb has 16 of 132 SMs",
+        0.1212121212,
+        lambda: compute_ratio("h100-sxm", "1g.10gb"),
     ),
     Example("W013 DeepSeek-V3 parameters", 671026419200, total("deepseek-v3")),
     Example("W014 DeepSeek-V3 active", 37552297472, active("deepseek-v3")),
