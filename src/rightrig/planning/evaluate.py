@@ -111,10 +111,9 @@ def _capacity(
         granted = share.budget_bytes(total_bytes, limits.memory_ratio)
         budget = granted.low if sure else granted.mid
         room = budget - (fixed.high if sure else fixed.mid)
-        one = share.kv_bytes(tokens)
         # A stage whose layers all share keys, or have none, caches nothing itself.
-        held = min(held, max(0.0, room // one) if one else np.inf)
-        short = max(short, one - room)
+        held = min(held, float(share.held_counts(tokens, np.asarray(room))))
+        short = max(short, share.kv_bytes(tokens) - room)
     return float(held), short
 
 

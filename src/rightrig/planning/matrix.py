@@ -289,10 +289,14 @@ def _share_cells(
     doubt = np.hypot(budget_mid - budget_low, fixed.high - fixed.mid)
     comfortable = (spare - doubt >= 0.0) & (spare >= COMFORT_RATIO * budget_mid)
     codes = np.where(comfortable, 0, np.where(spare >= 0.0, 1, 2)).astype(np.int8)
-    per_seq = max(one, 1.0)
-    least = np.maximum(0.0, (budget_low - fixed.high) // per_seq).astype(np.int64)
-    most = np.maximum(0.0, (budget_high - fixed.low) // per_seq).astype(np.int64)
+    least = _counts(share, tokens, budget_low - fixed.high)
+    most = _counts(share, tokens, budget_high - fixed.low)
     return codes, least, most
+
+
+def _counts(share: CardShare, tokens: int, room_bytes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many sequences rooms take, within 64 bits."""
+    return np.minimum(share.held_counts(tokens, room_bytes), 2.0**62).astype(np.int64)
 
 
 def fitting_counts(matrix: Matrix) -> NDArray[np.int64]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
+
 from rightrig.deployment.deployment import Companions, Placement
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
@@ -20,6 +22,8 @@ from rightrig.work import kv_cache, llama_cpp
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rightrig.deployment.deployment import EngineLimits, Precision
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.facts.llm import Block, Llm
@@ -36,6 +40,8 @@ SWA_POOL_RATIO: Final = 0.8
 """Tokens that SGLang's pool for sliding layers holds of those in the full layers' pool
 (``swa_full_tokens_ratio``, 0.5.23)."""
 _SIXTEEN_BITS: Final = 16.0
+_ENDLESS_TOKENS: Final = 1 << 24
+"""A context longer than any window and what is in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,8 @@ class CardShare:
         blocks: The kinds of layers on this card and how many of each, a draft's included.
         kv_bits: Bits of one cached value.
         ranks: Tensor-parallel ranks that share the heads.
-        step_tokens: Tokens in flight in one step.
+        step_tokens: Tokens in flight at once, over all sequences: those of one step, or of as many
+            as are scheduled ahead.
         layout: How the cache is laid out: ``paged`` (vLLM), ``pool`` (SGLang), ``blocks``
             (TensorRT-LLM, LMDeploy), ``slots`` (llama.cpp, Ollama).
         rule: What the engine's memory fraction multiplies.
@@ -183,18 +190,14 @@ class CardShare:
         return total_bytes.scaled(memory_ratio)
 
     def kv_bytes(self, context_tokens: int) -> float:
-        """Return cache bytes of one sequence of this length on this card, as the engine rounds."""
+        """Return cache bytes of one sequence of this length on this card, as the engine rounds.
+
+        Where layers have windows, with all tokens in flight: what vLLM asks for to admit it.
+        """
         if self.slots is not None:
             return self.slots.slot_bytes(self.blocks, context_tokens)
         if self.layout == "paged":
-            return kv_cache.paged_sequence_kv_bytes(
-                self.blocks,
-                context_tokens,
-                self.kv_bits,
-                self.ranks,
-                self.step_tokens,
-                self.context_ranks,
-            )
+            return self._paged_bytes(context_tokens, self.step_tokens)
         local_tokens = math.ceil(context_tokens / self.context_ranks)
         if self.layout == "pool":
             return kv_cache.pooled_sequence_kv_bytes(
@@ -202,6 +205,46 @@ class CardShare:
             )
         tokens = math.ceil(local_tokens / self.block_tokens) * self.block_tokens
         return kv_cache.sequence_kv_bytes(self.blocks, tokens, self.kv_bits, self.ranks)
+
+    def cache_bytes(self, context_tokens: int, sequences_count: float) -> float:
+        """Return cache bytes of several sequences of this length on this card.
+
+        ``min(n·first, n·further + shared)``: tokens in flight, which windowed layers hold beside
+        their windows, are bounded over all sequences together.
+        """
+        first, further, shared = self._sequences_bytes(context_tokens)
+        return min(sequences_count * first, sequences_count * further + shared)
+
+    def held_counts(
+        self, context_tokens: int, room_bytes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return how many sequences of this length rooms take; infinitely many of no bytes."""
+        first, further, shared = self._sequences_bytes(context_tokens)
+        if first <= 0.0:
+            return np.full_like(room_bytes, np.inf)
+        held = np.maximum(room_bytes // first, (room_bytes - shared) // further)
+        return np.maximum(held, 0.0)
+
+    def _sequences_bytes(self, context_tokens: int) -> tuple[float, float, float]:
+        """Return bytes of a sequence with all tokens in flight and with none, and of those."""
+        first = self.kv_bytes(context_tokens)
+        if self.layout != "paged" or not any(
+            b.attention is not None and kv_cache.window_of(b.attention) for b, _ in self.blocks
+        ):
+            return first, first, 0.0
+        shared = self.kv_bytes(_ENDLESS_TOKENS) - self._paged_bytes(_ENDLESS_TOKENS, 0)
+        return first, self._paged_bytes(context_tokens, 0), shared
+
+    def _paged_bytes(self, context_tokens: int, in_flight_tokens: int) -> float:
+        """Return cache bytes of one sequence in vLLM's pages."""
+        return kv_cache.paged_sequence_kv_bytes(
+            self.blocks,
+            context_tokens,
+            self.kv_bits,
+            self.ranks,
+            in_flight_tokens,
+            self.context_ranks,
+        )
 
 
 def _ends(interval: Interval) -> tuple[float, float, float]:

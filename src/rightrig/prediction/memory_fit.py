@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
+
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
 from rightrig.prediction.engine_memory import CardShare, Component, Engine
@@ -276,8 +278,8 @@ def _fit_card(
     total = seat.group.gpu.memory_bytes
     share = seat.share(context_tokens)
     budget = share.budget_bytes(total, limits.memory_ratio)
-    sequence_bytes = share.kv_bytes(context_tokens)
-    kv = Component("kv", Interval.exact(concurrency * sequence_bytes), "closed form of the cache")
+    kv_bytes = share.cache_bytes(context_tokens, concurrency)
+    kv = Component("kv", Interval.exact(kv_bytes), "closed form of the cache")
     parts = (*share.fixed, kv)
     room_bytes = budget.mid - share.fixed_bytes.mid
     return CardFit(
@@ -287,9 +289,9 @@ def _fit_card(
         budget_bytes=budget,
         components=parts,
         kv_bytes_per_token=share.kv_bytes_per_token,
-        kv_sequence_bytes=sequence_bytes,
+        kv_sequence_bytes=share.kv_bytes(context_tokens),
         max_context_tokens=_longest_context(seat, concurrency, deployment),
-        max_seqs=_most_sequences(room_bytes, sequence_bytes, deployment),
+        max_seqs=_most_sequences(share, context_tokens, room_bytes, deployment),
         verdict=card_verdict(
             budget, sum_if_independent(part.size_bytes for part in parts if part.is_budgeted)
         ),
@@ -307,13 +309,16 @@ def card_verdict(budget_bytes: Interval, required_bytes: Interval) -> Verdict:
     return "tight" if spare >= 0.0 else "no"
 
 
-def _most_sequences(room_bytes: float, sequence_bytes: float, deployment: Deployment) -> int:
+def _most_sequences(
+    share: CardShare, context_tokens: int, room_bytes: float, deployment: Deployment
+) -> int:
     """Return how many sequences of one length the room takes, at most ``max_seqs``."""
     if room_bytes <= 0.0:
         return 0
-    if sequence_bytes <= 0.0:  # a stage whose layers share the caches of another, or have none
+    count = float(share.held_counts(context_tokens, np.asarray(room_bytes)))
+    if math.isinf(count):  # a stage whose layers share the caches of another, or have none
         return deployment.limits.max_seqs
-    held = int(room_bytes // sequence_bytes)
+    held = int(count)
     # llama.cpp sets its slots at start; vLLM refuses to run more than its limit at once.
     return held if _is_layered(deployment) else min(held, deployment.limits.max_seqs)
 
@@ -328,7 +333,7 @@ def _longest_context(seat: _Seat, concurrency: int, deployment: Deployment) -> i
     def holds(tokens: int) -> bool:
         share = seat.share(tokens)
         budget = share.budget_bytes(total, deployment.limits.memory_ratio)
-        return concurrency * share.kv_bytes(tokens) <= budget.mid - share.fixed_bytes.mid
+        return share.cache_bytes(tokens, concurrency) <= budget.mid - share.fixed_bytes.mid
 
     low, high = 0, deployment.llm.max_context_tokens
     if holds(high):

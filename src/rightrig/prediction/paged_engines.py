@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _EXPERT_KERNELS_WITHOUT_BUFFERS: Final = ("mxfp4",)
 """Formats whose expert kernels keep no buffers beside the sampler's peak (gpt-oss on vLLM 0.19)."""
+_SCHEDULES_AHEAD_SINCE: Final = (0, 26)
 _SGLANG_META_BYTES: Final = 512.0 * MIB
 _SGLANG_BYTES_PER_TOKEN: Final = 1.5 * MIB
 
@@ -80,7 +81,7 @@ def paged_shares(engine: Engine) -> tuple[CardShare, ...]:
                 blocks=(*blocks, *_draft_blocks(engine)) if is_last else blocks,
                 kv_bits=KV_BITS[engine.precision.kv],
                 ranks=split.tp,
-                step_tokens=engine.limits.max_batched_tokens,
+                step_tokens=_in_flight_tokens(engine),
                 layout=kind.layout,
                 rule=kind.rule,
                 block_tokens=kind.block_tokens,
@@ -88,6 +89,18 @@ def paged_shares(engine: Engine) -> tuple[CardShare, ...]:
             )
         )
     return tuple(shares)
+
+
+def _in_flight_tokens(engine: Engine) -> int:
+    """Return the tokens that windowed layers of all sequences hold beside their windows.
+
+    vLLM frees what left a window once a step is done, and schedules one step ahead of the stages
+    (0.33, ``max_in_flight_tokens``; PR 47728 of 2026-07: its release is judgement).
+    """
+    steps = 1
+    if engine.runtime == "vllm" and version_of(engine.version) >= _SCHEDULES_AHEAD_SINCE:
+        steps = engine.split.pp + 1
+    return steps * engine.limits.max_batched_tokens
 
 
 def _encoder(engine: Engine) -> list[Component]:
