@@ -89,7 +89,7 @@ def check_positive(value: float, *, name: str, limit: float) -> float:
     if not math.isfinite(value) or value <= 0.0:
         raise InputError(f"{name} is {value:g}: it must be a positive, finite number")
     if value > limit:
-        raise InputError(f"{name} is {value:g}: the largest that is accepted is {limit:g}")
+        raise InputError(f"{name} is {value:,.10g}: the largest accepted is {limit:,.10g}")
     return value
 
 
@@ -116,20 +116,20 @@ def show_bytes(size_bytes: float) -> str:
     '2.147 GB (2.000 GiB)'
     """
     if abs(size_bytes) >= 1e-3 * GB:
-        return f"{size_bytes / GB:.3f} GB ({size_bytes / GIB:.3f} GiB)"
+        return f"{size_bytes / GB:,.3f} GB ({size_bytes / GIB:,.3f} GiB)"
     return f"{size_bytes:,.0f} B"
 
 
 def show_seconds(duration_s: float) -> str:
     """Return a duration with three significant figures.
 
-    >>> show_seconds(0.01234), show_seconds(2.5)
-    ('12.3 ms', '2.5 s')
+    >>> show_seconds(0.01234), show_seconds(2.5), show_seconds(11_140.0)
+    ('12.3 ms', '2.5 s', '11,100 s')
     """
     if math.isinf(duration_s):
         return "∞"
     if duration_s >= 1.0:
-        return f"{duration_s:.3g} s"
+        return f"{float(f'{duration_s:.3g}'):,.10g} s"
     if duration_s >= 1e-3:  # noqa: PLR2004 - one millisecond
         return f"{duration_s * 1e3:.3g} ms"
     return f"{duration_s * 1e6:.3g} µs"

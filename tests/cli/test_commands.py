@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -269,3 +270,46 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     shell = f"'{SCRIPT}' models list | head -n 1"
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)  # noqa: S607 - a pipe
     assert done.stderr == ""
+
+
+RUN = (sys.executable, "-m", "rightrig")
+
+
+def test_a_closed_standard_output_is_no_error() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *RUN, "gpus", "show", "l4"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*RUN, "gpus", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith("rightrig: the answer cannot be written: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_an_output_that_knows_few_characters_gets_the_answer(encoding: str) -> None:
+    done = subprocess.run(
+        [*RUN, "fit", "llama-3.1-8b", "--on", "1xl4"], capture_output=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    said = done.stdout.decode(encoding)
+    assert done.returncode == 0, done.stderr
+    assert "FITS: Card 0 (l4, tp1) needs " in said
+    assert ("█" in said) == (encoding == "utf-8")
+
+
+def test_models_made_for_less_than_the_context_are_named_as_such() -> None:
+    matrix = ["fits", "--matrix", "--models", "llama-3.1-8b", "--gpus", "l4", "--context"]
+    note = "1 model was made for fewer than 200,000 tokens"
+    for tokens, is_said in ((200_000, True), (131_072, False)):
+        command = [*RUN, *matrix, str(tokens)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert (note in said.stdout) == is_said

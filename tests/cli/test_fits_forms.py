@@ -70,11 +70,12 @@ SENTENCES = (
     # Splits.
     (f"{FIT} --dp 0", "--dp is 0: it must be a whole number from 1"),
     (f"{FIT} --dp 2", "has none; use --replicas 2"),
-    (f"{MOE} --dp 2", "--dp 2 does not divide the 1 cards"),
-    (f"{FIT} --cp 2", "must divide the 1 tensor-parallel ranks"),
+    (f"{MOE} --dp 2", "--dp 2 does not divide the 1 card of one engine"),
+    (f"{FIT} --cp 2", "same cache, 1 (tp=1, 8 key-value heads); raise --tp"),
     (f"{FIT} {LAYERED} --cp 2", "leave --cp out"),
     # Drafts and adapters.
     (f"{FIT} --draft nosuch", "no model is called 'nosuch'"),
+    (f"{FIT} --draft=", "--draft is empty: name a model, or mtp"),
     (f"{FIT} --draft mtp", "has no layers ahead; name a draft model"),
     (f"{FIT} --draft qwen3-0.6b", "a draft shares the vocabulary"),
     (f"{FIT} {LAYERED} --draft llama-3.2-1b", "counted for engines that page their cache"),
@@ -91,8 +92,8 @@ SENTENCES = (
     (f"{FIT} {LAYERED} --tensor-split 1,1", "one positive part for each of the 1 cards"),
     (f"{FIT} {LAYERED} --tensor-split nan", "one positive part for each"),
     (f"{FIT} {LAYERED} --tensor-split 0", "one positive part for each"),
-    (f"{FIT} {LAYERED} --cpu-moe 4", "of a model that has experts"),
-    (f"{MOE} {LAYERED} --cpu-moe -4", "--cpu-moe -4"),
+    (f"{FIT} {LAYERED} --cpu-moe 4", "Llama-3.1-8B has none; use --gpu-layers"),
+    (f"{MOE} {LAYERED} --cpu-moe -4", "--cpu-moe is -4: write 0 or more"),
 )
 
 

@@ -275,6 +275,13 @@ def test_replicas_multiply_throughput_and_leave_latency() -> None:
     assert four.bound_tpot_s == pytest.approx(one.bound_tpot_s)
 
 
+def test_fewer_users_than_replicas_leave_the_others_idle() -> None:
+    one = predict(deployed("llama-3.1-8b", "1xh100-sxm"), CHAT, 1)
+    three = predict(deployed("llama-3.1-8b", "8xh100-sxm", Choices(replicas=8)), CHAT, 3)
+    assert three.output_tokens_per_s.mid == pytest.approx(3 * one.output_tokens_per_s.mid)
+    assert three.running_seqs == 3
+
+
 def test_tokens_and_requests_agree() -> None:
     result = speed("llama-3.1-8b", "1xh100-sxm", 8)
     output = result.output_tokens_per_s.mid

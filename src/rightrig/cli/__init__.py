@@ -5,8 +5,13 @@ Nothing of weight is imported before a command runs, so that ``--help`` is quick
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
+from typing import Final
+
+_WRITE_FAILS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
 def main() -> None:
@@ -16,8 +21,12 @@ def main() -> None:
     from rightrig.cli.app import app
     from rightrig.errors import RightrigError
 
+    _prepare_output()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except RightrigError as error:
         sys.stderr.write(f"rightrig: {error}\n")
         sys.exit(error.exit_code)
@@ -27,3 +36,17 @@ def main() -> None:
         # The reader of a pipe went away, as `head` does; Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _WRITE_FAILS:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"rightrig: the answer cannot be written: {error.strerror}\n")
+        sys.exit(3)
+
+
+def _prepare_output() -> None:
+    """Let any standard output take the answer: a closed one, one that knows few characters."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

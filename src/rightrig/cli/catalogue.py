@@ -39,7 +39,7 @@ def gpus_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
 
 @_gpus.command("show")
 def gpus_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
-    """Show one card: sizes, rates and how they follow, tier, software, prices, sources."""
+    """Show one card: sizes, rates and their derivation, prices, sources."""
     import datetime
 
     from rightrig.report.gpu import gpu_document, gpu_json

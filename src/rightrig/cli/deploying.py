@@ -81,7 +81,7 @@ def sides(texts: Sequence[str], catalog: Catalog) -> tuple[Rig, ...]:
 
 def check_traffic(deployment: Deployment, context_tokens: int, concurrency: int) -> None:
     """Refuse contexts and concurrencies that no engine could be asked for."""
-    check_count(context_tokens, name="context", limit=MAX_TOKENS)
+    check_count(context_tokens, name="--context", limit=MAX_TOKENS)
     check_count(concurrency, name="--concurrency", limit=MAX_CONCURRENCY)
     most = deployment.llm.max_context_tokens
     if context_tokens > most:

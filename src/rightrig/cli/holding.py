@@ -118,7 +118,7 @@ def _models_on(asked: Asked, on: str) -> tuple[Rig, tuple[ModelFit, ...]]:
 def _held(asked: Asked) -> Found:
     """Return what one rig holds."""
     from rightrig.planning.largest import largest_dense_params
-    from rightrig.report.fits import fits_document, fits_json
+    from rightrig.report.fits import capped_note, fits_document, fits_json
 
     rig, models = _models_on(asked, asked.on or "")
     largest = largest_dense_params(
@@ -126,8 +126,9 @@ def _held(asked: Asked) -> Found:
     )
     return Found(
         data=lambda: fits_json(rig, models, largest),
-        document=lambda: fits_document(
-            rig, models, asked.text, largest, every_model=asked.every_model
+        document=lambda: (
+            *fits_document(rig, models, asked.text, largest, every_model=asked.every_model),
+            *capped_note((m.llm for m in models), asked.context),
         ),
         yes=any(model.verdict != "no" for model in models),
         records=(*(g.gpu for g in rig.groups), *(m.llm for m in models)),
@@ -136,14 +137,17 @@ def _held(asked: Asked) -> Found:
 
 def _changed(asked: Asked) -> Found:
     """Return the models whose verdict differs between two rigs."""
-    from rightrig.report.fits import changes_document, changes_json
+    from rightrig.report.fits import capped_note, changes_document, changes_json
 
     before, old = _models_on(asked, asked.on or "")
     after, new = _models_on(asked, asked.versus or "")
     found = changes(old, new)
     return Found(
         data=lambda: changes_json(before, after, found),
-        document=lambda: changes_document(before, after, found, asked.text),
+        document=lambda: (
+            *changes_document(before, after, found, asked.text),
+            *capped_note((m.llm for m in new), asked.context),
+        ),
         yes=True,
         records=(*(g.gpu for rig in (before, after) for g in rig.groups),),
     )

@@ -168,16 +168,21 @@ def check_split(
     if engine > cards or cards % engine:
         raise InputError(
             f"tp={tp} × pp={pp or 1} needs a multiple of {engine} cards and the rig has {cards}; "
-            f"{_nearest(llm, cards, tp)}"
+            f"{_valid_on(llm, cards)}; or name {engine} cards in --on"
         )
     return Parallelism(tp, pp or 1, cards // engine)
 
 
-def _nearest(llm: Llm, cards: int, tp: int) -> str:
-    """Name the splits that do work near a wrong one."""
+def _valid_on(llm: Llm, cards: int) -> str:
+    """Name the splits that do work on these cards."""
     on_rig = ", ".join(split.text for split in splits_of(llm, cards)[:3]) or "none"
+    return f"valid on {cards} card{'s' * (cards > 1)}: {on_rig}"
+
+
+def _nearest(llm: Llm, cards: int, tp: int) -> str:
+    """Name the splits that do work near a number of ranks that the model forbids."""
     others = [t for t in valid_tps(llm, 2 * max(tp, cards)) if t not in {1, tp}]
     below = [t for t in others if t < tp][-1:]
     above = [t for t in others if t > max(tp, cards)][:1]
     near = " or ".join(f"tp{t} on {t} cards" for t in (*below, *above))
-    return f"valid on {cards} cards: {on_rig}" + (f"; otherwise {near}" if near else "")
+    return _valid_on(llm, cards) + (f"; otherwise {near}" if near else "")

@@ -197,6 +197,8 @@ def _companions(catalog: Catalog, llm: Llm, runtime: Runtime, wanted: Choices) -
     if wanted.loras is not None and wanted.lora_rank is not None:
         check_count(wanted.loras, name="--loras", limit=_MOST_LORAS)
         check_count(wanted.lora_rank, name="--lora-rank", limit=_MOST_LORA_RANK)
+    if wanted.draft == "":
+        raise InputError(f"--draft is empty: name a model, or {AHEAD}")
     asked = wanted.draft or wanted.loras
     if asked and runtime.slug in _LAYERED:
         raise InputError(
@@ -234,10 +236,12 @@ def _placement(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Placeme
         )
     if wanted.gpu_layers is not None and wanted.gpu_layers < 0:
         raise InputError(f"--gpu-layers is {wanted.gpu_layers}: write 0 or more")
-    if wanted.cpu_moe is not None and not (llm.has_experts and wanted.cpu_moe >= 0):
+    if wanted.cpu_moe is not None and wanted.cpu_moe < 0:
+        raise InputError(f"--cpu-moe is {wanted.cpu_moe}: write 0 or more")
+    if wanted.cpu_moe is not None and not llm.has_experts:
         raise InputError(
-            f"--cpu-moe {wanted.cpu_moe}: the layers whose experts stay in host memory, of a "
-            "model that has experts"
+            f"--cpu-moe keeps experts in host memory and {llm.name} has none; use --gpu-layers to "
+            "keep layers there"
         )
     parts = _part_ratio(wanted.tensor_split, rig)
     return Placement(wanted.gpu_layers, parts, wanted.cpu_moe or 0)

@@ -29,7 +29,10 @@ def chosen_split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Paral
     replicas = cards if is_free and any(group.mig for group in rig.groups) else 1
     replicas = wanted.replicas or replicas
     if cards % replicas:
-        raise InputError(f"--replicas {replicas} does not divide the {cards} cards of {rig.text}")
+        raise InputError(
+            f"--replicas {replicas} does not divide the {cards} card{'s' * (cards > 1)} of "
+            f"{rig.text}; every engine takes as many cards, so use a divisor of {cards}"
+        )
     cards //= replicas
     if "tensor" not in runtime.splits:
         return _by_layers(cards, replicas, runtime, wanted)
@@ -86,7 +89,10 @@ def _attention_groups(llm: Llm, cards: int, runtime: Runtime, wanted: Choices) -
             f"--replicas {groups} for independent engines"
         )
     if cards % groups:
-        raise InputError(f"--dp {groups} does not divide the {cards} cards of one engine")
+        raise InputError(
+            f"--dp {groups} does not divide the {cards} card{'s' * (cards > 1)} of one engine; "
+            f"use a divisor of {cards}"
+        )
     uneven = next((f.expert_count for f in llm.ffns if f.expert_count % groups), None)
     if uneven is not None:
         raise InputError(f"--dp {groups} does not divide the {uneven} experts of {llm.name}")
@@ -111,8 +117,8 @@ def _context_ranks(llm: Llm, tp: int, runtime: Runtime, wanted: Choices) -> int:
     copies = max(1, tp // heads)
     if tp % ranks or ranks > copies:
         raise InputError(
-            f"--cp {ranks} must divide the {copies} tensor-parallel ranks that hold the same "
-            f"cache (tp={tp}, {heads} key-value head{'s' if heads > 1 else ''}); use a divisor "
-            f"of {copies}, or raise --tp"
+            f"--cp {ranks} must divide the number of tensor-parallel ranks that hold the same "
+            f"cache, {copies} (tp={tp}, {heads} key-value head{'s' if heads > 1 else ''}); "
+            f"{f'use a divisor of {copies}, or ' if copies > 1 else ''}raise --tp"
         )
     return ranks

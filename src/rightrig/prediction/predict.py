@@ -83,7 +83,8 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     timer = timer_of(deployment)
     point = closed_loop(timer, max(1.0, running / replicas), lengths)
     engine_seqs = float(point.running_seqs)
-    rate = float(point.rate_requests_per_s) * replicas
+    # Fewer users than engines leave the others idle.
+    rate = float(point.rate_requests_per_s) * min(float(replicas), running)
     # Users beyond what memory holds wait for a place: Little's law over the whole cycle.
     waiting_s = (asked - running) / rate if asked > running else 0.0
     running = min(running, engine_seqs * replicas)
@@ -197,8 +198,8 @@ def _explain(result: Prediction) -> Explanation:
     step_s = sum(part.time_s for part in result.parts)
     waits = (
         f"A mean step waits {result.bottleneck_ratio:.0%} of its time for "
-        f"{result.bottleneck}: {first.name} takes {show_seconds(first.time_s)} and "
-        f"{second.name} {show_seconds(second.time_s)} of {show_seconds(step_s)}."
+        f"{result.bottleneck}: {show_seconds(first.time_s)} in {first.name} and "
+        f"{show_seconds(second.time_s)} in {second.name}, of {show_seconds(step_s)}."
     )
     sentences = [
         waits,

@@ -6,6 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from rightrig.deployment.compatibility import SYSTEM_NAMES
+from rightrig.deployment.propose import MEMORY_MODELLED, MODELLED
 from rightrig.facts.price import staleness
 from rightrig.quantities import show_usd
 from rightrig.report.document import Document, Grid, Paragraph
@@ -105,13 +106,20 @@ def offers_document(slug: str, prices: Sequence[Price]) -> Document:
     return (Paragraph(f"Offers for {slug}", "title"), *prices_document(prices), *lines)
 
 
+def _modelled(slug: str) -> str:
+    """Return what is computed for a runtime."""
+    if slug in MODELLED:
+        return "memory, speed"
+    return "memory" if slug in MEMORY_MODELLED else "facts only"
+
+
 def runtimes_document(runtimes: Sequence[Runtime]) -> Document:
     """Return all runtimes, a line each."""
     rows = tuple(
         (
             r.slug,
             r.version or "–",
-            "yes" if r.modelled else "facts only",
+            _modelled(r.slug),
             ", ".join(r.vendors) or "–",
             r.min_compute_capability or "–",
             r.memory_rule,

@@ -10,9 +10,10 @@ from rightrig.quantities import show_gib
 from rightrig.report.document import Document, Grid, Paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rightrig.deployment.rig import Rig
+    from rightrig.facts.llm import Llm
     from rightrig.planning.fits import Change, ModelFit
     from rightrig.planning.matrix import Matrix
     from rightrig.report.values import Json
@@ -89,12 +90,33 @@ def changes_json(before: Rig, after: Rig, found: Sequence[Change]) -> Json:
     }
 
 
+def _counted(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def capped_note(llms: Iterable[Llm], context_tokens: int) -> Document:
+    """Return the sentence on models that are asked for fewer tokens than the title says."""
+    capped = sum(llm.max_context_tokens < context_tokens for llm in llms)
+    if not capped:
+        return ()
+    were = "model was" if capped == 1 else "models were"
+    text = (
+        f"{capped} {were} made for fewer than {context_tokens:,} tokens: judged at the limit of "
+        "each."
+    )
+    return (Paragraph(text, "dim"),)
+
+
 def matrix_document(matrix: Matrix) -> Document:
     """Return the matrix: a table a card where few models are asked for, else counts a card."""
-    cards = f"{matrix.cards_count} card{'s' if matrix.cards_count > 1 else ''}"
+    sizes = " × ".join((
+        _counted(len(matrix.llms), "model"), _counted(len(matrix.gpus), "GPU"),
+        _counted(len(matrix.formats), "format"),
+    ))  # fmt: skip
     title = Paragraph(
-        f"{len(matrix.llms)} models × {len(matrix.gpus)} GPUs × {len(matrix.formats)} formats: "
-        f"one sequence of {matrix.context_tokens:,} tokens on {cards}",
+        f"{sizes}: one sequence of {matrix.context_tokens:,} tokens on "
+        f"{_counted(matrix.cards_count, 'card')}",
         "title",
     )
     note = Paragraph(
@@ -103,9 +125,15 @@ def matrix_document(matrix: Matrix) -> Document:
         "pessimistic to optimistic.",
         "dim",
     )
+    capped = capped_note(matrix.llms, matrix.context_tokens)
     if len(matrix.llms) * len(matrix.gpus) <= _FULL_MATRIX_MODELS:
-        return (title, *(_card_grid(matrix, place) for place in range(len(matrix.gpus))), note)
-    return (title, _counts_grid(matrix), _COUNTS_NOTE)
+        return (
+            title,
+            *(_card_grid(matrix, place) for place in range(len(matrix.gpus))),
+            note,
+            *capped,
+        )
+    return (title, _counts_grid(matrix), _COUNTS_NOTE, *capped)
 
 
 _COUNTS_NOTE = Paragraph(
