@@ -344,3 +344,18 @@ def test_scores_take_memory_without_flash_attention() -> None:
     # 512 rows × 32,768 tokens × 32 heads in FP32.
     assert off - on > 512 * 32_768 * 32 * 4 * 0.8
     assert off < 3 * GIB
+
+
+def test_sglang_divides_dense_parts_and_the_head_of_groups_by_every_rank() -> None:
+    weights_bytes = {
+        runtime: part_bytes(
+            fitted("deepseek-v3", "8xh200-sxm", Choices(runtime=runtime, attention_dp=8)).binding,
+            "weights",
+        )
+        for runtime in ("vllm", "sglang")
+    }
+    # 58 shared experts of 2,048 and 3 dense layers of 18,432 in FP8 with scales, and the head.
+    dense = (58 * 2048 + 3 * 18_432) * 3 * 7168 * (1 + 4 / 128**2)
+    head = 129_280 * 7168 * 2
+    saved = weights_bytes["vllm"] - weights_bytes["sglang"]
+    assert saved == pytest.approx((dense + head) * 7 / 8, rel=0.001)

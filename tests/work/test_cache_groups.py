@@ -164,9 +164,12 @@ def test_sglang_keeps_the_window_where_every_layer_slides() -> None:
     assert pooled_sequence_kv_bytes(((sliding, 3),), 1000, 16.0, 1, 0.8) == 3 * 16 * 32
 
 
-def test_sglang_adds_the_state_once() -> None:
+def test_a_sequence_of_sglang_takes_the_larger_of_its_shares_of_two_pools() -> None:
+    # Keys and values have 1/1.9 of the memory, states 0.9/1.9, of which a sequence takes five.
     blocks = ((FULL, 1), (state(512), 3))
-    assert pooled_sequence_kv_bytes(blocks, 1000, 16.0, 1, 0.8) == 1000 * 32 + 3 * 512
+    long, short = (pooled_sequence_kv_bytes(blocks, n, 16.0, 1, 0.8) for n in (1000, 10))
+    assert long == pytest.approx(1.9 * 1000 * 32)
+    assert short == pytest.approx(1.9 / 0.9 * 5 * 3 * 512)
 
 
 hybrids = st.tuples(

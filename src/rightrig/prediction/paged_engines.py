@@ -65,8 +65,10 @@ def paged_shares(engine: Engine) -> tuple[CardShare, ...]:
     """Return one share a pipeline stage; every tensor-parallel rank of a stage holds the same."""
     llm, split = engine.llm, engine.split
     kind = _KINDS[engine.runtime]
+    # SGLang (0.5.23) divides all but attention and embedding by every rank of the groups.
+    dense_ranks = split.expert_ranks if engine.runtime == "sglang" else split.tp
     stored = weights.rank_weight_bytes(
-        llm, engine.precision.weights, split.tp, split.pp, split.expert_ranks
+        llm, engine.precision.weights, split.tp, split.pp, split.expert_ranks, dense_ranks
     )
     shares = []
     for stage, blocks in enumerate(weights.stage_blocks(llm, split.pp)):

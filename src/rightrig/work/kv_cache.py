@@ -22,6 +22,10 @@ BLOCK_TOKENS: Final = 16
 """vLLM's default page, in tokens."""
 STATE_PAGES: Final = 2
 """Pages of recurrent state that vLLM keeps a sequence, prefix caching on (its default)."""
+STATE_POOL_RATIO: Final = 0.9
+"""Bytes of SGLang's pool of states for one of keys and values (``mamba_full_memory_ratio``)."""
+STATE_POOL_SLOTS: Final = 5
+"""States that SGLang keeps room for a running sequence, prefix caching and overlap on (0.5.23)."""
 _NEARLY_EQUAL_RATIO: Final = 1.5
 _EIGHT_BITS: Final = 8.0
 _SCALED_LATENTS: Final = 128
@@ -160,12 +164,14 @@ def pooled_sequence_kv_bytes(
     """Return cache bytes of one sequence in SGLang's pools.
 
     Where layers mix, sliding ones have a pool of their own of ``sliding_ratio`` times the
-    tokens of the full layers' pool, whatever the window (0.5.23, pool_configurator).
+    tokens of the full layers' pool, whatever the window (0.5.23, pool_configurator). States take
+    ``STATE_POOL_RATIO`` of what keys and values do, however either is used: a sequence counts as
+    the larger of its shares of the two pools (kv_cache_configurator).
     """
     layers = tuple(blocks)
     windows = [window_of(b.attention) for b, _ in layers if b.attention is not None]
     is_mixed = None in windows and any(window is not None for window in windows)
-    total = recurrent_state_bytes(layers, ranks_count)
+    total = 0.0
     for block, count in layers:
         attention = block.attention
         if attention is None:
@@ -175,7 +181,10 @@ def pooled_sequence_kv_bytes(
         if is_mixed and window_of(attention) is not None:
             kept = sliding_ratio * context_tokens
         total += count * size * kept
-    return total
+    states = STATE_POOL_SLOTS * recurrent_state_bytes(layers, ranks_count)
+    if not states:
+        return total
+    return max(total, states / STATE_POOL_RATIO) * (1.0 + STATE_POOL_RATIO)
 
 
 @dataclass(frozen=True, slots=True)

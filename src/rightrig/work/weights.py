@@ -102,15 +102,22 @@ def ffn_params(
 
 
 def block_params(
-    block: Block, hidden_size: int, ranks_count: int = 1, expert_ranks_count: int | None = None
+    block: Block,
+    hidden_size: int,
+    ranks_count: int = 1,
+    expert_ranks_count: int | None = None,
+    dense_ranks_count: int | None = None,
 ) -> dict[TensorClass, int]:
     """Return the parameters of one layer on one rank, by tensor class.
 
-    A recurrent mixer counts as ``attention``: checkpoints store it alike.
+    A recurrent mixer counts as ``attention``: checkpoints store it alike. ``dense_ranks_count``
+    ranks share the dense and shared feed-forward parts, by default the tensor-parallel ones.
     """
     parts: Counter[TensorClass] = Counter()
     if block.ffn is not None:
-        parts.update(ffn_params(block.ffn, hidden_size, ranks_count, expert_ranks_count))
+        dense = dense_ranks_count or ranks_count
+        experts = expert_ranks_count or ranks_count
+        parts.update(ffn_params(block.ffn, hidden_size, dense, experts))
     if block.attention is not None:
         parts["attention"] += attention_params(block.attention, hidden_size, ranks_count)
     if block.recurrent is not None:
@@ -231,19 +238,23 @@ def rank_weight_bytes(
     ranks_count: int,
     stages_count: int,
     expert_ranks_count: int | None = None,
+    dense_ranks_count: int | None = None,
 ) -> tuple[float, ...]:
     """Return weight bytes on one tensor-parallel rank of each pipeline stage (F4, F7.6).
 
-    Routed experts are shared by ``expert_ranks_count`` ranks, by default the tensor-parallel
-    ones. The embedding lies on the first stage, the head on the last; with tied embeddings and more
-    than one stage, both hold a copy. Norms and routers are whole on every rank.
+    Routed experts are shared by ``expert_ranks_count`` ranks, dense and shared feed-forward parts
+    and the head by ``dense_ranks_count``, by default the tensor-parallel ones. The embedding lies
+    on the first stage, the head on the last; with tied embeddings and more than one stage, both
+    hold a copy. Norms and routers are whole on every rank.
     """
     bits = class_bits(llm, format_name)
     sizes = []
     for blocks in stage_blocks(llm, stages_count):
         total = 0.0
         for block, count in blocks:
-            parts = block_params(block, llm.hidden_size, ranks_count, expert_ranks_count)
+            parts = block_params(
+                block, llm.hidden_size, ranks_count, expert_ranks_count, dense_ranks_count
+            )
             total += count * sum(params * bits[kind] / 8.0 for kind, params in parts.items())
         sizes.append(total)
     vocabulary = vocabulary_params(llm, ranks_count)
@@ -251,7 +262,8 @@ def rank_weight_bytes(
     sizes[0] += (vocabulary + tables) * bits["embedding"] / 8.0
     sizes[0] += llm.other_params * bits["ffn"] / 8.0
     if not llm.tied_embeddings:
-        sizes[-1] += vocabulary * bits["head"] / 8.0
+        head = vocabulary_params(llm, dense_ranks_count or ranks_count)
+        sizes[-1] += head * bits["head"] / 8.0
     elif stages_count > 1:
         sizes[-1] += vocabulary * bits["embedding"] / 8.0
     sizes[-1] += llm.final_norm_params * bits["norm"] / 8.0
