@@ -58,7 +58,17 @@ def test_rt_vendor_keeps_vllm_off_apple() -> None:
     on_mac = replace(deployed(rig="1xm2-ultra"), runtime=VLLM)
     assert first_broken(on_mac) == (
         "RT-VENDOR",
-        "vLLM runs on NVIDIA, AMD; m2-ultra is Apple",
+        "vLLM runs on NVIDIA, AMD, Intel; m2-ultra is Apple",
+    )
+
+
+def test_vllm_serves_arc_but_not_gaudi() -> None:
+    awq = deployed("qwen3-8b", "1xrtx-4090").with_precision(weights="awq")
+    assert awq.runtime.slug == "vllm"
+    assert broken(replace(awq, rig=parse_rig("1xarc-b580", CATALOG))) == ()
+    assert first_broken(replace(awq, rig=parse_rig("1xgaudi3", CATALOG))) == (
+        "RT-FORMAT",
+        "vLLM does not run on Gaudi, as gaudi3 is",
     )
 
 

@@ -90,7 +90,7 @@ def test_apple_silicon_runs_metal_engines_only() -> None:
     assert {slug for slug, row in mac.items() if row.verdict == "yes"} == {
         "llama.cpp", "mlx", "ollama",
     }  # fmt: skip
-    assert mac["vllm"].reasons == ("runs on NVIDIA, AMD; m2-ultra is Apple",)
+    assert mac["vllm"].reasons == ("runs on NVIDIA, AMD, Intel; m2-ultra is Apple",)
 
 
 def test_a_model_decides_the_tensor_splits() -> None:
