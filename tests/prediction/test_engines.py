@@ -209,10 +209,10 @@ def test_others_take_a_share_of_what_is_free_once_all_is_loaded(runtime: str, ra
 # Parts beside the language model.
 
 
-def test_a_vision_tower_is_whole_on_every_rank_of_the_first_stage() -> None:
+def test_ranks_of_the_first_stage_divide_a_vision_tower() -> None:
     cards = fitted("gemma-3-27b-it", "4xh100-sxm", Choices(tp=2, pp=2)).cards
     towers = [part_bytes(card, "encoder") for card in cards]
-    assert towers == [2.0 * 423_060_336] * 2 + [0.0] * 2
+    assert towers == [2.0 * 423_060_336 / 2] * 2 + [0.0] * 2
     assert part(cards[0], "encoder").size_bytes.low < towers[0]
 
 
@@ -359,3 +359,19 @@ def test_sglang_divides_dense_parts_and_the_head_of_groups_by_every_rank() -> No
     head = 129_280 * 7168 * 2
     saved = weights_bytes["vllm"] - weights_bytes["sglang"]
     assert saved == pytest.approx((dense + head) * 7 / 8, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("model", "runtime", "ratio"),
+    [
+        ("qwen3.6-27b", "vllm", 4), ("qwen3.6-27b", "sglang", 4),
+        ("gemma-4-31b-it", "vllm", 1), ("gemma-4-31b-it", "sglang", 4),
+        ("qwen3.6-27b", "tensorrt-llm", 1),
+    ],
+)  # fmt: skip
+def test_encoders_are_divided_by_ranks_where_the_engine_has_parallel_ones(
+    model: str, runtime: str, ratio: int
+) -> None:
+    card = fitted(model, "4xh100-sxm", Choices(runtime=runtime, tp=4)).binding
+    params = sum(tower.params for tower in CATALOG.llm(model).towers)
+    assert part(card, "encoder").size_bytes.mid == pytest.approx(2 * params / ratio)

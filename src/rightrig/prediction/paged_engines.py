@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 _EXPERT_KERNELS_WITHOUT_BUFFERS: Final = ("mxfp4",)
 """Formats whose expert kernels keep no buffers beside the sampler's peak (gpt-oss on vLLM 0.19)."""
+_ENCODERS_WHOLE: Final = {"vllm": ("gemma3n_text", "gemma4_text"), "sglang": ()}
+"""Engines that divide encoders, and families whose encoders are transformers' own there."""
+_ENCODER_HEADS: Final = 16
+"""Heads of SigLIP-so400m, MoonViT, Pixtral, and the encoders of Qwen3-VL and Llama 4."""
+_ENCODER_UNDIVIDED_RATIO: Final = 0.2
 _SCHEDULES_AHEAD_SINCE: Final = (0, 26)
 _SGLANG_META_BYTES: Final = 512.0 * MIB
 _SGLANG_BYTES_PER_TOKEN: Final = 1.5 * MIB
@@ -106,12 +111,23 @@ def _in_flight_tokens(engine: Engine) -> int:
 
 
 def _encoder(engine: Engine) -> list[Component]:
-    """Return the encoders of other modalities, whole on every rank of the first stage."""
+    """Return the encoders of other modalities on a rank of the first stage.
+
+    vLLM (0.33, ``mm_encoder_tp_mode`` "weights") and SGLang (0.5.23) divide heads and inner widths
+    by the ranks, not all projectors and embeddings; whole where heads or code do not allow it.
+    """
     params = sum(tower.params for tower in engine.llm.towers)
     if not params:
         return []
-    size = Interval(1.9 * params, 2.0 * params, 2.1 * params)
-    return [Component("encoder", size, "encoders at 16 bits, whole on every rank")]
+    ranks = engine.split.tp
+    divides = engine.runtime in _ENCODERS_WHOLE and _ENCODER_HEADS % ranks == 0
+    if ranks == 1 or not divides or engine.llm.family in _ENCODERS_WHOLE[engine.runtime]:
+        size = Interval(1.9 * params, 2.0 * params, 2.1 * params)
+        return [Component("encoder", size, "encoders at 16 bits, whole on every rank")]
+    part = params / ranks
+    most = 2.1 * part + _ENCODER_UNDIVIDED_RATIO * 2.1 * (params - part)
+    basis = "encoders at 16 bits, divided by the ranks; high: a fifth of them whole"
+    return [Component("encoder", Interval(1.9 * part, 2.0 * part, most), basis)]
 
 
 def _companions(engine: Engine, blocks: tuple[tuple[Block, int], ...]) -> list[Component]:
