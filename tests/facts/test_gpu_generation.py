@@ -187,3 +187,8 @@ def test_a_name_of_several_cards_is_answered_with_all(name: str) -> None:
 def test_a_name_without_specification_says_why() -> None:
     with pytest.raises(InputError, match=r"'sn40l' has no specification\. SambaNova publishes no"):
         CATALOG.gpu("SN40L")
+
+
+def test_a_tier_that_a_record_states_against_the_rule_is_shown_as_stated() -> None:
+    odd = CATALOG.gpu("l4").model_copy(update={"tier": "professional"})
+    assert tier_reasons(odd)[0] == "professional: its record says so"

@@ -43,6 +43,8 @@ def computed_tier(gpu: Gpu) -> tuple[Tier, str]:
 def tier_reasons(gpu: Gpu) -> tuple[str, ...]:
     """Return the sentences behind a card's tier: what decides, and what it has beside that."""
     tier, decisive = computed_tier(gpu)
+    if tier != gpu.tier:
+        tier, decisive = gpu.tier, "its record says so"
     has = [gpu.form_factor, _fabric(gpu), _ECC[gpu.ecc], _mig(gpu), _fp64(gpu)]
     sentences = [
         f"{tier}: {decisive}",

@@ -29,15 +29,16 @@ def plan_document(plan: Plan, *, every_reason: bool = False) -> Document:
         blocks.append(
             Paragraph(
                 "* on the Pareto front of cost, TTFT p99 and TPOT p99. p99 are analytic bounds of "
-                "queueing, not simulated; the 80 % interval is about half to twice the figure. "
-                "† price from a source of low trust.",
+                "queueing, not simulated; the 80 % interval is about half to twice the figure."
+                + (" † price from a source of low trust." if _is_doubtful(plan) else ""),
                 "dim",
             )
         )
     blocks += [Paragraph(sentence) for sentence in plan.explain().sentences]
     blocks += _energy(plan)
-    blocks.append(Paragraph("Why the other cards lost", "title"))
-    blocks += _reasons(plan, every_reason=every_reason)
+    if plan.rejected:
+        blocks.append(Paragraph("Why the other cards lost", "title"))
+        blocks += _reasons(plan, every_reason=every_reason)
     blocks += [Paragraph(warning, "warn") for warning in _warnings(plan)]
     blocks.append(
         Paragraph(
@@ -102,6 +103,11 @@ def _energy(plan: Plan) -> list[Paragraph]:
             "dim",
         )
     ]
+
+
+def _is_doubtful(plan: Plan) -> bool:
+    """Say whether a price of the ranking is from a source of low trust."""
+    return any(p.purchase.price.trust == "low" for p in plan.plans)
 
 
 def _reasons(plan: Plan, *, every_reason: bool) -> list[Paragraph]:
