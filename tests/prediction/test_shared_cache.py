@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,8 +36,8 @@ def test_tokens_in_flight_are_held_once_for_all_sequences() -> None:
     assert share.kv_bytes(32768) == first * PAGE_BYTES
     assert share.cache_bytes(32768, 1) == first * PAGE_BYTES
     assert share.cache_bytes(32768, 8) == eight * PAGE_BYTES
-    rooms = np.array([first - 1, first, eight - 1, eight]) * float(PAGE_BYTES)
-    assert share.held_counts(32768, rooms).tolist() == [0.0, 1.0, 7.0, 8.0]
+    rooms = [pages * PAGE_BYTES for pages in (first - 1, first, eight - 1, eight)]
+    assert [share.held_count(32768, room) for room in rooms] == [0.0, 1.0, 7.0, 8.0]
 
 
 def test_one_step_more_than_stages_is_in_flight_and_one_before_0_26() -> None:
@@ -70,7 +69,7 @@ def test_the_count_that_a_room_takes_is_the_last_whose_cache_it_holds(
 ) -> None:
     (share,) = shares_of(model)
     needed = share.cache_bytes(tokens, count)
-    assert share.held_counts(tokens, np.asarray(needed)) == count
-    assert share.held_counts(tokens, np.asarray(needed - 1.0)) == count - 1
+    assert share.held_count(tokens, needed) == count
+    assert share.held_count(tokens, needed - 1.0) == count - 1
     assert share.cache_bytes(tokens + 1, count) >= needed
     assert needed <= count * share.kv_bytes(tokens)

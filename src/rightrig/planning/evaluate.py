@@ -112,7 +112,7 @@ def _capacity(
         budget = granted.low if sure else granted.mid
         room = budget - (fixed.high if sure else fixed.mid)
         # A stage whose layers all share keys, or have none, caches nothing itself.
-        held = min(held, float(share.held_counts(tokens, np.asarray(room))))
+        held = min(held, share.held_count(tokens, room))
         short = max(short, share.kv_bytes(tokens) - room)
     return float(held), short
 

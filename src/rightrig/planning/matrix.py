@@ -295,8 +295,11 @@ def _share_cells(
 
 
 def _counts(share: CardShare, tokens: int, room_bytes: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return how many sequences rooms take, within 64 bits."""
-    return np.minimum(share.held_counts(tokens, room_bytes), 2.0**62).astype(np.int64)
+    """Return how many sequences rooms take, as ``CardShare.held_count``, within 64 bits."""
+    first, further, shared = share.sequences_bytes(tokens)
+    one, more = max(first, 1.0), max(further, 1.0)
+    held = np.maximum(room_bytes // one, (room_bytes - shared) // more)
+    return np.maximum(held, 0.0).astype(np.int64)
 
 
 def fitting_counts(matrix: Matrix) -> NDArray[np.int64]:

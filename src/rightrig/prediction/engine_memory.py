@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-
 from rightrig.deployment.deployment import Companions, Placement
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
@@ -22,8 +20,6 @@ from rightrig.work import kv_cache, llama_cpp
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rightrig.deployment.deployment import EngineLimits, Precision
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.facts.llm import Block, Llm
@@ -212,20 +208,17 @@ class CardShare:
         ``min(n·first, n·further + shared)``: tokens in flight, which windowed layers hold beside
         their windows, are bounded over all sequences together.
         """
-        first, further, shared = self._sequences_bytes(context_tokens)
+        first, further, shared = self.sequences_bytes(context_tokens)
         return min(sequences_count * first, sequences_count * further + shared)
 
-    def held_counts(
-        self, context_tokens: int, room_bytes: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return how many sequences of this length rooms take; infinitely many of no bytes."""
-        first, further, shared = self._sequences_bytes(context_tokens)
+    def held_count(self, context_tokens: int, room_bytes: float) -> float:
+        """Return how many sequences of this length a room takes; infinitely many of no bytes."""
+        first, further, shared = self.sequences_bytes(context_tokens)
         if first <= 0.0:
-            return np.full_like(room_bytes, np.inf)
-        held = np.maximum(room_bytes // first, (room_bytes - shared) // further)
-        return np.maximum(held, 0.0)
+            return math.inf
+        return max(0.0, room_bytes // first, (room_bytes - shared) // further)
 
-    def _sequences_bytes(self, context_tokens: int) -> tuple[float, float, float]:
+    def sequences_bytes(self, context_tokens: int) -> tuple[float, float, float]:
         """Return bytes of a sequence with all tokens in flight and with none, and of those."""
         first = self.kv_bytes(context_tokens)
         if self.layout != "paged" or not any(

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-import numpy as np
-
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
 from rightrig.prediction.engine_memory import CardShare, Component, Engine
@@ -315,7 +313,7 @@ def _most_sequences(
     """Return how many sequences of one length the room takes, at most ``max_seqs``."""
     if room_bytes <= 0.0:
         return 0
-    count = float(share.held_counts(context_tokens, np.asarray(room_bytes)))
+    count = share.held_count(context_tokens, room_bytes)
     if math.isinf(count):  # a stage whose layers share the caches of another, or have none
         return deployment.limits.max_seqs
     held = int(count)
