@@ -33,8 +33,10 @@ def test_tokens_in_flight_are_held_once_for_all_sequences() -> None:
     (share,) = shares_of("gemma-3-27b-it")
     first = 2048 + 6 * (math.ceil((1023 + 2 * 8192) / 16) + 1)
     eight = 8 * (2048 + 6 * (64 + 1)) + 6 * 1024
-    assert share.kv_bytes(32768) == first * PAGE_BYTES
+    in_step = 2048 + 6 * (math.ceil((1023 + 8192) / 16) + 1)
+    assert share.kv_bytes(32768) == in_step * PAGE_BYTES
     assert share.cache_bytes(32768, 1) == first * PAGE_BYTES
+    assert share.ahead_bytes(32768, 1) == 6 * 512 * PAGE_BYTES == share.ahead_bytes(32768, 8)
     assert share.cache_bytes(32768, 8) == eight * PAGE_BYTES
     rooms = [pages * PAGE_BYTES for pages in (first - 1, first, eight - 1, eight)]
     assert [share.held_count(32768, room) for room in rooms] == [0.0, 1.0, 7.0, 8.0]
@@ -42,8 +44,9 @@ def test_tokens_in_flight_are_held_once_for_all_sequences() -> None:
 
 def test_one_step_more_than_stages_is_in_flight_and_one_before_0_26() -> None:
     (old,) = shares_of("gemma-3-27b-it", "vllm@0.19.0")
-    assert old.kv_bytes(32768) == (2048 + 6 * (576 + 1)) * PAGE_BYTES
-    assert [share.step_tokens for share in shares_of("gemma-3-27b-it", pp=2)] == [3 * 8192] * 2
+    assert old.kv_bytes(32768) == (2048 + 6 * (576 + 1)) * PAGE_BYTES == old.cache_bytes(32768, 1)
+    assert old.ahead_bytes(32768, 8) == 0.0
+    assert [share.ahead_tokens for share in shares_of("gemma-3-27b-it", pp=2)] == [2 * 8192] * 2
 
 
 @pytest.mark.parametrize("runtime", ["vllm", "sglang", "tensorrt-llm"])
@@ -72,4 +75,5 @@ def test_the_count_that_a_room_takes_is_the_last_whose_cache_it_holds(
     assert share.held_count(tokens, needed) == count
     assert share.held_count(tokens, needed - 1.0) == count - 1
     assert share.cache_bytes(tokens + 1, count) >= needed
-    assert needed <= count * share.kv_bytes(tokens)
+    assert needed <= count * share.cache_bytes(tokens, 1)
+    assert 0.0 <= share.ahead_bytes(tokens, count) < needed

@@ -113,7 +113,7 @@ def _capacity(
         room = budget - (fixed.high if sure else fixed.mid)
         # A stage whose layers all share keys, or have none, caches nothing itself.
         held = min(held, share.held_count(tokens, room))
-        short = max(short, share.kv_bytes(tokens) - room)
+        short = max(short, share.cache_bytes(tokens, 1) - room)
     return float(held), short
 
 

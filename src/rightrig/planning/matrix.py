@@ -284,7 +284,7 @@ def _share_cells(
     budget_low = np.minimum(low * ratio, low - outside.high)
     budget_mid = np.minimum(mid * ratio, mid - outside.mid)
     budget_high = np.minimum(high * ratio, high - outside.low)
-    one = share.kv_bytes(tokens)
+    one = share.cache_bytes(tokens, 1)
     spare = budget_mid - fixed.mid - one
     doubt = np.hypot(budget_mid - budget_low, fixed.high - fixed.mid)
     comfortable = (spare - doubt >= 0.0) & (spare >= COMFORT_RATIO * budget_mid)

@@ -80,7 +80,7 @@ def _tokens(
         return math.floor(size_bytes / share.kv_bytes_per_token)
     version = version_of(deployment.version or deployment.runtime.version)
     if version >= _CONCURRENCY_SINCE:
-        held = size_bytes / share.kv_bytes(max_model_tokens)
+        held = size_bytes / share.cache_bytes(max_model_tokens, 1)
         return math.floor(held * max_model_tokens)
     tokens = blocks_pool_tokens(share.blocks, size_bytes, share.kv_bits, share.ranks)
     local = math.floor(tokens / share.block_tokens) * share.block_tokens

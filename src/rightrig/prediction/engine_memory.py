@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DATA: Final = Path(__file__).parent / "data"
 ComponentName = Literal[
     "weights", "kv", "activation", "graphs", "runtime", "compute", "context", "encoder", "draft",
-    "adapters",
+    "adapters", "steps_ahead",
 ]  # fmt: skip
 MemoryRule = Literal["of-total", "static-share", "of-free", "exact"]
 CacheLayout = Literal["paged", "pool", "blocks", "slots"]
@@ -111,8 +111,8 @@ class CardShare:
         blocks: The kinds of layers on this card and how many of each, a draft's included.
         kv_bits: Bits of one cached value.
         ranks: Tensor-parallel ranks that share the heads.
-        step_tokens: Tokens in flight at once, over all sequences: those of one step, or of as many
-            as are scheduled ahead.
+        step_tokens: Tokens in flight in one step, over all sequences.
+        ahead_tokens: Tokens of the steps that are scheduled before one ends, over all sequences.
         layout: How the cache is laid out: ``paged`` (vLLM), ``pool`` (SGLang), ``blocks``
             (TensorRT-LLM, LMDeploy), ``slots`` (llama.cpp, Ollama).
         rule: What the engine's memory fraction multiplies.
@@ -131,6 +131,7 @@ class CardShare:
     block_tokens: int = kv_cache.BLOCK_TOKENS
     context_ranks: int = 1
     slots: SlotCache | None = None
+    ahead_tokens: int = 0
 
     @property
     def fixed_bytes(self) -> Interval:
@@ -188,7 +189,7 @@ class CardShare:
     def kv_bytes(self, context_tokens: int) -> float:
         """Return cache bytes of one sequence of this length on this card, as the engine rounds.
 
-        Where layers have windows, with all tokens in flight: what vLLM asks for to admit it.
+        Where layers have windows, with the tokens of one step in flight.
         """
         if self.slots is not None:
             return self.slots.slot_bytes(self.blocks, context_tokens)
@@ -206,10 +207,20 @@ class CardShare:
         """Return cache bytes of several sequences of this length on this card.
 
         ``min(n·first, n·further + shared)``: tokens in flight, which windowed layers hold beside
-        their windows, are bounded over all sequences together.
+        their windows, are bounded over all sequences together. Steps ahead are included: of one
+        sequence it is what vLLM asks for to admit it.
         """
         first, further, shared = self.sequences_bytes(context_tokens)
         return min(sequences_count * first, sequences_count * further + shared)
+
+    def ahead_bytes(self, context_tokens: int, sequences_count: float) -> float:
+        """Return the part of ``cache_bytes`` that only steps scheduled ahead take."""
+        if not self.ahead_tokens:
+            return 0.0
+        in_step = replace(self, ahead_tokens=0)
+        return self.cache_bytes(context_tokens, sequences_count) - in_step.cache_bytes(
+            context_tokens, sequences_count
+        )
 
     def held_count(self, context_tokens: int, room_bytes: float) -> float:
         """Return how many sequences of this length a room takes; infinitely many of no bytes."""
@@ -220,13 +231,20 @@ class CardShare:
 
     def sequences_bytes(self, context_tokens: int) -> tuple[float, float, float]:
         """Return bytes of a sequence with all tokens in flight and with none, and of those."""
-        first = self.kv_bytes(context_tokens)
         if self.layout != "paged" or not any(
             b.attention is not None and kv_cache.window_of(b.attention) for b, _ in self.blocks
         ):
+            first = self.kv_bytes(context_tokens)
             return first, first, 0.0
-        shared = self.kv_bytes(_ENDLESS_TOKENS) - self._paged_bytes(_ENDLESS_TOKENS, 0)
-        return first, self._paged_bytes(context_tokens, 0), shared
+        in_flight = self.step_tokens + self.ahead_tokens
+        shared = self._paged_bytes(_ENDLESS_TOKENS, in_flight) - self._paged_bytes(
+            _ENDLESS_TOKENS, 0
+        )
+        return (
+            self._paged_bytes(context_tokens, in_flight),
+            self._paged_bytes(context_tokens, 0),
+            shared,
+        )
 
     def _paged_bytes(self, context_tokens: int, in_flight_tokens: int) -> float:
         """Return cache bytes of one sequence in vLLM's pages."""

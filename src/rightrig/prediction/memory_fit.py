@@ -276,9 +276,7 @@ def _fit_card(
     total = seat.group.gpu.memory_bytes
     share = seat.share(context_tokens)
     budget = share.budget_bytes(total, limits.memory_ratio)
-    kv_bytes = share.cache_bytes(context_tokens, concurrency)
-    kv = Component("kv", Interval.exact(kv_bytes), "closed form of the cache")
-    parts = (*share.fixed, kv)
+    parts = (*share.fixed, *_cache_parts(share, context_tokens, concurrency))
     room_bytes = budget.mid - share.fixed_bytes.mid
     return CardFit(
         card=seat.index,
@@ -294,6 +292,17 @@ def _fit_card(
             budget, sum_if_independent(part.size_bytes for part in parts if part.is_budgeted)
         ),
     )
+
+
+def _cache_parts(share: CardShare, context_tokens: int, concurrency: int) -> list[Component]:
+    """Return the cache of all sequences, and what steps scheduled ahead add to it."""
+    ahead = share.ahead_bytes(context_tokens, concurrency)
+    kv_bytes = share.cache_bytes(context_tokens, concurrency) - ahead
+    parts = [Component("kv", Interval.exact(kv_bytes), "closed form of the cache")]
+    if ahead:
+        basis = "what windows keep until a step scheduled ahead is done (vLLM since 0.26)"
+        parts.append(Component("steps_ahead", Interval.exact(ahead), basis))
+    return parts
 
 
 def card_verdict(budget_bytes: Interval, required_bytes: Interval) -> Verdict:

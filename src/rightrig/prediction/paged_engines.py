@@ -88,26 +88,26 @@ def paged_shares(engine: Engine) -> tuple[CardShare, ...]:
                 blocks=(*blocks, *_draft_blocks(engine)) if is_last else blocks,
                 kv_bits=KV_BITS[engine.precision.kv],
                 ranks=split.tp,
-                step_tokens=_in_flight_tokens(engine),
+                step_tokens=engine.limits.max_batched_tokens,
                 layout=kind.layout,
                 rule=kind.rule,
                 block_tokens=kind.block_tokens,
                 context_ranks=split.context_parallel,
+                ahead_tokens=_ahead_tokens(engine),
             )
         )
     return tuple(shares)
 
 
-def _in_flight_tokens(engine: Engine) -> int:
-    """Return the tokens that windowed layers of all sequences hold beside their windows.
+def _ahead_tokens(engine: Engine) -> int:
+    """Return the tokens of steps that are scheduled before one ends.
 
-    vLLM frees what left a window once a step is done, and schedules one step ahead of the stages
-    (0.33, ``max_in_flight_tokens``; PR 47728 of 2026-07: its release is judgement).
+    Since 0.26 vLLM frees what left a window once its step is done, and schedules one step ahead of
+    the stages (``max_in_flight_tokens``, 0.33; PR 47728; issue 49878 shows it in 0.26.0's figures).
     """
-    steps = 1
-    if engine.runtime == "vllm" and version_of(engine.version) >= _SCHEDULES_AHEAD_SINCE:
-        steps = engine.split.pp + 1
-    return steps * engine.limits.max_batched_tokens
+    if engine.runtime != "vllm" or version_of(engine.version) < _SCHEDULES_AHEAD_SINCE:
+        return 0
+    return engine.split.pp * engine.limits.max_batched_tokens
 
 
 def _encoder(engine: Engine) -> list[Component]:

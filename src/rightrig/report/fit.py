@@ -76,7 +76,7 @@ def _bars(fit: Fit) -> Bars:
         )
         for label, card in shown
     )
-    return Bars(bars, {"kv": "KV cache"})
+    return Bars(bars, {"kv": "KV cache", "steps_ahead": "steps ahead"})
 
 
 def _need_text(card: CardFit) -> str:

@@ -19,7 +19,7 @@ _STYLES: Final = {
     "plain": "", "title": "bold", "dim": "dim", "good": "bold green", "warn": "bold yellow",
     "bad": "bold red",
 }  # fmt: skip
-_GLYPHS: Final = "█▓▒░▚▞"
+_GLYPHS: Final = "█▓▒░▚▞▌▄▀"
 _PIPE_WIDTH: Final = 100
 
 
