@@ -288,6 +288,13 @@ def test_groups_and_context_ranks_are_named_in_the_split(program: Program) -> No
     assert part_bytes(program.json(f"{command} --draft mtp"), "draft") > 1e9
 
 
+def test_a_version_beyond_the_record_is_named(program: Program) -> None:
+    words = "fit llama-3.1-8b --on 1xrtx-4090 --runtime"
+    newer = program.text(f"{words} vllm@9.9")
+    assert "vLLM 9.9 is newer than" in newer
+    assert "is newer than" not in program.text(f"{words} vllm@0.19.0")
+
+
 def test_a_version_changes_what_is_set_aside(program: Program) -> None:
     command = "fit llama-3.1-8b --on h100-sxm"
     new, old = program.json(command), program.json(f"{command} --runtime vllm@0.9.2")

@@ -333,7 +333,8 @@ def _most_sequences(
 def _longest_context(seat: _Seat, concurrency: int, deployment: Deployment) -> int:
     """Return the longest context, up to the model's, that ``concurrency`` sequences may have.
 
-    For llama.cpp by buffers on a line, within 1 % of the exact.
+    For llama.cpp by buffers on a line, within 1 % of the exact from a whole batch up and too
+    short below that.
     """
     total = seat.group.gpu.memory_bytes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.deployment.compatibility import SYSTEM_NAMES
+from rightrig.deployment.limits import version_of
 from rightrig.prediction.format_room import format_room
 from rightrig.prediction.host_loading import loading_host_bytes
 from rightrig.quantities import GIB, show_bytes, show_gib
@@ -208,6 +209,12 @@ def _notes(fit: Fit) -> list[str]:
             "Parts in brackets lie beside the share that the engine's memory fraction grants."
         )
     notes += _rig_notes(fit)
+    runtime, version = fit.deployment.runtime, fit.deployment.version
+    if version and version_of(version) > version_of(runtime.version):
+        notes.append(
+            f"{runtime.name} {version} is newer than {runtime.version}, the newest of its record, "
+            "whose rules are used."
+        )
     llm = fit.deployment.llm
     if llm.not_counted:
         notes.append(f"Not counted: {', '.join(llm.not_counted)}.")
