@@ -284,19 +284,23 @@ def _share_cells(
     budget_low = np.minimum(low * ratio, low - outside.high)
     budget_mid = np.minimum(mid * ratio, mid - outside.mid)
     budget_high = np.minimum(high * ratio, high - outside.low)
-    one = share.cache_bytes(tokens, 1)
+    sequences = share.sequences_bytes(tokens)
+    first, further, shared = sequences
+    one = min(first, further + shared)
     spare = budget_mid - fixed.mid - one
     doubt = np.hypot(budget_mid - budget_low, fixed.high - fixed.mid)
     comfortable = (spare - doubt >= 0.0) & (spare >= COMFORT_RATIO * budget_mid)
     codes = np.where(comfortable, 0, np.where(spare >= 0.0, 1, 2)).astype(np.int8)
-    least = _counts(share, tokens, budget_low - fixed.high)
-    most = _counts(share, tokens, budget_high - fixed.low)
+    least = _counts(sequences, budget_low - fixed.high)
+    most = _counts(sequences, budget_high - fixed.low)
     return codes, least, most
 
 
-def _counts(share: CardShare, tokens: int, room_bytes: NDArray[np.float64]) -> NDArray[np.int64]:
+def _counts(
+    sequences_bytes: tuple[float, float, float], room_bytes: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """Return how many sequences rooms take, as ``CardShare.held_count``, within 64 bits."""
-    first, further, shared = share.sequences_bytes(tokens)
+    first, further, shared = sequences_bytes
     one, more = max(first, 1.0), max(further, 1.0)
     held = np.maximum(room_bytes // one, (room_bytes - shared) // more)
     return np.maximum(held, 0.0).astype(np.int64)
