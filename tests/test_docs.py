@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 import re
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import typer.main
+from scripts import load_script
 from typer.testing import CliRunner
 
 from rightrig.cli.app import app
@@ -52,18 +52,7 @@ LISTED_JSON: Final = (
 KEYED_BY_FORMAT: Final = ("largest_dense_params", "fitting_models")
 
 
-def _refresher() -> Any:
-    """Load docs/refresh_readme.py, which knows what an example is and how to run it."""
-    spec = importlib.util.spec_from_file_location("refresh_readme", DOCS / "refresh_readme.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-REFRESHER: Final = _refresher()
+REFRESHER: Final = load_script("docs/refresh_readme.py")
 FILES: Final[tuple[Path, ...]] = REFRESHER.documents()
 
 

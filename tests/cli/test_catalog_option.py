@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import typer.main
+from user_records import CARD
 
 from rightrig.cli import main
 from rightrig.cli.app import app
@@ -21,21 +22,6 @@ if TYPE_CHECKING:
 
 SCRIPT: Final = Path(sys.executable).with_name("rightrig")
 FIT: Final = "fit llama-3.1-8b --on rtx-4090"
-CARD: Final = """
-name = "My Card 48 GB"
-aliases = ["my48"]
-vendor = "NVIDIA"
-architecture = "Ada"
-compute_capability = "8.9"
-tier = "professional"
-form_factor = "PCIe dual-slot"
-memory_marketed_gib = 48.0
-memory_type = "GDDR6"
-memory_bandwidth_bytes_per_s = 8.64e11
-board_power_w = 300.0
-ecc = "none"
-peak = { bf16_flop_per_s = 2.56e14, fp16_flop_per_s = 2.56e14 }
-"""
 CONFIG: Final = """{"model_type": "llama", "hidden_size": 2048, "intermediate_size": 8192,
 "num_attention_heads": 32, "num_key_value_heads": 8, "num_hidden_layers": 16,
 "vocab_size": 128256, "max_position_embeddings": 131072, "torch_dtype": "bfloat16"}"""

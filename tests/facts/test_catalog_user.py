@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from user_records import CARD
 
 import rightrig
 from rightrig.errors import RightrigError
@@ -20,21 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CARD: Final = """
-name = "My Card 48 GB"
-aliases = ["my48"]
-vendor = "NVIDIA"
-architecture = "Ada"
-compute_capability = "8.9"
-tier = "professional"
-form_factor = "PCIe dual-slot"
-memory_marketed_gib = 48.0
-memory_type = "GDDR6"
-memory_bandwidth_bytes_per_s = 8.64e11
-board_power_w = 300.0
-ecc = "none"
-peak = { bf16_flop_per_s = 2.56e14, fp16_flop_per_s = 2.56e14 }
-"""
 CONFIG: Final = """{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
 "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 100,
 "max_position_embeddings": 512}"""

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+from scripts import load_script
 
 from rightrig.facts.catalog import shipped
 from rightrig.facts.gguf_model import read_gguf
 from rightrig.work.weights import params_by_class, weight_bytes
 
-_WRITER = Path(__file__).parents[2] / "benchmarks" / "sparse_gguf.py"
-
-
-def sparse_gguf() -> Any:
-    spec = importlib.util.spec_from_file_location("sparse_gguf", _WRITER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_catalogue_models_come_back_with_their_parameters_and_bytes(tmp_path: Path) -> None:
-    writer = sparse_gguf()
+    writer = load_script("benchmarks/sparse_gguf.py")
     catalog = shipped()
     families = set()
     for slug in catalog.slugs("llms"):

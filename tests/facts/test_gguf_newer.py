@@ -6,11 +6,9 @@ dimensions those of the catalogue's models, written out.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import gguf_writer as writer
 import pytest
 
 from rightrig.facts.catalog import shipped
@@ -18,21 +16,9 @@ from rightrig.facts.gguf_model import read_gguf
 from rightrig.work.weights import params_by_class, weight_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gguf_writer import File, Shapes
-
-
-def writer() -> Any:
-    path = Path(__file__).with_name("gguf_writer.py")
-    spec = importlib.util.spec_from_file_location("gguf_writer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-W: Final = writer()
 
 
 # --- Gemma 4
@@ -48,16 +34,16 @@ def gemma4_layers(file: File, hidden: int, inner: list[int], count: int, head: i
     for layer, local in enumerate(pattern):
         width = head if local else 2 * head
         kv_heads = kv[layer] if isinstance(kv, list) else kv
-        own = W.heads(hidden, count * width, kv_heads * width) | W.head_norms(width)
+        own = writer.heads(hidden, count * width, kv_heads * width) | writer.head_norms(width)
         if layer >= len(pattern) - shared:
             own = {key: own[key] for key in ("attn_q", "attn_output", "attn_q_norm")}
         elif not local and not narrow:
             del own["attn_v"]
-        own |= W.norms(hidden, "attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
+        own |= writer.norms(hidden, "attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
         own["layer_output_scale"] = (1,)
         if narrow:
             own |= {"inp_gate": (hidden, narrow), "proj": (narrow, hidden), "post_norm": (hidden,)}
-        file.layer(layer, own, W.gated(hidden, inner[layer]))
+        file.layer(layer, own, writer.gated(hidden, inner[layer]))
 
 
 def gemma4(hidden: int, layers: int, every: int, **keys: Any) -> File:
@@ -68,7 +54,7 @@ def gemma4(hidden: int, layers: int, every: int, **keys: Any) -> File:
         "attention.value_length_swa": 256, "attention.shared_kv_layers": 0,
         "embedding_length_per_layer_input": 0, **keys,
     }  # fmt: skip
-    file: File = W.base("gemma4", hidden, 262_144, layers, **keys)
+    file: File = writer.base("gemma4", hidden, 262_144, layers, **keys)
     narrow = keys["embedding_length_per_layer_input"]
     if narrow:
         file.tensors["per_layer_token_embd.weight"] = (narrow * layers, 262_144)
@@ -106,7 +92,7 @@ def gemma4_26b() -> File:
         "ffn_gate_inp": (2816, 128), "ffn_gate_inp.scale": (2816,),
         "ffn_gate_up_exps": (2816, 1408, 128), "ffn_down_exps": (704, 2816, 128),
         "ffn_down_exps.scale": (128,),
-        **W.norms(2816, "pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"),
+        **writer.norms(2816, "pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"),
     }  # fmt: skip
     for layer in range(30):
         file.layer(layer, experts)
@@ -137,24 +123,24 @@ def qwen35(hidden: int, layers: int, kv: int, ffn: Shapes, **keys: Any) -> File:
         "ssm.time_step_rank": 32, "ssm.inner_size": 4096, "nextn_predict_layers": 1,
         "attention.recurrent_layers": [bool((i + 1) % 4) for i in range(layers)] + [False],
     }  # fmt: skip
-    file: File = W.untied(W.base(arch, hidden, 248_320, layers + 1, **sizes, **keys))
-    full = W.heads(hidden, 8192, kv * 256, out=4096) | W.head_norms(256)
+    file: File = writer.untied(writer.base(arch, hidden, 248_320, layers + 1, **sizes, **keys))
+    full = writer.heads(hidden, 8192, kv * 256, out=4096) | writer.head_norms(256)
     linear: Shapes = {
         "attn_qkv": (hidden, 8192), "attn_gate": (hidden, 4096), "ssm_conv1d": (4, 8192),
         "ssm_dt.bias": (32,), "ssm_a": (32,), "ssm_beta": (hidden, 32), "ssm_alpha": (hidden, 32),
         "ssm_norm": (128,), "ssm_out": (4096, hidden),
     }  # fmt: skip
-    two = W.norms(hidden, "attn_norm", "post_attention_norm")
+    two = writer.norms(hidden, "attn_norm", "post_attention_norm")
     for layer in range(layers + 1):
         file.layer(layer, two, ffn, full if (layer + 1) % 4 == 0 or layer == layers else linear)
     joined: Shapes = {"nextn.eh_proj": (2 * hidden, hidden)}
-    joined |= W.norms(hidden, "nextn.enorm", "nextn.hnorm", "nextn.shared_head_norm")
+    joined |= writer.norms(hidden, "nextn.enorm", "nextn.hnorm", "nextn.shared_head_norm")
     file.layer(layers, joined)
     return file
 
 
 def qwen35_moe() -> File:
-    ffn = W.gated(2048, 512, "_exps", 256) | W.gated(2048, 512, "_shexp")
+    ffn = writer.gated(2048, 512, "_exps", 256) | writer.gated(2048, 512, "_shexp")
     ffn |= {"ffn_gate_inp": (2048, 256), "ffn_gate_inp_shexp": (2048,)}
     return qwen35(
         2048, 40, 2, ffn, expert_count=256, expert_used_count=8, expert_feed_forward_length=512,
@@ -176,29 +162,29 @@ def sparse(arch: str, latent: Any, words: int, layers: int, picks: list[bool]) -
         "attention.indexer.key_length": 128, "attention.indexer.top_k": 2048,
         "nextn_predict_layers": 1, **latent.keys(),
     }  # fmt: skip
-    file: File = W.untied(W.base(arch, hidden, words, layers + 1, **keys))
-    experts = W.gated(hidden, 2048, "_exps", 256) | W.gated(hidden, 2048, "_shexp")
+    file: File = writer.untied(writer.base(arch, hidden, words, layers + 1, **keys))
+    experts = writer.gated(hidden, 2048, "_exps", 256) | writer.gated(hidden, 2048, "_shexp")
     experts |= {"ffn_gate_inp": (hidden, 256), "exp_probs_b.bias": (256,)}
     for layer in range(layers + 1):
-        file.layer(layer, W.norms(hidden, "attn_norm", "ffn_norm"), latent.shapes())
-        file.layer(layer, W.gated(hidden, dense) if layer < 3 else experts)
+        file.layer(layer, writer.norms(hidden, "attn_norm", "ffn_norm"), latent.shapes())
+        file.layer(layer, writer.gated(hidden, dense) if layer < 3 else experts)
         if layer >= layers or picks[layer]:
             file.layer(layer, latent.indexer())
     joined: Shapes = {"nextn.eh_proj": (2 * hidden, hidden)}
-    file.layer(layers, joined | W.norms(hidden, "nextn.enorm", "nextn.hnorm"))
+    file.layer(layers, joined | writer.norms(hidden, "nextn.enorm", "nextn.hnorm"))
     return file
 
 
 def glm52() -> File:
     picks = [max(layer - 2, 0) % 4 == 0 for layer in range(78)]
-    file = sparse("glm-dsa", W.Latent(6144, 64, 192, 256, 2048, 32), 154_880, 78, picks)
+    file = sparse("glm-dsa", writer.Latent(6144, 64, 192, 256, 2048, 32), 154_880, 78, picks)
     file.keys |= {"context_length": 1_048_576, "attention.indexer.types": picks}
     return file
 
 
 def deepseek4() -> File:
     ratios = [0, 0] + [4, 128] * 20 + [4]
-    file: File = W.untied(W.base("deepseek4", 4096, 129_280, 43, **{
+    file: File = writer.untied(writer.base("deepseek4", 4096, 129_280, 43, **{
         "attention.head_count": 64, "attention.head_count_kv": 1, "attention.key_length": 512,
         "attention.q_lora_rank": 1024, "rope.dimension_count": 64,
         "attention.sliding_window": 128, "expert_count": 256, "expert_used_count": 6,
@@ -216,8 +202,8 @@ def deepseek4() -> File:
         "attn_q_b": (1024, 32_768), "attn_kv": (4096, 512), "attn_kv_a_norm": (512,),
         "attn_output_a": (4096, 1024, 8), "attn_output_b": (8192, 4096),
     }  # fmt: skip
-    ffn = W.gated(4096, 2048, "_exps", 256) | W.gated(4096, 2048, "_shexp")
-    ffn |= {"ffn_gate_inp": (4096, 256), **W.norms(4096, "attn_norm", "ffn_norm")}
+    ffn = writer.gated(4096, 2048, "_exps", 256) | writer.gated(4096, 2048, "_shexp")
+    ffn |= {"ffn_gate_inp": (4096, 256), **writer.norms(4096, "attn_norm", "ffn_norm")}
     for layer, ratio in enumerate(ratios):
         hashed: Shapes = {"ffn_gate_tid2eid": (6, 129_280)}
         file.layer(layer, joint, attention, ffn)
@@ -244,14 +230,14 @@ MADE: Final[dict[str, Any]] = {
     "google--gemma-4-26b-a4b-it": gemma4_26b,
     "google--gemma-4-31b-it": gemma4_31b,
     "qwen--qwen3.5-9b": lambda: qwen35(
-        4096, 32, 4, W.gated(4096, 12_288), feed_forward_length=12_288
+        4096, 32, 4, writer.gated(4096, 12_288), feed_forward_length=12_288
     ),
     "qwen--qwen3.5-35b-a3b": qwen35_moe,
     "deepseek-ai--deepseek-v3.2": lambda: sparse(
-        "deepseek32", W.Latent(7168, 128, 128, 128, 1536, 64), 129_280, 61, [True] * 61
+        "deepseek32", writer.Latent(7168, 128, 128, 128, 1536, 64), 129_280, 61, [True] * 61
     ),
     "zai-org--glm-5": lambda: sparse(
-        "glm-dsa", W.Latent(6144, 64, 192, 256, 2048, 32), 154_880, 78, [True] * 78
+        "glm-dsa", writer.Latent(6144, 64, 192, 256, 2048, 32), 154_880, 78, [True] * 78
     ),
     "zai-org--glm-5.2": glm52,
     "deepseek-ai--deepseek-v4-flash": deepseek4,
@@ -280,7 +266,7 @@ def test_a_file_comes_back_as_the_model_of_the_catalogue(tmp_path: Path, slug: s
 @pytest.mark.parametrize("slug", MADE)
 def test_llama_cpp_loads_the_file_and_finds_its_size(tmp_path: Path, slug: str) -> None:
     path = MADE[slug]().write(tmp_path / "model.gguf")
-    found_mib = W.llama_cpp_weights_mib(path)
+    found_mib = writer.llama_cpp_weights_mib(path)
     if found_mib is None:
         pytest.skip("llama.cpp is not built; 'make oracle' builds it")
     read = read_gguf(path)

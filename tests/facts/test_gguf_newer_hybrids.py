@@ -6,11 +6,9 @@ published models, in the words of their configurations beside each file.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import gguf_writer as writer
 import pytest
 
 from rightrig.facts.architectures import read_config
@@ -18,21 +16,11 @@ from rightrig.facts.gguf_model import read_gguf
 from rightrig.work.weights import params_by_class, weight_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gguf_writer import File, Shapes
 
 
-def writer() -> Any:
-    path = Path(__file__).with_name("gguf_writer.py")
-    spec = importlib.util.spec_from_file_location("gguf_writer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-W: Final = writer()
 Made = tuple[Any, dict[str, Any]]
 
 
@@ -53,22 +41,22 @@ def lfm2(*, sparse: bool) -> Made:
         "expert_count": 32, "expert_used_count": 4, "expert_feed_forward_length": 1792,
         "leading_dense_block_count": 2,
     }  # fmt: skip
-    file: File = W.base("lfm2moe" if sparse else "lfm2", 2048, 65_536, layers, **{
+    file: File = writer.base("lfm2moe" if sparse else "lfm2", 2048, 65_536, layers, **{
         "attention.head_count": 32, "attention.head_count_kv": kv, "shortconv.l_cache": 3,
         "feed_forward_length": inner, **(experts if sparse else {}),
     })  # fmt: skip
     file.tensors["token_embd_norm.weight"] = file.tensors.pop("output_norm.weight")
-    attention = W.heads(2048, 2048, 512) | W.head_norms(64)
+    attention = writer.heads(2048, 2048, 512) | writer.head_norms(64)
     conv: Shapes = {
         "shortconv.conv": (3, 2048), "shortconv.in_proj": (2048, 6144),
         "shortconv.out_proj": (2048, 2048),
     }  # fmt: skip
-    routed = W.gated(2048, 1792, "_exps", 32)
+    routed = writer.gated(2048, 1792, "_exps", 32)
     routed |= {"ffn_gate_inp": (2048, 32), "exp_probs_b.bias": (32,)}
     for layer in range(layers):
-        file.layer(layer, W.norms(2048, "attn_norm", "ffn_norm"))
+        file.layer(layer, writer.norms(2048, "attn_norm", "ffn_norm"))
         file.layer(layer, attention if layer in full else conv)
-        file.layer(layer, routed if sparse and layer >= 2 else W.gated(2048, inner))
+        file.layer(layer, routed if sparse and layer >= 2 else writer.gated(2048, inner))
     config = named(
         model_type="lfm2_moe" if sparse else "lfm2", hidden_size=2048, vocab_size=65_536,
         num_hidden_layers=layers, num_attention_heads=32, num_key_value_heads=8, conv_L_cache=3,
@@ -100,19 +88,19 @@ def granite(*, sparse: bool) -> Made:
     experts = {
         "expert_count": 64, "expert_used_count": 6, "expert_shared_feed_forward_length": shared,
     }  # fmt: skip
-    file: File = W.base("granitehybrid", hidden, 100_352, 40, **{
+    file: File = writer.base("granitehybrid", hidden, 100_352, 40, **{
         "attention.head_count": heads, "feed_forward_length": inner,
         "attention.head_count_kv": [kv_heads if full else 0 for full in attends],
         "ssm.conv_kernel": 4, "ssm.state_size": 128, "ssm.group_count": 1,
         "ssm.inner_size": 2 * hidden, "ssm.time_step_rank": count, **(experts if sparse else {}),
     })  # fmt: skip
     mixer = mamba2_shapes(hidden, 2 * hidden, 1, count)
-    ffn = W.gated(hidden, shared, "_shexp" if sparse else "")
+    ffn = writer.gated(hidden, shared, "_shexp" if sparse else "")
     if sparse:
-        ffn |= W.gated(hidden, inner, "_exps", 64) | {"ffn_gate_inp": (hidden, 64)}
+        ffn |= writer.gated(hidden, inner, "_exps", 64) | {"ffn_gate_inp": (hidden, 64)}
     for layer, full in enumerate(attends):
-        file.layer(layer, W.norms(hidden, "attn_norm", "ffn_norm"), ffn)
-        file.layer(layer, W.heads(hidden, hidden, kv_heads * width) if full else mixer)
+        file.layer(layer, writer.norms(hidden, "attn_norm", "ffn_norm"), ffn)
+        file.layer(layer, writer.heads(hidden, hidden, kv_heads * width) if full else mixer)
     config = named(
         model_type="granitemoehybrid", hidden_size=hidden, vocab_size=100_352,
         num_hidden_layers=40, num_attention_heads=heads, num_key_value_heads=kv_heads,
@@ -134,19 +122,19 @@ def mamba1_shapes(hidden: int, state: int, rank: int) -> Shapes:
 
 
 def jamba() -> Made:
-    file: File = W.untied(W.base("jamba", 4096, 65_536, 32, **{
+    file: File = writer.untied(writer.base("jamba", 4096, 65_536, 32, **{
         "attention.head_count": 32, "feed_forward_length": 14_336, "expert_count": 16,
         "attention.head_count_kv": [8 if layer % 8 == 4 else 0 for layer in range(32)],
         "expert_used_count": 2, "ssm.conv_kernel": 4, "ssm.inner_size": 8192,
         "ssm.state_size": 16, "ssm.time_step_rank": 256,
     }))  # fmt: skip
-    mixer = mamba1_shapes(4096, 16, 256) | W.norms(16, "ssm_b_norm", "ssm_c_norm")
-    mixer |= W.norms(256, "ssm_dt_norm")
-    experts = W.gated(4096, 14_336, "_exps", 16) | {"ffn_gate_inp": (4096, 16)}
+    mixer = mamba1_shapes(4096, 16, 256) | writer.norms(16, "ssm_b_norm", "ssm_c_norm")
+    mixer |= writer.norms(256, "ssm_dt_norm")
+    experts = writer.gated(4096, 14_336, "_exps", 16) | {"ffn_gate_inp": (4096, 16)}
     for layer in range(32):
-        file.layer(layer, W.norms(4096, "attn_norm", "ffn_norm"))
-        file.layer(layer, W.heads(4096, 4096, 1024) if layer % 8 == 4 else mixer)
-        file.layer(layer, experts if layer % 2 else W.gated(4096, 14_336))
+        file.layer(layer, writer.norms(4096, "attn_norm", "ffn_norm"))
+        file.layer(layer, writer.heads(4096, 4096, 1024) if layer % 8 == 4 else mixer)
+        file.layer(layer, experts if layer % 2 else writer.gated(4096, 14_336))
     config = named(
         model_type="jamba", hidden_size=4096, vocab_size=65_536, num_hidden_layers=32,
         num_attention_heads=32, num_key_value_heads=8, intermediate_size=14_336, num_experts=16,
@@ -159,13 +147,13 @@ def jamba() -> Made:
 
 def mamba() -> Made:
     """Return Mamba 2.8B."""
-    file: File = W.base("mamba", 2560, 50_280, 64, **{
+    file: File = writer.base("mamba", 2560, 50_280, 64, **{
         "attention.head_count": 0, "feed_forward_length": 0, "ssm.conv_kernel": 4,
         "ssm.inner_size": 5120, "ssm.state_size": 16, "ssm.time_step_rank": 160,
         "ssm.dt_b_c_rms": False,
     })  # fmt: skip
     for layer in range(64):
-        file.layer(layer, W.norms(2560, "attn_norm"), mamba1_shapes(2560, 16, 160))
+        file.layer(layer, writer.norms(2560, "attn_norm"), mamba1_shapes(2560, 16, 160))
     config = named(
         model_type="mamba", hidden_size=2560, vocab_size=50_280, num_hidden_layers=64,
         state_size=16, intermediate_size=5120, conv_kernel=4, time_step_rank=160,
@@ -175,13 +163,13 @@ def mamba() -> Made:
 
 def mamba2() -> Made:
     """Return Mamba-Codestral 7B."""
-    file: File = W.untied(W.base("mamba2", 4096, 32_768, 64, **{
+    file: File = writer.untied(writer.base("mamba2", 4096, 32_768, 64, **{
         "attention.head_count": 0, "feed_forward_length": 0, "ssm.conv_kernel": 4,
         "ssm.inner_size": 8192, "ssm.state_size": 128, "ssm.time_step_rank": 128,
         "ssm.group_count": 8,
     }))  # fmt: skip
     for layer in range(64):
-        file.layer(layer, W.norms(4096, "attn_norm"), mamba2_shapes(4096, 8192, 8, 128))
+        file.layer(layer, writer.norms(4096, "attn_norm"), mamba2_shapes(4096, 8192, 8, 128))
     config = named(
         model_type="mamba2", hidden_size=4096, vocab_size=32_768, num_hidden_layers=64,
         num_heads=128, head_dim=64, n_groups=8, state_size=128, conv_kernel=4,
@@ -191,26 +179,26 @@ def mamba2() -> Made:
 
 def kimi_linear() -> Made:
     """Return Kimi Linear 48B-A3B."""
-    latent = W.Latent(2304, 32, 128, 128, 0)
+    latent = writer.Latent(2304, 32, 128, 128, 0)
     full = (4, 8, 12, 16, 20, 24, 27)
-    file: File = W.untied(W.base("kimi-linear", 2304, 163_840, 27, **{
+    file: File = writer.untied(writer.base("kimi-linear", 2304, 163_840, 27, **{
         **latent.keys(), "attention.head_count_kv": [int(i + 1 in full) for i in range(27)],
         "ssm.conv_kernel": 4, "kda.head_dim": 128, "feed_forward_length": 9216,
         "expert_count": 256, "expert_used_count": 8, "expert_feed_forward_length": 1024,
         "expert_shared_count": 1, "leading_dense_block_count": 1,
     }))  # fmt: skip
-    delta = W.heads(2304, 4096, 4096) | {
+    delta = writer.heads(2304, 4096, 4096) | {
         "ssm_conv1d_q": (4, 1, 4096), "ssm_conv1d_k": (4, 1, 4096), "ssm_conv1d_v": (4, 1, 4096),
         "ssm_f_a": (2304, 128), "ssm_f_b": (128, 4096), "ssm_g_a": (2304, 128),
         "ssm_g_b": (128, 4096), "ssm_beta": (2304, 32), "ssm_a": (1, 32), "ssm_dt.bias": (4096,),
         "ssm_norm": (128,),
     }  # fmt: skip
-    experts = W.gated(2304, 1024, "_exps", 256) | W.gated(2304, 1024, "_shexp")
+    experts = writer.gated(2304, 1024, "_exps", 256) | writer.gated(2304, 1024, "_shexp")
     experts |= {"ffn_gate_inp": (2304, 256), "exp_probs_b.bias": (256,)}
     for layer in range(27):
-        file.layer(layer, W.norms(2304, "attn_norm", "ffn_norm"))
+        file.layer(layer, writer.norms(2304, "attn_norm", "ffn_norm"))
         file.layer(layer, latent.shapes() if layer + 1 in full else delta)
-        file.layer(layer, experts if layer else W.gated(2304, 9216))
+        file.layer(layer, experts if layer else writer.gated(2304, 9216))
     config = named(
         model_type="kimi_linear", hidden_size=2304, vocab_size=163_840, num_hidden_layers=27,
         num_attention_heads=32, num_key_value_heads=32, intermediate_size=9216, kv_lora_rank=512,
@@ -256,7 +244,7 @@ def test_a_file_of_mixed_layers_comes_back_as_its_configuration(tmp_path: Path, 
 @pytest.mark.parametrize("name", MADE)
 def test_llama_cpp_loads_the_file_and_finds_its_size(tmp_path: Path, name: str) -> None:
     path = MADE[name]()[0].write(tmp_path / "model.gguf")
-    found_mib = W.llama_cpp_weights_mib(path)
+    found_mib = writer.llama_cpp_weights_mib(path)
     if found_mib is None:
         pytest.skip("llama.cpp is not built; 'make oracle' builds it")
     read = read_gguf(path)

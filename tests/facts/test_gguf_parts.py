@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import gguf_writer as writer
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,24 +27,10 @@ if TYPE_CHECKING:
 SCRIPT: Final = Path(sys.executable).with_name("rightrig")
 
 
-def writer() -> Any:
-    path = Path(__file__).with_name("gguf_writer.py")
-    spec = importlib.util.spec_from_file_location("gguf_writer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-W: Final = writer()
-
-
 def gemma3n_e4b() -> File:
     """Return Gemma 3n E4B, whose last 15 layers keep projections that nothing uses."""
     hidden, layers, words = 2048, 35, 262_400
-    file: File = W.base("gemma3n", hidden, words, layers, **{
+    file: File = writer.base("gemma3n", hidden, words, layers, **{
         "attention.head_count": 8, "attention.head_count_kv": 2, "attention.key_length": 256,
         "attention.sliding_window": 512, "attention.shared_kv_layers": 15,
         "attention.sliding_window_pattern": [bool((i + 1) % 5) for i in range(layers)],
@@ -62,13 +47,13 @@ def gemma3n_e4b() -> File:
         "altup_predict_coef": (4, 16), "altup_router": (hidden, 4), "laurel_l": (hidden, 64),
         "laurel_r": (64, hidden),
     }  # fmt: skip
-    around = W.norms(
+    around = writer.norms(
         hidden, "attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "post_norm",
         "laurel_post_norm", "altup_router_norm", "altup_correct_scale",
     )  # fmt: skip
     for layer in range(layers):
-        file.layer(layer, W.heads(hidden, 2048, 512), W.head_norms(256), around, other)
-        file.layer(layer, W.gated(hidden, 16_384))
+        file.layer(layer, writer.heads(hidden, 2048, 512), writer.head_norms(256), around, other)
+        file.layer(layer, writer.gated(hidden, 16_384))
     return file
 
 
@@ -96,7 +81,7 @@ def searched(slug: str, arch: str) -> File:
     same = all(kv)
     inner = [0 if b.ffn is None else b.ffn.inner_size for b in order]
     queries = [some.head_count if heads else 0 for heads in kv]
-    file: File = W.untied(W.base(arch, llm.hidden_size, llm.vocab_size, len(order), **{
+    file: File = writer.untied(writer.base(arch, llm.hidden_size, llm.vocab_size, len(order), **{
         "attention.head_count": some.head_count if same else queries,
         "attention.head_count_kv": kv, "attention.key_length": some.head_dim,
         "feed_forward_length": inner[0] if same else inner,
@@ -104,11 +89,11 @@ def searched(slug: str, arch: str) -> File:
     for layer, (heads, width) in enumerate(zip(kv, inner, strict=True)):
         query, key = some.head_count * some.head_dim, heads * some.head_dim
         if heads:
-            file.layer(layer, W.norms(llm.hidden_size, "attn_norm"))
-            file.layer(layer, W.heads(llm.hidden_size, query, key))
+            file.layer(layer, writer.norms(llm.hidden_size, "attn_norm"))
+            file.layer(layer, writer.heads(llm.hidden_size, query, key))
         if width:
-            file.layer(layer, W.norms(llm.hidden_size, "ffn_norm"))
-            file.layer(layer, W.gated(llm.hidden_size, width))
+            file.layer(layer, writer.norms(llm.hidden_size, "ffn_norm"))
+            file.layer(layer, writer.gated(llm.hidden_size, width))
     return file
 
 
@@ -137,10 +122,10 @@ def llama(layers: int = 2, *, of: range | None = None, **keys: Any) -> File:
         "attention__head_count": 4, "attention__head_count_kv": 2, "feed_forward_length": 512,
         **keys,
     }  # fmt: skip
-    file: File = W.base("llama", 256, 1024, layers, **sizes)
+    file: File = writer.base("llama", 256, 1024, layers, **sizes)
     for layer in range(layers) if of is None else of:
-        file.layer(layer, W.norms(256, "attn_norm", "ffn_norm"))
-        file.layer(layer, W.heads(256, 256, 128), W.gated(256, 512))
+        file.layer(layer, writer.norms(256, "attn_norm", "ffn_norm"))
+        file.layer(layer, writer.heads(256, 256, 128), writer.gated(256, 512))
     return file
 
 
@@ -162,8 +147,8 @@ def test_granite_has_experts_beside_a_shared_part(tmp_path: Path) -> None:
     )  # fmt: skip
     file.architecture = "granitemoe"
     for layer in range(2):
-        file.layer(layer, W.norms(256, "attn_norm", "ffn_norm"), W.heads(256, 256, 128))
-        file.layer(layer, W.gated(256, 64, "_exps", 4), W.gated(256, 128, "_shexp"))
+        file.layer(layer, writer.norms(256, "attn_norm", "ffn_norm"), writer.heads(256, 256, 128))
+        file.layer(layer, writer.gated(256, 64, "_exps", 4), writer.gated(256, 128, "_shexp"))
         file.layer(layer, {"ffn_gate_inp": (256, 4)})
     read = read_gguf(file.write(tmp_path / "model.gguf"))
     assert params_by_class(read)["shared_expert"] == 2 * 3 * 256 * 128
@@ -190,7 +175,7 @@ def test_layers_ahead_that_were_taken_out_are_not_there(tmp_path: Path) -> None:
 
 
 def without_keys(**general: Any) -> File:
-    file: File = W.File("", {}, {"blk.0.attn_q.weight.lora_a": (256, 8)}, general)
+    file: File = writer.File("", {}, {"blk.0.attn_q.weight.lora_a": (256, 8)}, general)
     return file
 
 
@@ -203,18 +188,20 @@ def mixed_jamba() -> File:
 
 WRONG: Final[dict[str, tuple[File, str]]] = {
     "projector": (
-        W.File("clip", {}, {"v.patch_embd.weight": (14, 14, 3)}),
+        writer.File("clip", {}, {"v.patch_embd.weight": (14, 14, 3)}),
         r"is a projector \(mmproj\), which encodes images or sound; name the GGUF file of the",
     ),
     "adapter": (
-        W.File("llama", {}, {"blk.0.attn_q.weight.lora_a": (256, 8)}, {"general.type": "adapter"}),
+        writer.File(
+            "llama", {}, {"blk.0.attn_q.weight.lora_a": (256, 8)}, {"general.type": "adapter"}
+        ),
         "is a LoRA adapter; name the GGUF file of the language model",
     ),
     "imatrix": (
         without_keys(**{"general.type": "imatrix"}), r"is an importance matrix \(imatrix\), which"
     ),
     "unknown": (
-        W.File("rwkv7", {}, {"token_embd.weight": (256, 8)}, {"general.type": "model"}),
+        writer.File("rwkv7", {}, {"token_embd.weight": (256, 8)}, {"general.type": "model"}),
         "architecture 'rwkv7' are not understood yet.*bloom, cohere2, command-r.*gemma4, glm-dsa",
     ),
     "ahead alone": (
@@ -268,9 +255,15 @@ def test_any_values_make_a_configuration_or_a_sentence(data: st.DataObject) -> N
     drawn["block_count"] = data.draw(st.one_of(st.integers(1, 6), VALUES))
     metadata = {f"{architecture}.{key}": item for key, item in drawn.items()}
     shapes = data.draw(st.dictionaries(NAMES, st.just((256, 1024)), max_size=6))
-    with contextlib.suppress(InputError):
+    refused = ""
+    try:
         config = config_of({"general.architecture": architecture, **metadata}, shapes, name="drawn")
-        read_config(config, name="drawn")
+        llm = read_config(config, name="drawn")
+    except InputError as error:
+        refused = str(error)
+    else:
+        assert 1 <= llm.layer_count <= drawn["block_count"]
+    assert "\n" not in refused
 
 
 @pytest.mark.parametrize("made", [gemma3n_e4b, lambda: searched("deci--decilm-7b", "deci")])
@@ -283,5 +276,5 @@ def test_fit_answers_for_such_a_file(tmp_path: Path, made: Any) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "fits"
-    found_mib = W.llama_cpp_weights_mib(path)  # where it is built, it must load the file
+    found_mib = writer.llama_cpp_weights_mib(path)  # where it is built, it must load the file
     assert found_mib is None or found_mib >= file.size_bytes() // 2**20

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from rightrig.cli import options as o
 from rightrig.cli.answer import answer
 
@@ -13,11 +9,8 @@ from rightrig.cli.answer import answer
 def fit(
     model: o.Model,
     on: o.On,
-    context: Annotated[
-        int | None,
-        typer.Option(help="Tokens of one sequence; default 8192 or the model's most."),
-    ] = None,
-    concurrency: Annotated[int, typer.Option(help="Sequences at once.")] = 1,
+    context: o.ContextOrUsual = None,
+    concurrency: o.Sequences = 1,
     runtime: o.MemoryRuntime = None,
     weights: o.Weights = None,
     kv: o.Kv = None,

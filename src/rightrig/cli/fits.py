@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from rightrig.cli import options as o
 from rightrig.cli.answer import answer
 
 
 def fits(
-    on: Annotated[
-        str | None, typer.Option("--on", help="Rig: 8xh100-sxm, 4xrtx-4090, 2n:8xh200-sxm …")
-    ] = None,
-    versus: Annotated[
-        str | None, typer.Option(help="Another rig: only models whose verdict changes.")
-    ] = None,
-    matrix: Annotated[
-        bool, typer.Option("--matrix", help="Models × cards × formats instead of one rig.")
-    ] = False,
-    gpus: Annotated[
-        str | None, typer.Option(help="With --matrix: cards, by comma; default all.")
-    ] = None,
-    models: Annotated[
-        str | None, typer.Option(help="With --matrix: models, by comma; default all.")
-    ] = None,
-    formats: Annotated[
-        str | None, typer.Option(help="With --matrix: weight formats, by comma.")
-    ] = None,
-    cards: Annotated[int, typer.Option(help="With --matrix: cards of one engine.")] = 1,
-    context: Annotated[int, typer.Option(help="Tokens of one sequence.")] = 8192,
-    concurrency: Annotated[int, typer.Option(help="Sequences at once.")] = 1,
+    on: o.OnOrNone = None,
+    versus: o.Versus = None,
+    matrix: o.AsMatrix = False,
+    gpus: o.MatrixGpus = None,
+    models: o.MatrixModels = None,
+    formats: o.MatrixFormats = None,
+    cards: o.MatrixCards = 1,
+    context: o.Context = 8192,
+    concurrency: o.Sequences = 1,
     runtime: o.MemoryRuntime = None,
     weights: o.Weights = None,
     kv: o.Kv = None,
     os: o.OperatingSystem = None,
-    all: Annotated[bool, typer.Option("--all", help="Those that do not fit too.")] = False,  # noqa: A002
-    save: Annotated[
-        str | None, typer.Option(help="With --matrix: folder for every cell, matrix.csv.")
-    ] = None,
+    all: o.EveryModel = False,  # noqa: A002
+    save: o.MatrixFolder = None,
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:

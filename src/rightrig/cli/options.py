@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
 
 _BEFORE_VERB: Final = "rightrig.catalog"
+_RIG_HELP: Final = "Rig: 8xh100-sxm, 4xrtx-4090, 2n:8xh200-sxm …"
 _CATALOG_HELP: Final = "Folder of your own records; may be repeated."
 
 
@@ -44,7 +45,31 @@ CatalogFolders = Annotated[
     typer.Option("--catalog", metavar="DIR", callback=_all_folders, help=_CATALOG_HELP),
 ]
 Model = Annotated[str, typer.Argument(help="Catalogue name, hub id, config.json or GGUF file.")]
-On = Annotated[str, typer.Option("--on", help="Rig: 8xh100-sxm, 4xrtx-4090, 2n:8xh200-sxm …")]
+On = Annotated[str, typer.Option("--on", help=_RIG_HELP)]
+OnOrNone = Annotated[str | None, typer.Option("--on", help=_RIG_HELP)]
+Context = Annotated[int, typer.Option(help="Tokens of one sequence.")]
+ContextOrUsual = Annotated[
+    int | None, typer.Option(help="Tokens of one sequence; default 8192 or the model's most.")
+]
+Sequences = Annotated[int, typer.Option("--concurrency", help="Sequences at once.")]
+Versus = Annotated[str | None, typer.Option(help="Another rig: only models whose verdict changes.")]
+AsMatrix = Annotated[
+    bool, typer.Option("--matrix", help="Models × cards × formats instead of one rig.")
+]
+MatrixGpus = Annotated[
+    str | None, typer.Option("--gpus", help="With --matrix: cards, by comma; default all.")
+]
+MatrixModels = Annotated[
+    str | None, typer.Option("--models", help="With --matrix: models, by comma; default all.")
+]
+MatrixFormats = Annotated[
+    str | None, typer.Option("--formats", help="With --matrix: weight formats, by comma.")
+]
+MatrixCards = Annotated[int, typer.Option("--cards", help="With --matrix: cards of one engine.")]
+MatrixFolder = Annotated[
+    str | None, typer.Option("--save", help="With --matrix: folder for every cell, matrix.csv.")
+]
+EveryModel = Annotated[bool, typer.Option("--all", help="Those that do not fit too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Runtime = Annotated[str | None, typer.Option(help="vllm or llama.cpp.")]
 MemoryRuntime = Annotated[

@@ -79,9 +79,7 @@ def _file(hub_id: str, name: str, *, online: bool) -> Path | None:
 
     try:
         return _download(hub_id, name, online=online)
-    except RightrigError:
-        raise
-    except Exception as error:  # also of the HTTP library below, which changes by version
+    except (errors.HTTPError, errors.EntryNotFoundError, OSError, ValueError) as error:
         if name != _REQUIRED and isinstance(error, errors.EntryNotFoundError):
             return None
         raise _refusal(hub_id, error) from error

@@ -42,7 +42,7 @@ def latent_attention(config: Config) -> Attention:
     )
 
 
-def _experts(config: Config, *, router_bias: bool) -> Ffn:
+def routed_experts(config: Config, *, router_bias: bool) -> Ffn:
     """Return the mixture of experts; the shared ones are as wide as a routed one each."""
     count = config.count("n_routed_experts")
     width = config.count("moe_intermediate_size")
@@ -65,7 +65,7 @@ def sparse_layers(config: Config, attention: Attention, *, router_bias: bool) ->
     first = config.optional_count("first_k_dense_replace", low=0) or 0
     step = config.count("moe_layer_freq", 1)
     is_sparse = [layer >= first and layer % step == 0 for layer in range(count)]
-    experts = _experts(config, router_bias=router_bias)
+    experts = routed_experts(config, router_bias=router_bias)
     sparse = Block(attention=attention, ffn=experts, norm_params=norms)
     if all(is_sparse):
         return [sparse] * count

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from rightrig.facts.architectures.deepseek import routed_experts
 from rightrig.facts.architectures.deepseek_sparse import index_key_bytes
 from rightrig.facts.architectures.layers import (
     Decoder,
     Ends,
     decoder,
-    experts_per_token,
     hidden_size,
     layer_count,
 )
@@ -114,19 +114,6 @@ def _block(config: Config, ratio: int, ffn: Ffn) -> Block:
     )
 
 
-def _experts(config: Config, *, hashed: bool) -> Ffn:
-    """Return the experts; the first layers look them up by the token, without a correction."""
-    count = config.count("n_routed_experts")
-    width = config.count("moe_intermediate_size")
-    return Ffn(
-        expert_count=count,
-        experts_per_token=experts_per_token(config, count),
-        expert_inner_size=width,
-        shared_inner_size=config.amount("n_shared_experts") * width,
-        router_bias=not hashed,
-    )
-
-
 @architecture("deepseek_v4", "deepseek_ref", reads=_KEYS)
 def read_deepseek_v4(config: Config) -> Decoder:
     """Read DeepSeek V4; ``deepseek_ref`` is what copies converted to plain FP8 call it.
@@ -135,7 +122,8 @@ def read_deepseek_v4(config: Config) -> Decoder:
     """
     hashed = config.amount("num_hash_layers")
     layers = [
-        _block(config, ratio, _experts(config, hashed=layer < hashed))
+        # Hashed layers look their experts up by the token, without a correction.
+        _block(config, ratio, routed_experts(config, router_bias=layer >= hashed))
         for layer, ratio in enumerate(_ratios(config))
     ]
     streams = config.count("hc_mult")
