@@ -76,10 +76,13 @@ def _is_reachable() -> bool:
 def _file(hub_id: str, name: str, *, online: bool) -> Path | None:
     """Return one file, or ``None`` where the model has none and needs none."""
     from huggingface_hub import errors  # noqa: PLC0415 - an extra
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # noqa: PLC0415 - an extra
+        HTTPError,  # of its HTTP library, which changes by version
+    )
 
     try:
         return _download(hub_id, name, online=online)
-    except (errors.HTTPError, errors.EntryNotFoundError, OSError, ValueError) as error:
+    except (HTTPError, errors.EntryNotFoundError, OSError, ValueError) as error:
         if name != _REQUIRED and isinstance(error, errors.EntryNotFoundError):
             return None
         raise _refusal(hub_id, error) from error
