@@ -130,6 +130,10 @@ class Rig:
         """The card of a uniform rig; of a mixed one, the first."""
         return self.groups[0].gpu
 
+    def has_switch(self, ranks_count: int) -> bool:
+        """Whether a switch of NVLink joins this many ranks."""
+        return self.link(ranks_count).kind == "nvlink-switch"
+
     def link(self, ranks_count: int) -> Link:
         """Return what joins ``ranks_count`` cards of this rig that work on one token."""
         if ranks_count <= 1:

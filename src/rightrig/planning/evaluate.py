@@ -76,10 +76,20 @@ def memory(
         gpu, runtime = candidates.gpus[row["gpu"]], candidates.runtimes[row["runtime"]]
         split = Parallelism(int(row["tp"]), int(row["pp"]))
         limits = limits_for(runtime, gpu)
-        key = (int(row["runtime"]), int(row["format"]), split.tp, split.pp, memory_class(gpu))
+        has_switch = Rig((CardGroup(split.cards, gpu),)).has_switch(split.tp)
+        key = (
+            int(row["runtime"]),
+            int(row["format"]),
+            split.tp,
+            split.pp,
+            memory_class(gpu),
+            int(has_switch),
+        )
         if key not in known:
             precision = Precision(candidates.formats[row["format"]], kv or usual_kv(runtime, llm))
-            engine = Engine(llm, precision, split, limits, runtime.slug, runtime.version)
+            engine = Engine(
+                llm, precision, split, limits, runtime.slug, runtime.version, has_switch=has_switch
+            )
             known[key] = _shares(engine, tokens)
         total = totals[row["gpu"]]
         if (key, total) not in answers:

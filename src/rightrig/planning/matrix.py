@@ -86,12 +86,14 @@ class _Cards:
     Attributes:
         places: Their places on the second axis, an array.
         total_bytes: Low, middle and high of their memory; shape (3, cards).
+        has_switch: Whether a switch joins the cards of an engine.
     """
 
     places: NDArray[np.int64]
     runtime: Runtime
     limits: EngineLimits
     total_bytes: NDArray[np.float64]
+    has_switch: bool
 
 
 def fit_matrix(
@@ -158,6 +160,7 @@ class _Hall:
     def __init__(self, runtimes: Sequence[Runtime], gpus: Sequence[Gpu], cards_count: int) -> None:
         """Sort the cards into kinds that no rule tells apart."""
         self._runtimes, self._gpus, self._cards_count = runtimes, gpus, cards_count
+        self._switches = [Rig((CardGroup(cards_count, g),)).has_switch(cards_count) for g in gpus]
         self._kinds: dict[_Kind, list[int]] = {}
         for place, gpu in enumerate(gpus):
             kind = (gpu.vendor, gpu.architecture, gpu.compute_capability)
@@ -196,7 +199,7 @@ class _Hall:
 
     def _grouped(self, name: str, served: _Served) -> list[_Cards]:
         """Return the cards whose first serving runtime loads a format there."""
-        found: dict[tuple[str, int], list[int]] = {}
+        found: dict[tuple[str, int, bool], list[int]] = {}
         by_slug = {runtime.slug: runtime for runtime in self._runtimes}
         for places, slugs in zip(self._kinds.values(), served, strict=True):
             gpu = self._gpus[places[0]]
@@ -206,13 +209,14 @@ class _Hall:
             for place in places:
                 # llama.cpp's limits are the same for every card.
                 size = 0 if slug in LAYERED else memory_class(self._gpus[place])
-                found.setdefault((slug, size), []).append(place)
+                switch = self._switches[place]
+                found.setdefault((slug, size, switch), []).append(place)
         groups = []
-        for (slug, _), places in found.items():
+        for (slug, _, switch), places in found.items():
             memories = [self._gpus[place].memory_bytes for place in places]
             totals = np.array([[m.low, m.mid, m.high] for m in memories]).T
             limits = default_limits(by_slug[slug], self._gpus[places[0]])
-            groups.append(_Cards(np.array(places), by_slug[slug], limits, totals))
+            groups.append(_Cards(np.array(places), by_slug[slug], limits, totals, switch))
         return groups
 
 
@@ -254,7 +258,10 @@ def _engine(llm: Llm, name: str, cards: _Cards, cards_count: int) -> Engine:
     runtime = cards.runtime
     precision = Precision(name, usual_kv(runtime, llm))
     split = _split(llm, runtime, cards_count)
-    return Engine(llm, precision, split, cards.limits, runtime.slug, runtime.version)
+    return Engine(
+        llm, precision, split, cards.limits, runtime.slug, runtime.version,
+        has_switch=cards.has_switch,
+    )  # fmt: skip
 
 
 def _split(llm: Llm, runtime: Runtime, cards_count: int) -> Parallelism:

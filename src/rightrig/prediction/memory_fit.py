@@ -158,7 +158,7 @@ def engine_of(deployment: Deployment) -> Engine:
         deployment.version or deployment.runtime.version,
         deployment.companions,
         deployment.placement,
-        deployment.rig.link(deployment.parallelism.expert_ranks).kind == "nvlink-switch",
+        deployment.rig.has_switch(deployment.parallelism.expert_ranks),
     )
 
 
