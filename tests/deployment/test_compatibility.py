@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import rightrig
 from rightrig.deployment.compatibility import (
     RULES,
-    OperatingSystemRule,
     broken,
     capability,
     default_weights,
@@ -43,9 +42,9 @@ def first_broken(deployment: Deployment) -> tuple[str, str]:
 
 def test_rules_have_distinct_ids_and_a_sentence_each() -> None:
     assert [rule.id for rule in RULES] == [
-        "RT-VENDOR", "RT-CC", "RT-MODEL", "RT-FORMAT", "RT-KV", "RT-ATTENTION", "KV-FLASH",
-        "KV-TENSOR", "RT-SPLIT", "RT-EQUAL", "PAR-HEADS", "PAR-LAYERS", "PAR-STAGES", "PAR-NODE",
-        "PAR-MIG", "ENG-BATCH",
+        "RT-OS", "RT-VENDOR", "RT-CC", "RT-MODEL", "RT-FORMAT", "RT-KV", "RT-ATTENTION",
+        "KV-FLASH", "KV-TENSOR", "RT-SPLIT", "RT-EQUAL", "PAR-HEADS", "PAR-LAYERS", "PAR-STAGES",
+        "PAR-NODE", "PAR-MIG", "ENG-BATCH",
     ]  # fmt: skip
     assert all((type(rule).__doc__ or "").endswith(".") for rule in RULES)
 
@@ -241,11 +240,13 @@ def test_engines_load_a_format_on_the_cards_that_their_tables_name(
 
 def test_rt_os_keeps_linux_engines_off_windows_and_lets_wsl_pass() -> None:
     usual = deployed()
-    assert broken(usual, "linux") == ()
-    assert broken(usual, "windows") == (), "inside WSL2, which the record says"
+    assert broken(replace(usual, operating_system="linux")) == ()
+    windows = replace(usual, operating_system="windows")
+    assert broken(windows) == (), "inside WSL2, which the record says"
     sglang = replace(usual, runtime=CATALOG.runtime("sglang"))
-    assert OperatingSystemRule("linux").check(sglang) is None
-    violation = broken(sglang, "windows")[0]
+    on_linux = replace(sglang, operating_system="linux")
+    assert "RT-OS" not in {v.rule_id for v in (*broken(sglang), *broken(on_linux))}
+    violation = broken(replace(windows, runtime=sglang.runtime))[0]
     assert (violation.rule_id, violation.reason) == (
         "RT-OS",
         "SGLang does not run under Windows; use Linux, or another --runtime",
@@ -254,7 +255,8 @@ def test_rt_os_keeps_linux_engines_off_windows_and_lets_wsl_pass() -> None:
 
 def test_an_operating_system_that_no_record_speaks_of_is_not_refused() -> None:
     unknown = replace(deployed(), runtime=CATALOG.runtime("ktransformers"))
-    assert OperatingSystemRule("windows").check(unknown) is None
+    on_windows = replace(unknown, operating_system="windows")
+    assert "RT-OS" not in {v.rule_id for v in broken(on_windows)}
 
 
 def test_bounds_of_compute_capability_are_closed_below_and_open_above() -> None:

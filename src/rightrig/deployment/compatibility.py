@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = [
     "RULES",
     "SYSTEM_NAMES",
-    "OperatingSystemRule",
     "broken",
     "capability",
     "default_weights",
@@ -43,6 +42,32 @@ __all__ = [
     "stored_format",
 ]
 SYSTEM_NAMES: Final = {"linux": "Linux", "windows": "Windows", "macos": "macOS"}
+
+
+def operating_system_reason(runtime: Runtime, system: OperatingSystem) -> str | None:
+    """Return why a runtime does not run under an operating system, or ``None``.
+
+    ``None`` too where no record says; what to know there is in the runtime's record.
+    """
+    known = runtime.operating_systems
+    if not known or system in known:
+        return None
+    others = " and ".join(SYSTEM_NAMES[name] for name in known)
+    return (
+        f"{runtime.name} does not run under {SYSTEM_NAMES[system]}; use {others}, or another "
+        "--runtime"
+    )
+
+
+class OperatingSystemRule:
+    """The runtime runs under the operating system of the machine."""
+
+    id: ClassVar[str] = "RT-OS"
+
+    def check(self, subject: Deployment) -> str | None:
+        """Return why not; nothing where no system was named."""
+        system = subject.operating_system
+        return operating_system_reason(subject.runtime, system) if system else None
 
 
 class VendorRule:
@@ -193,6 +218,7 @@ class BatchRule:
 
 
 RULES: Final[tuple[Rule[Deployment], ...]] = (
+    OperatingSystemRule(),
     VendorRule(),
     CapabilityRule(),
     FamilyRule(),
@@ -213,48 +239,9 @@ RULES: Final[tuple[Rule[Deployment], ...]] = (
 """Every rule that a deployment must satisfy, in the order in which they are reported."""
 
 
-def operating_system_reason(runtime: Runtime, system: OperatingSystem) -> str | None:
-    """Return why a runtime does not run under an operating system, or ``None``.
-
-    ``None`` too where no record says; what to know there is in the runtime's record.
-    """
-    known = runtime.operating_systems
-    if not known or system in known:
-        return None
-    others = " and ".join(SYSTEM_NAMES[name] for name in known)
-    return (
-        f"{runtime.name} does not run under {SYSTEM_NAMES[system]}; use {others}, or another "
-        "--runtime"
-    )
-
-
-class OperatingSystemRule:
-    """The runtime runs under the operating system of the machine."""
-
-    id: ClassVar[str] = "RT-OS"
-
-    def __init__(self, operating_system: OperatingSystem) -> None:
-        """Keep the system, which no deployment names."""
-        self.operating_system = operating_system
-
-    def check(self, subject: Deployment) -> str | None:
-        """Return why not."""
-        return operating_system_reason(subject.runtime, self.operating_system)
-
-
-def broken(
-    deployment: Deployment, operating_system: OperatingSystem | None = None
-) -> tuple[Violation, ...]:
-    """Return the rules that a deployment breaks, with their reasons.
-
-    Args:
-        deployment: What is judged.
-        operating_system: That of the machine, where it is known.
-    """
-    rules: tuple[Rule[Deployment], ...] = RULES
-    if operating_system is not None:
-        rules = (OperatingSystemRule(operating_system), *rules)
-    return violations(rules, deployment)
+def broken(deployment: Deployment) -> tuple[Violation, ...]:
+    """Return the rules that a deployment breaks, with their reasons."""
+    return violations(RULES, deployment)
 
 
 def default_weights(runtime: Runtime, checkpoint_format: str, gpu: Gpu) -> str:

@@ -103,7 +103,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
         placement=_placement(llm, rig, runtime, wanted),
         operating_system=system,
     )
-    bad = broken(deployment, system)
+    bad = broken(deployment)
     if bad:
         raise InputError(f"{bad[0].reason} [{bad[0].rule_id}]")
     return deployment
