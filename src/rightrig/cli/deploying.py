@@ -58,8 +58,9 @@ def others(catalog: Catalog, deployment: Deployment) -> dict[str, Deployment]:
     found = {}
     for name in MODELLED:
         if name != deployment.runtime.slug:
+            choices = Choices(runtime=name, operating_system=deployment.operating_system)
             try:
-                other = propose(catalog, deployment.llm, deployment.rig, Choices(runtime=name))
+                other = propose(catalog, deployment.llm, deployment.rig, choices)
             except InputError:
                 continue  # it does not run there
             found[f"--runtime {name} --weights {other.precision.weights}"] = other
