@@ -98,18 +98,19 @@ def _again(result: Fit, deployment: Deployment) -> Fit | None:
 
 
 def _limits(result: Fit) -> Iterator[Lever]:
-    """Yield smaller engine limits, where the engine sizes buffers by them."""
+    """Yield a larger share of the card, then smaller limits, by which engines size buffers."""
     deployment = result.deployment
     limits = deployment.limits
-    seqs = max(_SMALL_SEQS, result.concurrency)
-    if deployment.runtime.slug in LAYERED or limits.max_seqs <= seqs:
+    if deployment.runtime.slug in LAYERED:
         return
-    fuller = replace(limits, memory_ratio=max(limits.memory_ratio, _LARGE_RATIO))
-    again = None
     if limits.memory_ratio < _LARGE_RATIO:
+        fuller = replace(limits, memory_ratio=_LARGE_RATIO)
         again = _again(result, replace(deployment, limits=fuller))
-    if again is not None:
-        yield Lever(f"--gpu-memory-utilization {_LARGE_RATIO}", "nothing", again)
+        if again is not None:
+            yield Lever(f"--gpu-memory-utilization {_LARGE_RATIO}", "nothing", again)
+    seqs = max(_SMALL_SEQS, result.concurrency)
+    if limits.max_seqs <= seqs:
+        return
     smaller = replace(
         limits, max_seqs=seqs, max_batched_tokens=min(_SMALL_BATCH, limits.max_batched_tokens)
     )
