@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from rightrig.deployment.compatibility import broken, default_weights
 from rightrig.deployment.compatibility_cache import usual_kv
+from rightrig.deployment.compatibility_formats import is_between
 from rightrig.deployment.compatibility_model import family_reason
 from rightrig.deployment.deployment import Companions, Deployment, Placement, Precision
 from rightrig.deployment.limits import default_limits, version_of
@@ -123,7 +124,8 @@ def _runtime(catalog: Catalog, llm: Llm, rig: Rig, wanted: Choices) -> tuple[Run
         return catalog.runtime("llama.cpp"), ""
     vllm = catalog.runtime("vllm")
     runs = all(group.gpu.vendor in vllm.vendors for group in rig.groups) and rig.is_uniform
-    old = any(_below(group.gpu.compute_capability, vllm) for group in rig.groups)
+    floor = vllm.min_compute_capability
+    old = any(not is_between(group.gpu.compute_capability, floor, None) for group in rig.groups)
     llama_cpp = catalog.runtime("llama.cpp")
     # Where neither serves the family, vLLM's reason is the one to tell.
     knows = family_reason(vllm, llm) is None or family_reason(llama_cpp, llm) is not None
@@ -154,12 +156,6 @@ def _is_gguf(llm: Llm, wanted: Choices) -> bool:
     if wanted.weights is None or wanted.weights.lower() == "checkpoint":
         return llm.config_kind == "gguf_header"
     return wanted.weights.lower() in GGUF_MIXES
-
-
-def _below(own: str | None, runtime: Runtime) -> bool:
-    """Whether a compute capability is below a runtime's floor."""
-    floor = runtime.min_compute_capability
-    return own is not None and floor is not None and float(own) < float(floor)
 
 
 def _limits(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLimits:

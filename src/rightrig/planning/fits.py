@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from rightrig.deployment.compatibility_formats import stored_format
 from rightrig.deployment.propose import Choices, propose
 from rightrig.errors import InputError
 from rightrig.planning.candidates import VLLM_FORMATS, WORTHWHILE_RATIO
@@ -145,6 +146,5 @@ def _reason(model: ModelFit) -> str:
     if model.fit is None:
         return model.reason
     deployment = model.fit.deployment
-    stored = deployment.precision.weights
-    name = deployment.llm.checkpoint.format if stored == "checkpoint" else stored
-    return f"In {name} on {deployment.runtime.name}: {model.fit.explain().sentences[0]}"
+    told = model.fit.explain().sentences[0]
+    return f"In {stored_format(deployment)} on {deployment.runtime.name}: {told}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from rightrig.deployment.compatibility_formats import stored_format
 from rightrig.planning.matrix import fitting_counts, largest_fitting
 from rightrig.quantities import show_gib
 from rightrig.report.document import Document, Grid, Paragraph
@@ -228,13 +229,11 @@ def _row(model: ModelFit) -> tuple[str, ...]:
     fit = model.fit
     if fit is None:
         return (model.llm.name, "no", "–", "–", "–", "–")
-    weights = fit.deployment.precision.weights
-    name = model.llm.checkpoint.format if weights == "checkpoint" else weights
     card = fit.binding
     return (
         model.llm.name,
         fit.verdict,
-        f"{fit.deployment.runtime.slug} {name}",
+        f"{fit.deployment.runtime.slug} {stored_format(fit.deployment)}",
         f"{show_gib(card.required_bytes.mid)} of {show_gib(card.budget_bytes.mid)}",
         f"{fit.max_context_tokens:,}",
         f"{fit.max_concurrency:,}",
