@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rightrig
+from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.parallelism import valid_tps
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import Rig, parse_rig
@@ -28,7 +29,6 @@ CARDS = (
     "b200-sxm", "mi300x", "m2-ultra", "t4",
 )  # fmt: skip
 PAGED = ("vllm", "vllm@0.19.0", "vllm@0.11", "sglang", "tensorrt-llm", "lmdeploy")
-LAYERED = ("llama.cpp", "ollama")
 COUNTS = (1, 2, 4, 8)
 
 few = settings(max_examples=80, deadline=None)

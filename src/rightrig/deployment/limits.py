@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.runtime import Runtime
 
+LAYERED: Final = ("llama.cpp", "ollama")
+"""Runtimes that put whole layers on cards."""
 _CAPPED_ARCHITECTURES: Final = ("Ampere",)
 # vLLM's memory fraction became 0.92 with the release that counts CUDA graphs in the budget.
 _VLLM_NEW_RATIO_SINCE: Final = (0, 21)
-_VLLM_FIRST_ENGINE_BELOW: Final = (0, 8)
+VLLM_FIRST_ENGINE_BELOW: Final = (0, 8)
+"""The release from which vLLM's second engine sets the limits."""
 _SGLANG_BOUNDS_GIB: Final = (20, 35, 60, 90, 160)
 _SGLANG_CHUNKS: Final = (2048, 4096, 4096, 8192, 8192, 16384)
 _SGLANG_GRAPHS: Final = (8, 48, 32, 256, 256, 512)
@@ -69,7 +72,7 @@ def default_limits(
         split: The parallelism; SGLang's fraction depends on it.
         version: Of the engine, where it is not the record's.
     """
-    if runtime.slug in {"llama.cpp", "ollama"}:
+    if runtime.slug in LAYERED:
         return EngineLimits(max_seqs=1, max_batched_tokens=512, memory_ratio=1.0)
     if runtime.slug == "sglang":
         return _sglang_limits(gpu, split or Parallelism())
@@ -84,7 +87,7 @@ def default_limits(
 def _vllm_limits(gpu: Gpu, version: tuple[int, ...]) -> EngineLimits:
     """Return vLLM's limits; its first engine had one size for every card (to 0.7)."""
     ratio = 0.92 if version >= _VLLM_NEW_RATIO_SINCE else 0.90
-    if version < _VLLM_FIRST_ENGINE_BELOW:
+    if version < VLLM_FIRST_ENGINE_BELOW:
         return EngineLimits(max_seqs=256, max_batched_tokens=2048, memory_ratio=ratio)
     size = memory_class(gpu)
     return EngineLimits(

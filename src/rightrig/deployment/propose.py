@@ -10,7 +10,7 @@ from rightrig.deployment.compatibility_cache import usual_kv
 from rightrig.deployment.compatibility_formats import is_between
 from rightrig.deployment.compatibility_model import family_reason
 from rightrig.deployment.deployment import Companions, Deployment, Placement, Precision
-from rightrig.deployment.limits import default_limits, version_of
+from rightrig.deployment.limits import LAYERED, default_limits, version_of
 from rightrig.deployment.split import chosen_split
 from rightrig.errors import InputError
 from rightrig.facts.quantization import GGUF_MIXES, is_gguf_mix, weight_format
@@ -32,7 +32,6 @@ _VERSIONED: Final = ("vllm",)
 _VOCABULARY_SLACK_RATIO: Final = 0.01
 _MOST_LORAS: Final = 1024
 _MOST_LORA_RANK: Final = 1024
-_LAYERED: Final = ("llama.cpp", "ollama")
 AHEAD: Final = "mtp"
 """The word for ``--draft`` that loads the model's own layers ahead."""
 _MOST_SEQS: Final = 65_536
@@ -173,7 +172,7 @@ def _limits(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLim
         check_count(wanted.max_seqs, name="--max-seqs", limit=_MOST_SEQS)
     if wanted.max_batched_tokens is not None:
         check_count(wanted.max_batched_tokens, name="--max-batched-tokens", limit=_MOST_BATCHED)
-    if not wanted.flash_attention and runtime.slug not in _LAYERED:
+    if not wanted.flash_attention and runtime.slug not in LAYERED:
         raise InputError(
             f"--no-flash-attention is a switch of llama.cpp; {runtime.name} chooses its kernels"
         )
@@ -196,7 +195,7 @@ def _companions(catalog: Catalog, llm: Llm, runtime: Runtime, wanted: Choices) -
     if wanted.draft == "":
         raise InputError(f"--draft is empty: name a model, or {AHEAD}")
     asked = wanted.draft or wanted.loras
-    if asked and runtime.slug in _LAYERED:
+    if asked and runtime.slug in LAYERED:
         raise InputError(
             f"drafts and adapters are counted for engines that page their cache, not for "
             f"{runtime.name}; use --runtime vllm"
@@ -225,7 +224,7 @@ def _placement(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Placeme
     ]  # fmt: skip
     if not given:
         return Placement()
-    if runtime.slug not in _LAYERED:
+    if runtime.slug not in LAYERED:
         raise InputError(
             f"{given[0]} places layers, as llama.cpp does; {runtime.name} gives every card an "
             "equal share"

@@ -12,6 +12,8 @@ from rightrig.errors import UnknownNameError
 from rightrig.facts.gguf_types import BLOCK_TYPES
 from rightrig.facts.llm import TensorClass  # noqa: TC001 - part of a public dataclass
 
+SIXTEEN_BIT: Final = frozenset({"bf16", "fp16", "fp32"})
+"""Formats of checkpoints that were not quantised; engines load those of 32 bits at 16."""
 ComputeType = Literal["fp16", "fp8", "int8", "fp4"]
 _HIGH_PRECISION: Final[tuple[TensorClass, ...]] = ("embedding", "head", "router", "norm")
 

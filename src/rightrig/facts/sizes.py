@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
-from rightrig.facts.quantization import FORMATS
+from rightrig.facts.quantization import FORMATS, SIXTEEN_BIT
 from rightrig.facts.reading import no_file, plain
 from rightrig.facts.safetensors import INDEX_KIND, INDEX_NAME, read_header, read_index
 from rightrig.facts.stored import StoredTensor, class_bits, language_bytes, not_counted
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rightrig.facts.safetensors import Index, Tensor
 
 _WHOLE: Final = "model.safetensors"
-_SIXTEEN_BITS: Final = frozenset({"bf16", "fp16", "fp32"})
 # Their tensors hold codes whose number of weights no header tells.
 _CODED: Final = frozenset({"exl2", "exl2-8bpw", "exl3", "aqlm", "vptq", "spqr"})
 _WIDEST_BITS: Final = 40.0
@@ -97,7 +96,7 @@ def _with(llm: Llm, stored: Iterable[StoredTensor]) -> Llm:
     found = list(stored)
     changes: dict[str, object] = {"file_bytes": language_bytes(found) or None}
     name = llm.checkpoint.format
-    if name not in _SIXTEEN_BITS and name not in _CODED:
+    if name not in SIXTEEN_BIT and name not in _CODED:
         bits = class_bits(found)
         if bits and max(bits.values()) <= _WIDEST_BITS:
             changes["class_bits"] = bits

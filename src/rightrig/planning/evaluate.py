@@ -9,14 +9,14 @@ import numpy as np
 
 from rightrig.deployment.compatibility_cache import usual_kv
 from rightrig.deployment.deployment import EngineLimits, Precision
-from rightrig.deployment.limits import default_limits, memory_class
+from rightrig.deployment.limits import LAYERED, default_limits, memory_class
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.quantization import KV_BITS
 from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates
 from rightrig.prediction.efficiency import LinkSpeed, half_width_ratio, link_speed, speeds
 from rightrig.prediction.engine_memory import CardShare, Engine
-from rightrig.prediction.layered_engines import LAYERED, layered_shares, placement_of
+from rightrig.prediction.layered_engines import layered_shares, placement_of
 from rightrig.prediction.paged_engines import paged_shares
 from rightrig.prediction.serving import LoadPoint, at_rate, largest_load
 from rightrig.prediction.step_time import StepTimer

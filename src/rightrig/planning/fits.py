@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.compatibility_formats import stored_format
+from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.propose import Choices, propose
 from rightrig.errors import InputError
+from rightrig.facts.quantization import SIXTEEN_BIT
 from rightrig.planning.candidates import VLLM_FORMATS, WORTHWHILE_RATIO
-from rightrig.planning.matrix import SIXTEEN_BIT
-from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import VERDICT_RANK, Fit, Verdict, fit
 from rightrig.work.weights import total_params_count, weight_bytes
 

@@ -14,12 +14,12 @@ import numpy as np
 from rightrig.deployment.compatibility import FormatRule, broken, format_reason
 from rightrig.deployment.compatibility_cache import usual_kv
 from rightrig.deployment.deployment import Deployment, Precision
-from rightrig.deployment.limits import default_limits, memory_class
+from rightrig.deployment.limits import LAYERED, default_limits, memory_class
 from rightrig.deployment.parallelism import Parallelism, tp_reason
 from rightrig.deployment.rig import CardGroup, Rig
-from rightrig.facts.quantization import is_gguf_mix, weight_format
+from rightrig.facts.quantization import SIXTEEN_BIT, is_gguf_mix, weight_format
 from rightrig.prediction.engine_memory import CardShare, Engine
-from rightrig.prediction.layered_engines import LAYERED, layered_shares, placement_of
+from rightrig.prediction.layered_engines import layered_shares, placement_of
 from rightrig.prediction.memory_fit import COMFORT_RATIO
 from rightrig.prediction.paged_engines import paged_shares
 from rightrig.work.weights import total_params_count
@@ -42,8 +42,6 @@ VERDICTS: Final[tuple[Verdict, ...]] = ("fits", "tight", "no")
 NOT_LOADED: Final = 3
 """Code of a cell that cannot be: no runtime loads the format on the card, or the model is
 published in another quantised one."""
-SIXTEEN_BIT: Final = frozenset({"bf16", "fp16", "fp32"})
-"""Formats of checkpoints that were not quantised."""
 _Kind = tuple[str, str, "str | None"]
 """Vendor, architecture, compute capability: what rules look at."""
 _Served = tuple[tuple[str, ...], ...]

@@ -23,6 +23,7 @@ from rightrig.prediction.accuracy_words import (
     weights_named,
 )
 from rightrig.prediction.cache_room import pools, printed_tokens
+from rightrig.prediction.paged_engines import PAGED
 from rightrig.quantities import GIB
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from rightrig.interval import Interval
 
 _RATIO: Final = re.compile(r"(?:^|fraction\S*\s+)(0?\.\d+|1(?:\.0+)?)(?![\d.])", re.IGNORECASE)
-_PAGED: Final = ("vllm", "sglang", "tensorrt-llm", "lmdeploy")
 
 
 def judge_kv(row: Measurement, catalog: Catalog) -> Judged:
@@ -120,7 +120,7 @@ def _predicted(
 def _run(row: Measurement, catalog: Catalog) -> tuple[Run, str]:
     """Return the engine that a row was measured on, and what had to be read into the row."""
     engine = _engine(row)
-    if engine not in _PAGED:
+    if engine not in PAGED:
         raise InputError(f"{engine} prints no capacity of its cache in this form")
     gpu, gpu_note = gpu_named(row["gpu"], catalog)
     llm, llm_note = llm_named(row["model"], catalog)

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from rightrig.deployment.limits import LAYERED
 from rightrig.errors import InputError
 from rightrig.facts.measurement import positive_number
 from rightrig.facts.reading import plain
@@ -96,7 +97,7 @@ def _predicted(
         raise InputError(f"no engine is called {plain(row['engine'], 40)!r}")
     if unit not in _UNITS or (unit == "tokens") != (row["component"].lower() == _TOKENS):
         raise InputError(f"the unit {plain(unit, 20)!r} is none that the component comes in")
-    if engine in {"llama.cpp", "ollama"}:
+    if engine in LAYERED:
         if engine == "ollama":
             raise InputError("Ollama's logs of single buffers are not read yet")
         size, note = llama_cpp_part(row, catalog)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rightrig.deployment.limits import version_of
+from rightrig.deployment.limits import VLLM_FIRST_ENGINE_BELOW, version_of
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
 
-_FIRST_ENGINE_BELOW: Final = (0, 8)
 _CHUNKED_ABOVE_TOKENS: Final = 32_768
 _CHUNK_TOKENS: Final = 2048
 _RAY_LIMITS: Final = (128, 2048)
@@ -48,7 +47,7 @@ class Run:
     @property
     def is_first_vllm(self) -> bool:
         """Whether it is vLLM's first engine, whose limits depended on the longest sequence."""
-        return self.runtime == "vllm" and version_of(self.version) < _FIRST_ENGINE_BELOW
+        return self.runtime == "vllm" and version_of(self.version) < VLLM_FIRST_ENGINE_BELOW
 
     @property
     def longest_tokens(self) -> int:

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rightrig.deployment.limits import LAYERED
 from rightrig.interval import Interval
 from rightrig.prediction.engine_memory import CardShare, Component, SlotCache, overheads
 from rightrig.work import llama_cpp, ollama
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
     from rightrig.facts.llm import Block, Llm
     from rightrig.prediction.engine_memory import Engine
 
-LAYERED: Final = ("llama.cpp", "ollama")
-"""Runtimes whose memory this module knows."""
+__all__ = [
+    "LAYERED",
+    "file_bytes",
+    "host_bytes",
+    "layered_shares",
+    "options_of",
+    "placement_of",
+    "shares_by_context",
+]
 _RULE_RATIO: Final = Interval(0.995, 1.0, 1.01)
 """Files that quantise by llama.cpp's rules: imatrix and hand-made mixes differ a little."""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.compatibility import broken
+from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.parallelism import splits_of
-from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.work.weights import class_bits
 

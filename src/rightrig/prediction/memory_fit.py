@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from rightrig.deployment.limits import LAYERED
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
 from rightrig.prediction.engine_memory import CardShare, Component, Engine
 from rightrig.prediction.layered_engines import (
-    LAYERED,
     file_bytes,
     host_bytes,
     layered_shares,
