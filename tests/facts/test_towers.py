@@ -12,7 +12,7 @@ import pytest
 from rightrig.errors import InputError
 from rightrig.facts.architectures import read_config
 from rightrig.facts.catalog import shipped
-from rightrig.work.weights import block_params, total_params_count, vocabulary_params
+from rightrig.work.weights import ahead_params_count, total_params_count, vocabulary_params
 
 if TYPE_CHECKING:
     from rightrig.facts.llm import Llm
@@ -36,12 +36,6 @@ TEXT: dict[str, Any] = {
 def beside(model_type: str, vision: dict[str, Any], **outer: Any) -> Llm:
     config = {"model_type": model_type, "text_config": TEXT, "vision_config": vision, **outer}
     return read_config(config, name="test")
-
-
-def ahead_params(llm: Llm) -> int:
-    assert llm.ahead is not None
-    block = sum(block_params(llm.blocks[llm.ahead.block], llm.hidden_size).values())
-    return llm.ahead.layer_count * (block + llm.ahead.other_params)
 
 
 # Parameters of whole checkpoints, as the hub shows them for their safetensors files. The hub's
@@ -75,20 +69,20 @@ def test_language_model_and_tower_are_the_whole_checkpoint(
     ],
 )
 def test_layers_ahead_have_the_parameters_of_their_family(name: str, billion: float) -> None:
-    assert ahead_params(shipped().llm(name)) / 1e9 == pytest.approx(billion, rel=0.01)
+    assert ahead_params_count(shipped().llm(name)) / 1e9 == pytest.approx(billion, rel=0.01)
 
 
 def test_deepseek_v3_is_685_billion_with_its_layer_ahead_and_its_copies() -> None:
     llm = shipped().llm("deepseek-ai/DeepSeek-V3")
     assert total_params_count(llm) == 671_026_419_200
-    whole = total_params_count(llm) + ahead_params(llm) + 2 * vocabulary_params(llm)
+    whole = total_params_count(llm) + ahead_params_count(llm) + 2 * vocabulary_params(llm)
     assert whole / 1e9 == pytest.approx(684.5, rel=0.0005)
 
 
 def test_qwen_3_5_has_the_size_that_the_hub_shows() -> None:
     for name, billion in (("Qwen/Qwen3.5-27B", 27.8), ("Qwen/Qwen3.5-35B-A3B", 36.0)):
         llm = shipped().llm(name)
-        whole = total_params_count(llm) + ahead_params(llm) + llm.towers[0].params
+        whole = total_params_count(llm) + ahead_params_count(llm) + llm.towers[0].params
         assert whole / 1e9 == pytest.approx(billion, rel=0.002)
 
 

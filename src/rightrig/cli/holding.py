@@ -170,7 +170,7 @@ def _matrix(asked: Asked) -> Found:
     return Found(
         data=lambda: matrix_json(matrix),
         document=lambda: matrix_document(matrix),
-        yes=bool((matrix.codes <= 1).any()),
+        yes=bool(matrix.is_held.any()),
         records=(*gpus, *llms),
     )
 

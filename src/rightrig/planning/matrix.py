@@ -71,6 +71,11 @@ class Matrix:
     least_seqs: NDArray[np.int64]
     most_seqs: NDArray[np.int64]
 
+    @property
+    def is_held(self) -> NDArray[np.bool_]:
+        """Whether a cell fits, surely or likely; of the shape of ``codes``."""
+        return self.codes <= VERDICTS.index("tight")
+
     def verdict(self, model: int, gpu: int, form: int) -> str:
         """Return the word of one cell: a verdict, or ``–`` where nothing loads the format."""
         code = int(self.codes[model, gpu, form])
@@ -313,10 +318,11 @@ def _counts(
 
 def fitting_counts(matrix: Matrix) -> NDArray[np.int64]:
     """Return how many models fit (surely or likely) a card in a format; shape (cards, formats)."""
-    return np.asarray((matrix.codes <= 1).sum(axis=0), dtype=np.int64)
+    return np.asarray(matrix.is_held.sum(axis=0), dtype=np.int64)
 
 
 def largest_fitting(matrix: Matrix, gpu: int, form: int) -> Llm | None:
     """Return the model with most parameters that fits a card in a format."""
-    held = [llm for row, llm in enumerate(matrix.llms) if matrix.codes[row, gpu, form] <= 1]
+    column = matrix.is_held[:, gpu, form]
+    held = [llm for llm, is_held in zip(matrix.llms, column, strict=True) if is_held]
     return max(held, key=total_params_count, default=None)

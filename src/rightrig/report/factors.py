@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rightrig.deployment.compatibility_formats import capability
 from rightrig.facts import derivation
 from rightrig.report.document import Document, Grid
 
@@ -192,8 +193,7 @@ def _accumulate_note(cards: Sequence[Gpu]) -> str:
 def _is_sparse(gpu: Gpu) -> bool:
     """Say whether a card has the 2:4 sparsity with which its maker prints rates."""
     if gpu.vendor == "NVIDIA" and gpu.compute_capability:
-        major, _, minor = gpu.compute_capability.partition(".")
-        return (int(major), int(minor)) >= _FIRST_SPARSE
+        return capability(gpu.compute_capability) >= _FIRST_SPARSE
     return gpu.architecture in _SPARSE_AMD
 
 

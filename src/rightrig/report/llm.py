@@ -10,7 +10,7 @@ from rightrig.report.record import record_json, tail
 from rightrig.work.kv_cache import model_kv_bytes_per_token, recurrent_state_bytes
 from rightrig.work.weights import (
     active_params_count,
-    block_params,
+    ahead_params_count,
     params_by_class,
     total_params_count,
     weight_bytes,
@@ -89,10 +89,8 @@ def _beside_texts(llm: Llm) -> list[str]:
         for tower in llm.towers
     ]
     if llm.ahead is not None:
-        parts = block_params(llm.blocks[llm.ahead.block], llm.hidden_size)
-        params = llm.ahead.layer_count * (sum(parts.values()) + llm.ahead.other_params)
         found.append(
-            f"Beside it, {params:,} parameters for multi-token prediction, in "
+            f"Beside it, {ahead_params_count(llm):,} parameters for multi-token prediction, in "
             f"{llm.ahead.layer_count} {'layer' if llm.ahead.layer_count == 1 else 'layers'}."
         )
     return found

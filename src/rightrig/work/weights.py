@@ -163,6 +163,17 @@ def total_params_count(llm: Llm) -> int:
     return sum(params_by_class(llm).values())
 
 
+def ahead_params_count(llm: Llm) -> int:
+    """Return the parameters of the layers for multi-token prediction, which no decoding needs.
+
+    Embedding and head, which they share, are left out.
+    """
+    if llm.ahead is None:
+        return 0
+    block = block_params(llm.blocks[llm.ahead.block], llm.hidden_size)
+    return llm.ahead.layer_count * (sum(block.values()) + llm.ahead.other_params)
+
+
 def active_params_count(llm: Llm) -> int:
     """Return the parameters that one token passes through, embeddings included (F1.2)."""
     idle = 0
