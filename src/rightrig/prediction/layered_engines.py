@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.limits import LAYERED
 from rightrig.interval import Interval
 from rightrig.prediction.engine_memory import CardShare, Component, SlotCache, overheads
-from rightrig.work import llama_cpp, ollama
+from rightrig.quantities import MIB
+from rightrig.work import llama_cpp
 from rightrig.work.ggml_alloc import HOST
 from rightrig.work.llama_cpp_options import Options, Placement, place
 
@@ -28,6 +29,9 @@ __all__ = [
     "placement_of",
     "shares_by_context",
 ]
+_OLLAMA_RESERVED_BYTES: Final = 457.0 * MIB
+"""Set aside on every card for its context (ollama/ollama at fb30760, ml/device.go:
+``MinimumMemory``)."""
 _RULE_RATIO: Final = Interval(0.995, 1.0, 1.01)
 """Files that quantise by llama.cpp's rules: imatrix and hand-made mixes differ a little."""
 
@@ -201,8 +205,8 @@ def _compute(llm: Llm, working_bytes: float) -> Component:
 def _context(engine: Engine) -> Component:
     """Return what the driver's context takes of one card."""
     if engine.runtime == "ollama":
-        reserved = ollama.RESERVED_BYTES
-        return Component("context", Interval.exact(reserved), "set aside by Ollama (ml/device.go)")
+        reserved = Interval.exact(_OLLAMA_RESERVED_BYTES)
+        return Component("context", reserved, "set aside by Ollama (ml/device.go)")
     return Component("context", *overheads()["llama_cpp"]["context_bytes"])
 
 
