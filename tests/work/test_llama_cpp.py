@@ -175,7 +175,7 @@ def test_a_few_layers_tell_as_much_as_all(monkeypatch: pytest.MonkeyPatch) -> No
 
 def chain(*sizes: int, over: bool = False) -> Graph:
     graph = Graph()
-    current = Tensor(sizes[0], is_input=True, shape=(sizes[0],))
+    current = Tensor(sizes[0], shape=(sizes[0],))
     for size in sizes[1:]:
         current = Tensor(size, (current,), shape=(size,), overwrites=over)
     graph.expand(current)

@@ -61,9 +61,3 @@ def generation_of(gpu: Gpu) -> Generation | None:
     if gpu.compute_capability:
         return _read(f"sm-{gpu.compute_capability}")
     return _read(gpu.architecture.lower().replace(" ", "-"))
-
-
-def multiplies(gpu: Gpu, number_format: NativeFormat) -> bool | None:
-    """Return whether a card multiplies a format natively; nothing where that is unknown."""
-    generation = generation_of(gpu)
-    return None if generation is None else number_format in generation.native_formats

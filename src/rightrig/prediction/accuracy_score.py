@@ -39,11 +39,6 @@ class Judged:
     reason: str
 
     @property
-    def is_judged(self) -> bool:
-        """Whether the row has both values."""
-        return self.measured is not None and self.predicted is not None
-
-    @property
     def error_ratio(self) -> float | None:
         """Predicted over measured, less one."""
         if self.measured is None or self.predicted is None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _FULL_MATRIX_MODELS = 60
 _MOST_JSON_CELLS = 1000
-_WORDS = {"fits": "fits", "tight": "tight", "no": "no", "–": "–"}
 
 
 def fits_document(
@@ -155,7 +154,7 @@ def _card_grid(matrix: Matrix, place: int) -> Grid:
 
 def _cell(matrix: Matrix, model: int, gpu: int, form: int) -> str:
     """Return one cell: the verdict and the range of sequences."""
-    word = _WORDS[matrix.verdict(model, gpu, form)]
+    word = matrix.verdict(model, gpu, form)
     if word not in {"fits", "tight"}:
         return word
     least, most = int(matrix.least_seqs[model, gpu, form]), int(matrix.most_seqs[model, gpu, form])

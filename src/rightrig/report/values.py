@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rightrig.deployment.deployment import Deployment
     from rightrig.facts.explanation import Explanation
     from rightrig.interval import Interval
@@ -17,13 +15,6 @@ Json = dict[str, object]
 def interval_json(value: Interval) -> Json:
     """Return an interval as JSON: its ends and its middle."""
     return {"low": value.low, "mid": value.mid, "high": value.high}
-
-
-def interval_text(value: Interval, show: Callable[[float], str]) -> str:
-    """Return an interval as people read it: the middle, and the ends in brackets."""
-    if value.low == value.high:
-        return show(value.mid)
-    return f"{show(value.mid)} [{show(value.low)} … {show(value.high)}]"
 
 
 def explanation_json(explanation: Explanation) -> Json:

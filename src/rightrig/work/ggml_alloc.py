@@ -33,7 +33,6 @@ class Tensor:
         base: The tensor that it is a view of.
         is_plain: Contiguous and from the start of its base.
         overwrites: Its operation may write over an input of the same layout.
-        is_input: Filled in before the graph runs.
         is_stored: In a buffer of its own (weights, KV cache).
         is_weight: Weights: what multiplies them runs where they lie.
         is_kept: An output: never freed.
@@ -49,7 +48,6 @@ class Tensor:
     base: Tensor | None = None
     is_plain: bool = True
     overwrites: bool = False
-    is_input: bool = False
     is_stored: bool = False
     is_weight: bool = False
     is_kept: bool = False

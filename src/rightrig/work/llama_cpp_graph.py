@@ -45,7 +45,7 @@ def weight(device: int = HOST, size_bytes: int = 0) -> Tensor:
 
 def leaf(size_bytes: int) -> Tensor:
     """Return an input."""
-    return Tensor(size_bytes, is_input=True)
+    return Tensor(size_bytes)
 
 
 def compute(shape: tuple[int, ...], *sources: Tensor, over: bool = False) -> Tensor:
