@@ -9,9 +9,9 @@ from rightrig.facts.architectures.layers import (
     Ends,
     decoder,
     dense,
-    grouped_attention,
     hidden_size,
     mixed_layers,
+    plain_attention,
     uniform,
     windowed,
     with_wide_norms,
@@ -36,16 +36,10 @@ def _block(config: Config, attention: Attention) -> Block:
     return Block(attention=attention, ffn=dense(config), norm_params=hidden_size(config))
 
 
-def _attention(config: Config) -> Attention:
-    """Return full attention."""
-    bias = config.flag("attention_bias", default=False)
-    return grouped_attention(config, bias=bias)
-
-
 @architecture("cohere")
 def read_cohere(config: Config) -> Decoder:
     """Read Command R and Aya; R+ has a norm of its own for each query and key head."""
-    attention = _attention(config)
+    attention = plain_attention(config)
     if config.flag("use_qk_norm", default=False):
         attention = with_wide_norms(attention)
     return decoder(config, uniform(config, _block(config, attention)), _ends(config))
@@ -54,7 +48,7 @@ def read_cohere(config: Config) -> Decoder:
 @architecture("cohere2")
 def read_cohere2(config: Config) -> Decoder:
     """Read Command R7B and Command A: three local layers before each full one."""
-    full = _attention(config)
+    full = plain_attention(config)
     every = config.count(
         config.first("sliding_window_pattern", "_sliding_window_pattern"), _FULL_EVERY
     )

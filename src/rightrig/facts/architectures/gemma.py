@@ -10,9 +10,9 @@ from rightrig.facts.architectures.layers import (
     Ends,
     decoder,
     dense,
-    grouped_attention,
     hidden_size,
     mixed_layers,
+    plain_attention,
     uniform,
     windowed,
     with_head_norms,
@@ -37,12 +37,6 @@ _GEMMA3_DEFAULTS: Final[Mapping[str, object]] = {
 }
 
 
-def _attention(config: Config) -> Attention:
-    """Return attention whose heads do not follow from the hidden size."""
-    bias = config.flag("attention_bias", default=False)
-    return grouped_attention(config, bias=bias)
-
-
 def _mixed(config: Config, full: Attention, is_local: Callable[[int], bool]) -> Decoder:
     """Return layers with a norm before and after each half, local by the rule."""
     ffn = dense(config)
@@ -61,7 +55,7 @@ def _mixed(config: Config, full: Attention, is_local: Callable[[int], bool]) -> 
 def read_gemma(config: Config) -> Decoder:
     """Read Gemma 1."""
     block = Block(
-        attention=_attention(config), ffn=dense(config), norm_params=2 * hidden_size(config)
+        attention=plain_attention(config), ffn=dense(config), norm_params=2 * hidden_size(config)
     )
     return decoder(config, uniform(config, block), _TIED)
 
@@ -69,7 +63,7 @@ def read_gemma(config: Config) -> Decoder:
 @architecture("gemma2")
 def read_gemma2(config: Config) -> Decoder:
     """Read Gemma 2: local and full layers take turns, local first."""
-    return _mixed(config, _attention(config), lambda layer: layer % 2 == 0)
+    return _mixed(config, plain_attention(config), lambda layer: layer % 2 == 0)
 
 
 @architecture("gemma3", "gemma3_text")
@@ -81,5 +75,5 @@ def read_gemma3(config: Config) -> Decoder:
         config.first("sliding_window_pattern", "_sliding_window_pattern"), _FULL_EVERY
     )
     return _mixed(
-        config, with_head_norms(_attention(config)), lambda layer: bool((layer + 1) % every)
+        config, with_head_norms(plain_attention(config)), lambda layer: bool((layer + 1) % every)
     )

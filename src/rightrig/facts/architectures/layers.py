@@ -124,6 +124,11 @@ def grouped_attention(
     return attention.model_copy(update={"output_bias": output_bias})
 
 
+def plain_attention(config: Config) -> Attention:
+    """Return full attention whose four projections have biases if ``attention_bias`` says so."""
+    return grouped_attention(config, bias=config.flag("attention_bias", default=False))
+
+
 def with_head_norms(attention: Attention) -> Attention:
     """Add one norm over each query head and one over each key head, shared by the heads."""
     return attention.model_copy(update={"qk_norm_params": 2 * attention.head_dim})

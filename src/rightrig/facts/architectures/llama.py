@@ -9,10 +9,10 @@ from rightrig.facts.architectures.layers import (
     Ends,
     decoder,
     dense,
-    grouped_attention,
     hidden_size,
     local_layers,
     mixed_layers,
+    plain_attention,
     uniform,
     windowed,
 )
@@ -21,12 +21,6 @@ from rightrig.facts.llm import Attention, Block
 
 if TYPE_CHECKING:
     from rightrig.facts.architectures.common import Config
-
-
-def plain_attention(config: Config) -> Attention:
-    """Return full attention whose four projections have biases if ``attention_bias`` says so."""
-    bias = config.flag("attention_bias", default=False)
-    return grouped_attention(config, bias=bias)
 
 
 def plain_block(config: Config, attention: Attention) -> Block:
