@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError, RecordError, RightrigError
 from rightrig.facts.checking import validated
+from rightrig.facts.gguf_own import MOST_LAYERS
 from rightrig.facts.index import KINDS
 from rightrig.facts.reading import plain, read_bounded
 from rightrig.facts.source import Record, Source
@@ -44,7 +45,6 @@ _OF_A_CARD: Final = {
     "memory_marketed_gib": (0.25, 1e5),
     "memory_bandwidth_bytes_per_s": (1e8, 1e16),
 }
-_MOST_LAYERS: Final = 10_000
 _STATED: Final = "stated by the user"
 
 
@@ -343,9 +343,9 @@ def _refuse_unknown_format(llm: Llm, where: str) -> None:
     """Refuse a model in a format, or of a depth, that is not known."""
     from rightrig.facts.quantization import is_gguf_mix, weight_format  # noqa: PLC0415 - as used
 
-    if llm.layer_count > _MOST_LAYERS:
+    if llm.layer_count > MOST_LAYERS:
         raise RecordError(
-            f"{where}: layout has {llm.layer_count:,} layers; the most is {_MOST_LAYERS:,}"
+            f"{where}: layout has {llm.layer_count:,} layers; the most is {MOST_LAYERS:,}"
         )
     try:
         if not is_gguf_mix(llm.checkpoint.format):

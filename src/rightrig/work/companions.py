@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rightrig.facts.quantization import FORMATS
-from rightrig.work.weights import block_params, class_bits, rank_weight_bytes
+from rightrig.work.weights import block_params, class_bits, matrices_count, rank_weight_bytes
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Companions
@@ -112,5 +112,4 @@ def _ffn_widths_count(ffn: Ffn, hidden_size: int, ranks_count: int) -> float:
     inner = (ffn.inner_size + ffn.shared_inner_size) / ranks_count
     if not inner:
         return 0.0
-    matrices = 3 if ffn.gated else 2
-    return matrices * (hidden_size + inner)
+    return matrices_count(ffn) * (hidden_size + inner)

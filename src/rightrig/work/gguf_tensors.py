@@ -88,7 +88,7 @@ def _latent_matrices(llm: Llm, attention: Attention) -> Iterator[Matrix]:
     """Yield the projections of multi-head latent attention, absorbed form (deepseek2.cpp)."""
     hidden, heads = llm.hidden_size, attention.head_count
     latent, rope = attention.kv_lora_rank, attention.rope_head_dim
-    nope, rank = attention.head_dim - rope, attention.query_lora_rank
+    nope, rank = attention.nope_head_dim, attention.query_lora_rank
     query = heads * attention.head_dim
     if rank:
         yield Matrix("attn_q_a", (hidden, rank), "other", "attention")

@@ -351,7 +351,7 @@ class Builder:
         """Add multi-head latent attention in its absorbed form."""
         tokens, heads = self.batch.tokens_count, attention.head_count
         latent, rope = attention.kv_lora_rank, attention.rope_head_dim
-        nope = attention.head_dim - rope
+        nope = attention.nope_head_dim
         width = heads * attention.head_dim
         if attention.query_lora_rank:
             low = self.norm(self.linear(read, attention.query_lora_rank, "attn_q_a"))
