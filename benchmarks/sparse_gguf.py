@@ -141,7 +141,7 @@ def tensors_of(llm: Llm, file_type: str) -> list[Tensor]:
     found.append(("output_norm.weight", (llm.hidden_size,), "F32"))
     if llm.family in _BIASED_NORMS:
         found.append(("output_norm.bias", (llm.hidden_size,), "F32"))
-    order = [index for index, count in llm.layout for _ in range(count)]
+    order = llm.layer_order
     for layer, (index, matrices) in enumerate(
         zip(order, layer_types(llm, file_type), strict=True)
     ):  # fmt: skip

@@ -47,7 +47,7 @@ def read(**changes: object) -> Llm:
 
 
 def kinds(llm: Llm) -> list[str]:
-    order = [llm.blocks[index] for index, count in llm.layout for _ in range(count)]
+    order = [llm.blocks[index] for index in llm.layer_order]
     return ["none" if b.attention is None else b.attention.kind for b in order]
 
 

@@ -73,7 +73,7 @@ def record(slug: str) -> Llm:
 
 
 def order(llm: Llm) -> list[Attention | None]:
-    return [llm.blocks[index].attention for index, count in llm.layout for _ in range(count)]
+    return [llm.blocks[index].attention for index in llm.layer_order]
 
 
 def test_an_indexer_adds_its_matrices_and_its_cache() -> None:

@@ -75,7 +75,7 @@ def test_gemma_3n_holds_projections_that_shared_layers_do_not_use(tmp_path: Path
 def searched(slug: str, arch: str) -> File:
     """Return a model of the catalogue whose layers have dimensions of their own."""
     llm = shipped().llm(slug)
-    order = [llm.blocks[index] for index, count in llm.layout for _ in range(count)]
+    order = [llm.blocks[index] for index in llm.layer_order]
     some = llm.attentions[0]
     kv = [0 if b.attention is None else b.attention.kv_head_count for b in order]
     same = all(kv)

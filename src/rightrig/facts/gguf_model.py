@@ -87,7 +87,7 @@ def read_gguf(path: Path) -> Llm:
 
 def _stored(llm: Llm, tensors: Mapping[str, TensorInfo]) -> list[StoredTensor]:
     """Return the tensors by their parts; the matrix that replaces attention is like a dense one."""
-    order = [index for index, count in llm.layout for _ in range(count)]
+    order = llm.layer_order
     plain_layers = {
         str(layer)
         for layer, index in enumerate(order)

@@ -319,6 +319,11 @@ class Llm(Record):
         return sum(count for _, count in self.layout)
 
     @property
+    def layer_order(self) -> tuple[int, ...]:
+        """Index into ``blocks`` of every layer, first layer first."""
+        return tuple(index for index, count in self.layout for _ in range(count))
+
+    @property
     def block_counts(self) -> tuple[tuple[Block, int], ...]:
         """Each kind of layer with the number of layers of that kind."""
         totals = [0] * len(self.blocks)

@@ -151,7 +151,7 @@ class _Part:
 def _parts(engine: Engine, placement: Placement) -> tuple[_Part, ...]:
     """Return what each card holds whatever the context."""
     llm = engine.llm
-    order = [index for index, count in llm.layout for _ in range(count)]
+    order = llm.layer_order
     stored = _stored_bytes(engine, placement)
     slots = SlotCache(llm, options_of(engine, 1))
     found = []

@@ -160,8 +160,7 @@ class Profile:
 @functools.lru_cache(maxsize=1024)
 def profile_of(llm: Llm) -> Profile:
     """Return what the quantiser looks at in a model."""
-    order = [index for index, count in llm.layout for _ in range(count)]
-    values = [any(m.role == "attn_v" for m in layer_matrices(llm, i)) for i in order]
+    values = [any(m.role == "attn_v" for m in layer_matrices(llm, i)) for i in llm.layer_order]
     first = llm.attentions[0] if llm.attentions else None
     return Profile(
         layer_count=llm.layer_count,
@@ -288,8 +287,7 @@ def layer_types(llm: Llm, file_type: str) -> tuple[tuple[tuple[Matrix, str], ...
     counts_downs = not mix_of(file_type, profile).bumps
     seen: Counter[str] = Counter()
     layers = []
-    order = [index for index, count in llm.layout for _ in range(count)]
-    for layer, index in enumerate(order):
+    for layer, index in enumerate(llm.layer_order):
         found = []
         for matrix in layer_matrices(llm, index):
             # The smallest types count down projections, the shared expert's too, not layers.

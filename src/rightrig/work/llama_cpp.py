@@ -67,7 +67,7 @@ def layer_cache_bytes(llm: Llm, options: Options) -> tuple[float, ...]:
     in 32 bits (llama-memory-recurrent.cpp).
     """
     sizes = [block_cache_bytes(llm, block, options) for block in llm.blocks]
-    return tuple(sizes[index] for index, count in llm.layout for _ in range(count))
+    return tuple(sizes[index] for index in llm.layer_order)
 
 
 def block_cache_bytes(llm: Llm, block: Block, options: Options) -> float:
@@ -117,7 +117,7 @@ def layer_weight_bytes(llm: Llm, file_type: str) -> tuple[tuple[float, float], .
     Matrices take the types of the quantiser's mix, vectors 32 bits. Formats that are no file type
     of llama.cpp (``checkpoint``, ``mxfp4``) take the mean bits of each tensor class.
     """
-    order = [index for index, count in llm.layout for _ in range(count)]
+    order = llm.layer_order
     if not (is_gguf_mix(file_type) or file_type == "bf16"):
         bits = weights.class_bits(llm, file_type)
         sizes = []
@@ -219,7 +219,7 @@ def _graph(llm: Llm, file_type: str, options: Options, placement: Placement) -> 
     style = STYLES.get(llm.family, Style())
     builder = Builder(llm, _batch(llm, options), style, feed_forward)
     stream = builder.start()
-    order = [index for index, count in llm.layout for _ in range(count)]
+    order = llm.layer_order
     every = style.parallel or style.rope_gap > 0 or _may_fetch(options, placement)
     for layer in _sampled(order, placement, every=every):
         builder.place = _place_of(llm, file_type, options, placement, layer)
@@ -240,7 +240,7 @@ def _may_fetch(options: Options, placement: Placement) -> bool:
     return options.takes_over and placement.cards_count > 0 and not placement.is_all_on_cards
 
 
-def _sampled(order: list[int], placement: Placement, *, every: bool) -> list[int]:
+def _sampled(order: tuple[int, ...], placement: Placement, *, every: bool) -> list[int]:
     """Return the layers to build: a few of each kind on each device, and the last ones.
 
     As many as leave an even number out: the free blocks of some families alternate between two

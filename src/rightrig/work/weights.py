@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rightrig.deployment.parallelism import stage_layers
 from rightrig.facts.quantization import FORMATS, is_gguf_mix, weight_format
+from rightrig.facts.stored import LANGUAGE
 from rightrig.work.gguf_mix import gguf_bits
 from rightrig.work.recurrent import recurrent_params
 
@@ -218,10 +219,7 @@ def class_bits_per_weight(llm: Llm, kind: TensorClass, format_name: str) -> floa
 @functools.lru_cache(maxsize=4096)
 def class_bits(llm: Llm, format_name: str) -> dict[TensorClass, float]:
     """Return bits per weight of every tensor class of the model in a format."""
-    kinds: tuple[TensorClass, ...] = (
-        "embedding", "head", "attention", "ffn", "expert", "shared_expert", "router", "norm",
-    )  # fmt: skip
-    return {kind: class_bits_per_weight(llm, kind, format_name) for kind in kinds}
+    return {kind: class_bits_per_weight(llm, kind, format_name) for kind in LANGUAGE}
 
 
 def weight_bytes(llm: Llm, format_name: str) -> float:
@@ -232,7 +230,7 @@ def weight_bytes(llm: Llm, format_name: str) -> float:
 
 def stage_blocks(llm: Llm, stages_count: int) -> tuple[tuple[tuple[Block, int], ...], ...]:
     """Return, for each pipeline stage, its kinds of layers and how many of each."""
-    order = [index for index, count in llm.layout for _ in range(count)]
+    order = llm.layer_order
     stages = []
     start = 0
     for size in stage_layers(llm.layer_count, stages_count):
