@@ -132,7 +132,7 @@ def _text(value: str) -> bytes:
 
 
 def _gguf_seed() -> bytes:
-    """Return a small Llama: two layers of width 32."""
+    """Return a small Llama: one layer of width 32."""
     keys = {"block_count": 1, "context_length": 512, "embedding_length": 32,
             "feed_forward_length": 64, "attention.head_count": 4,
             "attention.head_count_kv": 2}  # fmt: skip
