@@ -53,10 +53,16 @@ def test_lists_of_families_name_families_that_exist_once_and_have_a_source(slug:
 
 @pytest.mark.parametrize("slug", LISTED)
 def test_the_remedy_of_a_refusal_serves_the_family(slug: str) -> None:
-    for model in map(CATALOG.llm, CATALOG.slugs("llms")):
-        reason = family_reason(CATALOG.runtime(slug), model)
-        for name, _, version in re.findall(r"--runtime ([a-z.]+)(@([0-9.]+))?", reason or ""):
-            assert family_reason(CATALOG.runtime(name), model, version.rstrip(".")) is None
+    remedies = [
+        (model, name, version.rstrip("."))
+        for model in map(CATALOG.llm, CATALOG.slugs("llms"))
+        for name, _, version in re.findall(
+            r"--runtime ([a-z.]+)(@([0-9.]+))?", family_reason(CATALOG.runtime(slug), model) or ""
+        )
+    ]
+    assert remedies
+    for model, name, version in remedies:
+        assert family_reason(CATALOG.runtime(name), model, version) is None
 
 
 def test_minimax_m1_left_vllm_after_0_23() -> None:

@@ -39,6 +39,7 @@ def test_from_four_4090_to_two_exactly_those_whose_verdict_differs_are_listed() 
 
 
 def test_every_change_has_a_reason_that_names_card_need_and_budget() -> None:
+    assert from_four_to_two()
     for change in from_four_to_two():
         assert change.reason
         if change.after.fit is not None:
@@ -56,6 +57,7 @@ def test_losses_come_first() -> None:
 
 
 def test_half_the_cards_let_nothing_in_and_ease_nothing_but_a_smaller_format() -> None:
+    assert from_four_to_two()
     for change in from_four_to_two():
         assert change.before.verdict != "no"
         if VERDICT_RANK[change.after.verdict] < VERDICT_RANK[change.before.verdict]:

@@ -59,6 +59,7 @@ def test_the_model_of_that_size_stands_between_two_that_are_tried(name: str) -> 
 def test_more_cards_longer_contexts_and_more_sequences_push_the_size() -> None:
     one, two, four = (largest(f"{n}xrtx-4090") for n in (1, 2, 4))
     longer, busier = largest("1xrtx-4090", 32_768), largest("1xrtx-4090", 8192, 8)
+    assert one
     for name in one:
         assert one[name] < two[name] < four[name]
         assert longer[name] < one[name]
