@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rightrig.prediction.calibrate import (
+from rightrig.prediction.kernel_fit import (
     AllReduceFit,
     AllReduceSample,
     DevicePeak,

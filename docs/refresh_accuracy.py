@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "methodology" / "accuracy.md"
 SHARED: Final = Path(os.environ.get("RIGHTRIG_SHARED") or ROOT.parent / "shared")
+_UNNAMED: Final = re.compile(r"code-index item \d+")
 _PART: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -53,7 +54,8 @@ def _block(found: Accuracy) -> str:
     start = [n for n, text in enumerate(texts) if text.text.startswith("Rows without")]
     tail = texts[start[0] :] if start else []
     kept: Document = (texts[0], Paragraph(""), first, Paragraph(""), *tail)
-    return f"```text\n{plain_text(kept, 96).rstrip()}\n```\n"
+    text = _UNNAMED.sub("a file of an unnamed repository", plain_text(kept, 96))
+    return f"```text\n{text.rstrip()}\n```\n"
 
 
 def _rows(found: Accuracy) -> str:

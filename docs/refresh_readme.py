@@ -33,6 +33,8 @@ from rightrig.facts.index import DATA
 from rightrig.facts.unspecified import unspecified
 from rightrig.planning.constraints import CONSTRAINTS
 from rightrig.prediction.engine_memory import eras, overheads
+from rightrig.prediction.parameters import tables
+from rightrig.quantities import show_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +58,29 @@ _KINDS: Final[dict[str, tuple[str, str]]] = {
     "links": ("links, rated and measured", "`data/links`"),
     "power": ("figures about power", "`data/power`"),
 }
+_PARAMETERS: Final[dict[tuple[str, ...], tuple[str, str]]] = {
+    ("compute",): ("share of the datasheet's arithmetic that products reach", "family, type"),
+    ("memory",): ("share of its bandwidth that they reach", "family"),
+    ("cache",): ("the same of decode attention, which reads keys and values", "family"),
+    ("scores",): ("share of the 16-bit rate that attention of prompts reaches", "family"),
+    ("card_compute", "card_memory"): ("a card beside its family", "card"),
+    ("engine_compute", "engine_memory"): ("products beside the best kernels", "era, type"),
+    ("engine_cache", "engine_scores"): ("attention beside the best kernels", "era"),
+    ("experts_compute", "experts_memory"): ("grouped products beside a whole one", "era, type"),
+    ("experts_s",): ("choosing, sorting and joining experts, a layer", "era"),
+    ("layer_s",): ("small kernels of a layer", "era"),
+    ("launch_ratio",): ("fixed time of kernels beside the sampled ones", "era"),
+    ("step_s",): ("host work of a step", "era"),
+    ("sequence_s",): ("host work for each sequence of a step", "era"),
+    ("request_s",): ("a request beside its steps: tokenizer, server", "era"),
+    ("eager_s",): ("starting a part of a layer in a step with prompts", "era"),
+    ("miss_ratio",): ("steps with prompts that a prompt waits for", "era"),
+    ("burst_ratio",): ("share of all users' prompts that it waits for", "era"),
+    ("pair_compute", "pair_memory", "pair_host"): ("an engine on a family", "era, family"),
+    ("latency_s", "bus"): ("an all-reduce: latency, share of the link's rate", "link, ranks"),
+    ("engine_latency", "engine_bus"): ("messages beside the sampled ones", "era, NVLink or not"),
+}
+"""Kinds of parameters → what they are, and what has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +232,51 @@ def sglang_table() -> str:
     return table(("card", "visible, GiB", "reserve, GiB", "static share"), rows)
 
 
+def parameters_table() -> str:
+    """Return the priors of the speed model."""
+    rows = [
+        (
+            ", ".join(f"`{kind}`" for kind in kinds),
+            *_PARAMETERS[kinds],
+            ", ".join(_middle(kind) for kind in kinds),
+            ", ".join(_spread(kind) for kind in kinds),
+        )
+        for kinds in _PARAMETERS
+    ]
+    return table(("parameter", "what it is", "one a", "middle", "spread"), rows)
+
+
+def _middle(kind: str) -> str:
+    """Return the middle of a kind's prior."""
+    middle = tables("priors")["kind"][kind].get("mid")
+    if middle is None:
+        return "kernels"
+    return show_seconds(middle) if kind.endswith("_s") else f"{middle:g}"
+
+
+def _spread(kind: str) -> str:
+    """Return the spread of a kind's prior, and that of what no kernels were timed for."""
+    entry = tables("priors")["kind"][kind]
+    own = f"{entry['spread']:g}"
+    return f"{own} (else {entry['unsampled_spread']:g})" if "unsampled_spread" in entry else own
+
+
+def engines_table() -> str:
+    """Return the eras of engines by how they schedule."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for engine in tables("engines")["engine"]:
+        way = (engine["prompts"], "ahead" if engine["overlapped"] else "after each step")
+        since = f" from {engine['since']}" if engine["since"] != "0" else ""
+        kind = f" in {engine['kind']}" if "kind" in engine else ""
+        name = "any other engine" if engine["runtime"] == "*" else engine["runtime"]
+        found.setdefault(way, {}).setdefault(engine["era"], []).append(f"{name}{since}{kind}")
+    rows = [
+        (*way, ", ".join(f"`{era}` ({', '.join(names)})" for era, names in eras.items()))
+        for way, eras in found.items()
+    ]
+    return table(("prompts", "host", "eras"), rows)
+
+
 def catalogue_table() -> str:
     """Return how many records of each kind there are."""
     catalog = shipped()
@@ -244,6 +314,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "era-sources": era_sources_table,
     "overheads": overheads_table,
     "sglang": sglang_table,
+    "parameters": parameters_table,
+    "engines": engines_table,
     "catalogue": catalogue_table,
     "rules": lambda: rules_table(RULES),
     "constraints": lambda: rules_table(CONSTRAINTS),

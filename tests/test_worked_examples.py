@@ -4,10 +4,9 @@ An example begins with its row's id. Rows for later issues, which bring the func
 
 - W038 to W047, W091 to W095: memory and speed of training (finetune).
 - W059, W060: tiles and waves of one matrix product; fitted shares stand for them.
-- W068: the fullest expert; expert parallelism is not modelled yet.
 - W072, W073: NCCL's own tuner; fitted all-reduces stand for it.
 - W077, W078, W089, W090: bubbles of training pipelines, disaggregated serving.
-- W081 to W088: queues and speculation (simulation).
+- W081 to W086: queues (simulation).
 - W096 to W107: failures, checkpoints, bit errors (reliability).
 - W112, W113, W115, W116: ownership, break-even, spot (costs).
 - W118: which partitions of a card go together (tenants).
@@ -41,8 +40,15 @@ from rightrig.prediction.roofline import (
 from rightrig.quantities import GIB, MIB
 from rightrig.work import kv_cache
 from rightrig.work.companions import adapter_bytes
-from rightrig.work.operators import Step, all_reduce_message_bytes, distinct_experts_count
-from rightrig.work.step import Stored, prefill_flop, step_operators
+from rightrig.work.operators import (
+    Step,
+    all_reduce_message_bytes,
+    distinct_experts_count,
+    experts_load_ratio,
+    speculated_tokens_count,
+)
+from rightrig.work.step import prefill_flop, step_operators
+from rightrig.work.stored import Stored
 from rightrig.work.weights import (
     active_params_count,
     attention_params,
@@ -170,6 +176,11 @@ def compute_ratio(name: str, profile: str) -> float:
 def distinct(name: str, tokens: int) -> float:
     ffn = llm(name).ffns[-1]
     return float(distinct_experts_count(ffn.expert_count, ffn.experts_per_token, tokens))
+
+
+def speculated_speedup(draft_cost_ratio: float) -> float:
+    """F9.4 with four drafted tokens, of which 0.8 are accepted, each at a share of a step."""
+    return float(speculated_tokens_count(0.8, 4)) / (4 * draft_cost_ratio + 1.0)
 
 
 def ring_ms(ranks: int, link_bytes_per_s: float) -> float:
@@ -333,6 +344,11 @@ EXAMPLES: Final = (
     Example("W065 experts of a token", 8.0, lambda: distinct("qwen3-235b-a22b", 1)),
     Example("W066 experts of 32 tokens", 111.7710353, lambda: distinct("qwen3-235b-a22b", 32)),
     Example("W067 experts of 64 tokens", 222.4424877, lambda: distinct("deepseek-v3", 64)),
+    Example(
+        "W068 tokens of the fullest expert",
+        165.6771207,
+        lambda: 4096 * 8 / 256 * float(experts_load_ratio(4096.0 * 8, 256)),
+    ),
     Example("W069 all-reduce between 2", 0.2982616178, lambda: ring_ms(2, 450e9)),
     Example("W070 all-reduce among 8", 0.5219578311, lambda: ring_ms(8, 450e9)),
     Example("W071 all-reduce over PCIe", 5.36870912, lambda: ring_ms(2, 25e9)),
@@ -343,6 +359,10 @@ EXAMPLES: Final = (
     ),
     Example("W075 step of a 70B at tp4", 7.394388824, lambda: tensor_parallel_ms(4, 6e-6)),
     Example("W076 step of a 70B at tp2", 13.66877765, lambda: tensor_parallel_ms(2, 5e-6)),
+    Example(
+        "W087 tokens of a verified step", 3.3616, lambda: float(speculated_tokens_count(0.8, 4))
+    ),
+    Example("W088 speed-up of speculation", 2.801333333, lambda: speculated_speedup(0.05)),
     # F8: capacity; F12: money; F13: energy.
     Example("W079 KV tokens of an H100", 121488, kv_capacity_tokens),
     Example(

@@ -29,15 +29,19 @@ if TYPE_CHECKING:
     from rightrig.planning.constraints import Question
     from rightrig.planning.search import plan, space_of
     from rightrig.prediction.accuracy import accuracy
+    from rightrig.prediction.drafting import speculating
+    from rightrig.prediction.kernels import allreduce_s, gemm_s, tp_efficiency, tp_speedup_ratio
     from rightrig.prediction.memory_fit import fit
     from rightrig.prediction.predict import predict
-    from rightrig.prediction.serving import Lengths
+    from rightrig.prediction.regimes import Lengths
+    from rightrig.prediction.roofline import ridge_tokens_count
 
 __version__: Final = "0.1.0"
 __all__ = [
     "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Rig", "Slo",
-    "Workload", "accuracy", "find_llm", "fit", "load_catalog", "parse_rig", "plan", "predict",
-    "propose", "shipped", "space_of",
+    "Workload", "accuracy", "allreduce_s", "find_llm", "fit", "gemm_s", "load_catalog", "parse_rig",
+    "plan", "predict", "propose", "ridge_tokens_count", "shipped", "space_of", "speculating",
+    "tp_efficiency", "tp_speedup_ratio",
 ]  # fmt: skip
 
 _HOME: Final = {
@@ -45,22 +49,28 @@ _HOME: Final = {
     "Choices": "deployment.propose",
     "Deployment": "deployment.deployment",
     "Interval": "interval",
-    "Lengths": "prediction.serving",
+    "Lengths": "prediction.regimes",
     "Limits": "demand.objective",
     "Question": "planning.constraints",
     "Rig": "deployment.rig",
     "Slo": "demand.objective",
     "Workload": "demand.workload",
     "accuracy": "prediction.accuracy",
+    "allreduce_s": "prediction.kernels",
     "find_llm": "facts.models",
     "fit": "prediction.memory_fit",
+    "gemm_s": "prediction.kernels",
     "load_catalog": "facts.user_catalog",
     "parse_rig": "deployment.rig",
     "plan": "planning.search",
     "predict": "prediction.predict",
     "propose": "deployment.propose",
+    "ridge_tokens_count": "prediction.roofline",
     "shipped": "facts.catalog",
     "space_of": "planning.search",
+    "speculating": "prediction.drafting",
+    "tp_efficiency": "prediction.kernels",
+    "tp_speedup_ratio": "prediction.kernels",
 }
 
 

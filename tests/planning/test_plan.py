@@ -26,7 +26,8 @@ from rightrig.planning.constraints import CONSTRAINTS, Question
 from rightrig.planning.evaluate import NO_LIMIT_S, limits_for
 from rightrig.planning.search import Plan, Space, plan, space_of
 from rightrig.prediction.memory_fit import fit
-from rightrig.prediction.serving import Lengths, largest_load
+from rightrig.prediction.regimes import Lengths
+from rightrig.prediction.serving import largest_load
 from rightrig.prediction.timers import timer_of
 from rightrig.quantities import HOURS_PER_MONTH
 

@@ -13,10 +13,10 @@ import rightrig
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import Rig, parse_rig
 from rightrig.errors import InputError
-from rightrig.prediction.efficiency import Evidence, Quantity, half_width_ratio
+from rightrig.prediction.evidence import Evidence, Measured, Quantity, end_ratios
 from rightrig.prediction.predict import Prediction, predict
+from rightrig.prediction.regimes import Lengths, decode_step
 from rightrig.prediction.roofline import decode_bound_tokens_per_s
-from rightrig.prediction.serving import Lengths, decode_step
 from rightrig.prediction.step_time import Resource
 from rightrig.prediction.timers import timer_of
 from rightrig.work.weights import looked_up_params, weight_bytes
@@ -72,7 +72,7 @@ def test_no_prediction_passes_the_roofline(
     split = asked.parallelism
     per_engine = max(1.0, result.running_seqs / split.replicas)
     timer = timer_of(asked)
-    step = decode_step(timer, per_engine, result.lengths)
+    step = decode_step(timer.pace, per_engine, result.lengths)
     operators = timer.operators(step)
     peak = timer.speeds
     read_s = sum(float(op.moved_bytes) for op in operators if op.kind != "rows") / float(
@@ -165,23 +165,32 @@ def test_a_power_cap_never_makes_a_card_quicker(
     assert capped.tpot_s.mid >= freer.tpot_s.mid * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("vendor", ["NVIDIA", "other"])
+@pytest.mark.parametrize("era", ["vllm-1", "llama.cpp", "unheard-of"])
 @pytest.mark.parametrize("quantity", get_args(Quantity))
-def test_weaker_evidence_widens_every_interval(quantity: Quantity) -> None:
-    factors = [half_width_ratio(quantity, evidence) for evidence in get_args(Evidence)]
-    assert factors == sorted(factors)
-    assert 1.0 < factors[0] < factors[-1]
+def test_weaker_evidence_never_narrows_an_interval(
+    quantity: Quantity, era: str, vendor: str
+) -> None:
+    found = [
+        end_ratios(quantity, Measured(era, vendor, evidence), has_experts=False)
+        for evidence in get_args(Evidence)
+    ]
+    lows, highs = [low for low, _ in found], [high for _, high in found]
+    assert lows == sorted(lows, reverse=True)
+    assert highs == sorted(highs)
+    assert all(low < 1.0 < high for low, high in found)
 
 
 @pytest.mark.parametrize(
     ("card", "evidence"),
     [
         ("h100-sxm", "this GPU and runtime"),  # whole runs of vLLM
-        ("rtx-4090", "same GPU"),  # its kernels
-        ("m2-ultra", "this GPU and runtime"),  # whole runs of llama.cpp
+        ("rtx-4090", "same GPU"),  # runs of llama.cpp
+        ("m2-ultra", "this GPU and runtime"),  # runs of llama.cpp
         ("rtx-4080", "same architecture"),
-        ("h100-pcie", "same architecture"),
-        ("mi300x", "datasheet only"),
-        ("m3-ultra", "datasheet only"),
+        ("h100-nvl", "same architecture"),
+        ("m4-max", "same architecture"),
+        ("p100-pcie-16gb", "datasheet only"),
     ],
 )
 def test_a_prediction_says_how_near_its_evidence_is(card: str, evidence: str) -> None:
@@ -191,9 +200,9 @@ def test_a_prediction_says_how_near_its_evidence_is(card: str, evidence: str) ->
 def test_a_known_card_has_a_narrower_interval_than_a_sister_or_a_stranger() -> None:
     widths = [
         speed("llama-3.2-3b-instruct", f"1x{card}").ttft_s.width_ratio
-        for card in ("h100-sxm", "rtx-4090", "rtx-4080", "mi300x")
+        for card in ("h100-sxm", "rtx-4090", "rtx-4080")
     ]
-    assert widths == sorted(set(widths))
+    assert widths[0] < widths[1] <= widths[2] * (1 + 1e-9)
 
 
 @many
@@ -218,9 +227,9 @@ def test_a_full_batch_on_slow_pcie_waits_for_communication() -> None:
     assert speed("llama-3.3-70b", "8xrtx-4090@pcie3x4", 128).bottleneck == "communication"
 
 
-def test_a_70b_on_four_h100_decodes_at_about_40_tokens_a_second() -> None:
+def test_a_70b_on_four_h100_decodes_between_the_roofline_and_twice_its_time() -> None:
     result = speed("llama-3.3-70b", "4xh100-sxm")
-    assert result.tpot_s.mid == pytest.approx(0.0145, rel=0.2)
+    assert result.tpot_s.mid <= 2.0 * 141.1e9 / 4 / 3.35e12
     assert result.tpot_s.low >= 141.1e9 / 4 / 3.35e12 * 0.97
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import rightrig
+from rightrig.prediction.regimes import Lengths, own_moments
 from rightrig.prediction.serving import (
     Z_99,
-    Lengths,
     at_rate,
     closed_loop,
     largest_load,
     largest_steady_seqs,
     open_loop,
-    prefill_s,
+    total_s,
     wait_p99_s,
 )
 from rightrig.prediction.step_time import StepTimer, account
@@ -89,8 +89,8 @@ def test_more_users_raise_throughput_and_latency(timer: StepTimer) -> None:
 
 
 def test_a_prompt_longer_than_a_chunk_takes_several_steps(timer: StepTimer) -> None:
-    short = float(prefill_s(timer, 1.0, Lengths(8192.0, 100.0)))
-    long = float(prefill_s(timer, 1.0, Lengths(4 * 8192.0, 100.0)))
+    short = float(total_s(timer, own_moments(timer.pace, 1.0, Lengths(8192.0, 100.0))))
+    long = float(total_s(timer, own_moments(timer.pace, 1.0, Lengths(4 * 8192.0, 100.0))))
     assert 4.0 * short < long < 6.0 * short
 
 

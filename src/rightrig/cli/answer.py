@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,16 @@ if TYPE_CHECKING:
 
     from rightrig.facts.source import Record
     from rightrig.report.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a command of several forms prints, as :func:`answer` takes it."""
+
+    data: Callable[[], dict[str, object]]
+    document: Callable[[], Document]
+    yes: bool
+    records: tuple[Record, ...]
 
 
 def answer(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rightrig.cli import accuracy, catalogue, compare, fit, fits, plan, predict
+from rightrig.cli import accuracy, calibrate, catalogue, compare, fit, fits, plan, predict
 from rightrig.cli import options as o
 
 app = typer.Typer(
@@ -47,5 +47,6 @@ app.command("predict")(predict.predict)
 app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)
 app.command("accuracy")(accuracy.accuracy)
+app.command("calibrate")(calibrate.calibrate)
 for group in catalogue.GROUPS:
     app.add_typer(group)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.naming import model_named
 from rightrig.demand.workload import MAX_TOKENS
-from rightrig.deployment.propose import MODELLED, Choices, propose
+from rightrig.deployment.propose import USUAL, Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.prediction.levers import levers
@@ -56,7 +56,7 @@ def fitted(
 def others(catalog: Catalog, deployment: Deployment) -> dict[str, Deployment]:
     """Return the same model and rig on the other modelled runtimes, by the option for it."""
     found = {}
-    for name in MODELLED:
+    for name in USUAL:
         if name != deployment.runtime.slug:
             choices = Choices(runtime=name, operating_system=deployment.operating_system)
             try:

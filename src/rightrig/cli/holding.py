@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rightrig.cli.answer import Found
 from rightrig.cli.deploying import MAX_CONCURRENCY
 from rightrig.cli.naming import model_named
+from rightrig.cli.saving import save
 from rightrig.demand.workload import MAX_TOKENS
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import MAX_CARDS_PER_NODE, parse_rig
@@ -16,14 +17,10 @@ from rightrig.planning.fits import changes, models_that_fit
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.llm import Llm
-    from rightrig.facts.source import Record
     from rightrig.planning.fits import ModelFit
-    from rightrig.report.document import Document
 
 __all__ = ["Asked", "Choices", "answer_of"]
 _ANY_MODEL: Final = "meta-llama/Llama-3.2-1B-Instruct"
@@ -52,16 +49,6 @@ class Asked:
     def text(self) -> str:
         """The traffic in words."""
         return f"{self.concurrency:,} × {self.context:,} tokens"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the command prints."""
-
-    data: Callable[[], dict[str, object]]
-    document: Callable[[], Document]
-    yes: bool
-    records: tuple[Record, ...]
 
 
 def answer_of(asked: Asked) -> Found:
@@ -166,26 +153,13 @@ def _matrix(asked: Asked) -> Found:
     formats = tuple(name.lower() for name in _names(asked.formats, "--formats")) or MATRIX_FORMATS
     matrix = fit_matrix(catalog, llms, gpus, formats, asked.context, asked.cards)
     if asked.save is not None:
-        _save(asked.save, matrix_lines(matrix))
+        save(asked.save, "matrix.csv", matrix_lines(matrix))
     return Found(
         data=lambda: matrix_json(matrix),
         document=lambda: matrix_document(matrix),
         yes=bool(matrix.is_held.any()),
         records=(*gpus, *llms),
     )
-
-
-def _save(folder: str, lines: Iterable[str]) -> None:
-    """Write every cell into ``matrix.csv`` of a folder, which is made when it is not there."""
-    if not folder.strip():
-        raise InputError("--save is empty: name a folder, such as --save out")
-    try:
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        (path / "matrix.csv").write_text("".join(lines), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--save {folder[:80]}: cannot be written to: {reason}") from error
 
 
 def _names(text: str | None, option: str) -> list[str]:

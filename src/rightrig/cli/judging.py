@@ -5,22 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rightrig.prediction.accuracy import accuracy
+from rightrig.prediction.accuracy import GOLDEN_SPEED, accuracy
 from rightrig.prediction.kv_cases import kv_cases, kv_tools
-from rightrig.report.accuracy import accuracy_document
+from rightrig.report.accuracy import accuracy_brief, accuracy_document, accuracy_json
 from rightrig.report.kv_cases import kv_cases_document
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.prediction.accuracy_score import Accuracy
     from rightrig.report.document import Document
+    from rightrig.report.values import Json
 
 
-def judged(catalog: Catalog, file: str | None) -> tuple[Accuracy, Document]:
-    """Return a table's accuracy and its text; without a file, the golden rows and known caches."""
+def judged(catalog: Catalog, file: str | None) -> tuple[Json, Document]:
+    """Return a table's accuracy as data and as text.
+
+    Without a file: the golden rows of memory, those of speed, and known caches.
+    """
     if file is not None:
         found = accuracy(catalog, Path(file))
-        return found, accuracy_document(found)
-    found = accuracy(catalog)
+        return accuracy_json(found), accuracy_document(found)
+    found, speed = accuracy(catalog), accuracy(catalog, GOLDEN_SPEED)
     caches = kv_cases_document(kv_cases(catalog), kv_tools())
-    return found, (*accuracy_document(found), *caches)
+    data = {**accuracy_json(found), "speed": accuracy_json(speed)}
+    return data, (*accuracy_document(found), *accuracy_brief(speed), *caches)

@@ -46,6 +46,13 @@ CatalogFolders = Annotated[
 ]
 Model = Annotated[str, typer.Argument(help="Catalogue name, hub id, config.json or GGUF file.")]
 On = Annotated[str, typer.Option("--on", help=_RIG_HELP)]
+ModelOrNone = Annotated[
+    str | None, typer.Argument(help="Catalogue name, hub id, config.json or GGUF file.")
+]
+Rigs = Annotated[
+    list[str],
+    typer.Option("--on", help=f"{_RIG_HELP} Several with --splits, --gemm, --allreduce."),
+]
 OnOrNone = Annotated[str | None, typer.Option("--on", help=_RIG_HELP)]
 Context = Annotated[int, typer.Option(help="Tokens of one sequence.")]
 ContextOrUsual = Annotated[
@@ -94,6 +101,41 @@ AttentionDp = Annotated[
 ]
 ContextParallel = Annotated[
     int | None, typer.Option("--cp", help="Ranks over which one sequence's cache is spread.")
+]
+ExpertParallel = Annotated[
+    int | None, typer.Option("--ep", help="Ranks over which whole experts are dealt.")
+]
+PrefixHit = Annotated[
+    float | None, typer.Option(help="Share of each prompt that a prefix cache holds, 0 to 1.")
+]
+SpecTokens = Annotated[
+    int | None, typer.Option(help="Tokens drafted for each step; with --acceptance.")
+]
+Acceptance = Annotated[
+    float | None, typer.Option(help="Share of drafted tokens that are accepted, below 1.")
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="The whole step, ridge batch, what 10 % more changes.")
+]
+Sweep = Annotated[
+    str | None, typer.Option(metavar="NAME=LOW..HIGH", help="Over concurrency, input or output.")
+]
+SweepFolder = Annotated[
+    str | None, typer.Option("--save", help="With --sweep: folder for the series, sweep.csv.")
+]
+Splits = Annotated[
+    bool, typer.Option("--splits", help="A step on 1, 2, 4 and 8 cards of each rig.")
+]
+Gemms = Annotated[
+    list[str] | None,
+    typer.Option("--gemm", metavar="M,N,K", help="One matrix product on a card, without a model."),
+]
+AllReduces = Annotated[
+    list[str] | None,
+    typer.Option("--allreduce", metavar="BYTES", help="One all-reduce on a rig: 8KiB, 128MiB."),
+]
+Ranks = Annotated[
+    int | None, typer.Option(help="With --allreduce: cards among which; default all of the rig.")
 ]
 Draft = Annotated[
     str | None,

@@ -11,17 +11,31 @@ from rightrig.cli.answer import answer
 
 
 def predict(
-    model: o.Model,
-    on: o.On,
+    on: o.Rigs,
+    model: o.ModelOrNone = None,
     input: Annotated[int, typer.Option("--input", help="Tokens of the prompt.")] = 1000,  # noqa: A002
     output: Annotated[int, typer.Option("--output", help="Tokens of the answer.")] = 300,
     concurrency: Annotated[str, typer.Option(help="Users at once, or max.")] = "1",
+    explain: o.Explain = False,
+    sweep: o.Sweep = None,
+    save: o.SweepFolder = None,
+    splits: o.Splits = False,
+    gemm: o.Gemms = None,
+    allreduce: o.AllReduces = None,
+    ranks: o.Ranks = None,
     runtime: o.Runtime = None,
     weights: o.Weights = None,
     kv: o.Kv = None,
     tp: o.Tp = None,
     pp: o.Pp = None,
+    dp: o.AttentionDp = None,
+    ep: o.ExpertParallel = None,
+    cp: o.ContextParallel = None,
     replicas: o.Replicas = None,
+    prefix_hit: o.PrefixHit = None,
+    draft: o.Draft = None,
+    spec_tokens: o.SpecTokens = None,
+    acceptance: o.Acceptance = None,
     max_seqs: o.MaxSeqs = None,
     max_batched_tokens: o.MaxBatchedTokens = None,
     gpu_memory_utilization: o.MemoryUtilization = None,
@@ -29,18 +43,17 @@ def predict(
     json: o.Json = False,
 ) -> None:
     """How fast: TTFT, TPOT, throughput, power, with 80 % intervals."""
-    from rightrig.cli.deploying import Choices, deploy, records_of
-    from rightrig.cli.traffic import predicted
-    from rightrig.report.predict import predict_document, predict_json
+    from rightrig.cli.predicting import Asked, Choices, Traffic, answer_of
 
     fixed = Choices(
-        runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens, gpu_memory_utilization
-    )
-    result = predicted(deploy(o.chosen(catalog), model, on, fixed), input, output, concurrency)
-    answer(
-        as_json=json,
-        data=lambda: predict_json(result),
-        document=lambda: predict_document(result),
-        yes=result.fit.max_concurrency >= 1,
-        records=records_of(result.deployment),
-    )
+        runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens,
+        gpu_memory_utilization, dp, cp, draft, expert_parallel=ep,
+    )  # fmt: skip
+    traffic = Traffic(input, output, concurrency, prefix_hit, spec_tokens, acceptance)
+    asked = Asked(
+        o.chosen(catalog), model, tuple(on), traffic, fixed, tuple(gemm or ()),
+        tuple(allreduce or ()), ranks, splits=splits, sweep=sweep, save=save, explain=explain,
+    )  # fmt: skip
+    found = answer_of(asked)
+    answer(as_json=json, data=found.data, document=found.document, yes=found.yes,
+           records=found.records)  # fmt: skip

@@ -2,32 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rightrig.cli.deploying import MAX_CONCURRENCY, check_traffic
 from rightrig.errors import InputError
+from rightrig.prediction.drafting import speculating
 from rightrig.prediction.predict import Prediction, predict
-from rightrig.prediction.serving import Lengths
+from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
 
 
-def predicted(
-    deployment: Deployment, input_tokens: int, output_tokens: int, concurrency: str
-) -> Prediction:
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a command says of its traffic."""
+
+    input: int
+    output: int
+    concurrency: str
+    prefix_hit_ratio: float | None = None
+    spec_tokens: int | None = None
+    acceptance_ratio: float | None = None
+
+    def swept(self, name: str, value: int) -> Traffic:
+        """Return the same traffic with one quantity changed."""
+        if name == "concurrency":
+            return replace(self, concurrency=str(value))
+        return replace(self, input=value) if name == "input" else replace(self, output=value)
+
+
+def predicted(deployment: Deployment, traffic: Traffic) -> Prediction:
     """Return the speed of a deployment for a command's traffic."""
-    lengths = lengths_of(deployment, input_tokens, output_tokens)
-    return predict(deployment, lengths, concurrency_of(concurrency))
+    lengths = lengths_of(deployment, traffic)
+    return predict(deployment, lengths, concurrency_of(traffic.concurrency))
 
 
-def lengths_of(deployment: Deployment, input_tokens: int, output_tokens: int) -> Lengths:
+def lengths_of(deployment: Deployment, traffic: Traffic) -> Lengths:
     """Return prompt and answer, when both are positive and the model takes them together."""
-    check_count(input_tokens, name="--input", limit=deployment.llm.max_context_tokens)
-    check_count(output_tokens, name="--output", limit=deployment.llm.max_context_tokens)
-    check_traffic(deployment, input_tokens + output_tokens, 1)
-    return Lengths(float(input_tokens), float(output_tokens))
+    most = deployment.llm.max_context_tokens
+    check_count(traffic.input, name="--input", limit=most)
+    check_count(traffic.output, name="--output", limit=most)
+    check_traffic(deployment, traffic.input + traffic.output, 1)
+    if traffic.output == 1:
+        raise InputError(
+            "--output is 1: an answer of one token has no time per output token; ask for 2 or more"
+        )
+    lengths = Lengths(float(traffic.input), float(traffic.output), _cached_tokens(traffic))
+    return _speculated(deployment, traffic, lengths)
+
+
+def _cached_tokens(traffic: Traffic) -> float:
+    """Return the tokens of a prompt that a cache holds."""
+    share = traffic.prefix_hit_ratio or 0.0
+    if not 0.0 <= share <= 1.0:
+        raise InputError(
+            f"--prefix-hit is {share:g}: it is the share of each prompt that a prefix cache holds, "
+            "from 0 to 1"
+        )
+    return share * traffic.input
+
+
+def _speculated(deployment: Deployment, traffic: Traffic, lengths: Lengths) -> Lengths:
+    """Return lengths with drafted tokens, when they are asked for as a whole."""
+    drafted, accepted = traffic.spec_tokens, traffic.acceptance_ratio
+    if (drafted is None) != (accepted is None):
+        raise InputError(
+            "--spec-tokens and --acceptance belong together: how many tokens are drafted, and "
+            "which share of them is accepted, such as --spec-tokens 4 --acceptance 0.7"
+        )
+    if drafted is not None and accepted is not None:
+        return speculating(lengths, drafted, accepted)
+    companions = deployment.companions
+    if companions.draft is not None or companions.draft_ahead:
+        raise InputError(
+            "--draft alone does not say how much it drafts; add --spec-tokens 4 --acceptance 0.7"
+        )
+    return lengths
 
 
 def concurrency_of(text: str) -> int | None:

@@ -23,6 +23,8 @@ class Parallelism:
         attention_dp: Groups of ``tp`` ranks that attend to separate sequences, while all
             ``tp × attention_dp`` ranks share the routed experts.
         context_parallel: Ranks among the ``tp`` over which one sequence's cache is spread.
+        ep: Ranks over which whole experts are dealt, the other ranks of an engine dividing each
+            expert's inner width; 0 for the usual: all under attention-DP, else 1.
     """
 
     tp: int = 1
@@ -30,6 +32,12 @@ class Parallelism:
     replicas: int = 1
     attention_dp: int = 1
     context_parallel: int = 1
+    ep: int = 0
+
+    @property
+    def experts_over(self) -> int:
+        """Ranks over which whole experts are dealt."""
+        return self.ep or (self.expert_ranks if self.attention_dp > 1 else 1)
 
     @property
     def expert_ranks(self) -> int:
@@ -56,6 +64,7 @@ class Parallelism:
         """As people write it: ``tp4``, ``tp2·pp3``, ``tp2·dp4``, ``2×tp2``."""
         split = f"tp{self.tp}" + (f"·pp{self.pp}" if self.pp > 1 else "")
         split += f"·dp{self.attention_dp}" if self.attention_dp > 1 else ""
+        split += f"·ep{self.ep}" if self.ep > 1 else ""
         split += f"·cp{self.context_parallel}" if self.context_parallel > 1 else ""
         return f"{self.replicas}×{split}" if self.replicas > 1 else split
 

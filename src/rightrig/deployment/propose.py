@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from rightrig.facts.llm import Llm
     from rightrig.facts.runtime import Runtime
 
-MODELLED: Final = ("vllm", "llama.cpp")
-"""Runtimes whose memory and speed are computed, in order of preference."""
-MEMORY_MODELLED: Final = (*MODELLED, "sglang", "tensorrt-llm", "lmdeploy", "ollama")
+USUAL: Final = ("vllm", "llama.cpp")
+"""Runtimes that are tried where none is named, in order of preference."""
+MODELLED: Final = (*USUAL, "sglang", "tensorrt-llm")
+"""Runtimes whose memory and speed are computed."""
+MEMORY_MODELLED: Final = (*MODELLED, "lmdeploy", "ollama")
 """Runtimes whose memory is computed."""
 _VERSIONED: Final = ("vllm",)
 _VOCABULARY_SLACK_RATIO: Final = 0.01
@@ -62,6 +64,7 @@ class Choices:
     cpu_moe: int | None = None
     flash_attention: bool = True
     operating_system: str | None = None
+    expert_parallel: int | None = None
 
 
 def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None) -> Deployment:

@@ -1,9 +1,9 @@
-"""From --tp, --pp, --dp, --cp and --replicas to a parallelism."""
+"""From --tp, --pp, --dp, --ep, --cp and --replicas to a parallelism."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.parallelism import Parallelism, check_split
 from rightrig.errors import InputError
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
     from rightrig.facts.llm import Llm
     from rightrig.facts.runtime import Runtime
+
+_ALL_OR_NONE: Final = ("vllm",)
+"""Runtimes with a switch for expert parallelism, and no number of ranks for it."""
 
 
 def chosen_split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Parallelism:
@@ -38,11 +41,11 @@ def chosen_split(llm: Llm, rig: Rig, runtime: Runtime, wanted: Choices) -> Paral
         return _by_layers(cards, replicas, runtime, wanted)
     groups = _attention_groups(llm, cards, runtime, wanted)
     split = check_split(llm, cards // groups, wanted.tp, wanted.pp, rig.cards_per_node)
+    split = replace(split, replicas=split.replicas * replicas, attention_dp=groups)
     return replace(
         split,
-        replicas=split.replicas * replicas,
-        attention_dp=groups,
         context_parallel=_context_ranks(llm, split.tp, runtime, wanted),
+        ep=_expert_ranks(llm, split, runtime, wanted),
     )
 
 
@@ -50,7 +53,8 @@ def _check_counts(rig: Rig, wanted: Choices) -> None:
     """Refuse counts that are none."""
     named = (
         ("--tp", wanted.tp), ("--pp", wanted.pp), ("--replicas", wanted.replicas),
-        ("--dp", wanted.attention_dp), ("--cp", wanted.context_parallel),
+        ("--dp", wanted.attention_dp), ("--ep", wanted.expert_parallel),
+        ("--cp", wanted.context_parallel),
     )  # fmt: skip
     for name, value in named:
         if value is not None:
@@ -60,7 +64,8 @@ def _check_counts(rig: Rig, wanted: Choices) -> None:
 def _by_layers(cards: int, replicas: int, runtime: Runtime, wanted: Choices) -> Parallelism:
     """Return the split of an engine that puts whole layers on cards."""
     for name, value in (
-        ("--tp", wanted.tp), ("--dp", wanted.attention_dp), ("--cp", wanted.context_parallel),
+        ("--tp", wanted.tp), ("--dp", wanted.attention_dp), ("--ep", wanted.expert_parallel),
+        ("--cp", wanted.context_parallel),
     ):  # fmt: skip
         if (value or 1) > 1:
             raise InputError(
@@ -97,6 +102,27 @@ def _attention_groups(llm: Llm, cards: int, runtime: Runtime, wanted: Choices) -
     if uneven is not None:
         raise InputError(f"--dp {groups} does not divide the {uneven} experts of {llm.name}")
     return groups
+
+
+def _expert_ranks(llm: Llm, split: Parallelism, runtime: Runtime, wanted: Choices) -> int:
+    """Return the ranks over which whole experts are dealt; 0 for the usual number."""
+    ranks, most = wanted.expert_parallel, split.expert_ranks
+    if ranks is None:
+        return 0
+    if "expert" not in runtime.splits:
+        raise InputError(f"--ep {ranks}: {runtime.name} has no expert parallelism; leave it out")
+    if not llm.has_experts:
+        raise InputError(f"--ep {ranks} deals out experts and {llm.name} has none; leave it out")
+    if most % ranks or (runtime.slug in _ALL_OR_NONE and ranks not in {1, most}):
+        choices = "1 or" if runtime.slug in _ALL_OR_NONE else "a divisor of"
+        raise InputError(
+            f"--ep {ranks}: {runtime.name} deals experts over the {most} ranks of one engine "
+            f"(tp × dp); use {choices} {most}"
+        )
+    uneven = next((f.expert_count for f in llm.ffns if f.expert_count % ranks), None)
+    if uneven is not None:
+        raise InputError(f"--ep {ranks} does not divide the {uneven} experts of {llm.name}")
+    return ranks
 
 
 def _context_ranks(llm: Llm, tp: int, runtime: Runtime, wanted: Choices) -> int:

@@ -14,14 +14,17 @@ from rightrig.deployment.parallelism import Parallelism
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.quantization import KV_BITS
 from rightrig.planning.candidates import LLAMA_CPP_SLOTS, Candidates
-from rightrig.prediction.efficiency import LinkSpeed, half_width_ratio, link_speed, speeds
+from rightrig.prediction.efficiency import speeds
 from rightrig.prediction.engine_memory import CardShare, Engine
+from rightrig.prediction.evidence import p99_end_ratios
 from rightrig.prediction.layered_engines import layered_shares, placement_of
 from rightrig.prediction.paged_engines import paged_shares
+from rightrig.prediction.parameters import engine_for
 from rightrig.prediction.serving import LoadPoint, at_rate, largest_load
 from rightrig.prediction.step_time import StepTimer
-from rightrig.prediction.timers import stack_speeds
-from rightrig.work.step import Stored
+from rightrig.prediction.timers import joined_of, pace_of, stack_speeds
+from rightrig.work.operators import Shard
+from rightrig.work.stored import Stored
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
@@ -34,8 +37,9 @@ if TYPE_CHECKING:
     from rightrig.facts.llm import Llm
     from rightrig.facts.runtime import Runtime
     from rightrig.interval import Interval
-    from rightrig.prediction.efficiency import Evidence
-    from rightrig.prediction.serving import Lengths
+    from rightrig.prediction.efficiency import Speeds
+    from rightrig.prediction.evidence import Measured, Quantity
+    from rightrig.prediction.regimes import Lengths
 
 NO_LIMIT_S = 1e9
 """Stands for an objective that is not set, in seconds."""
@@ -133,7 +137,11 @@ class Group:
 
     numbers: NDArray[np.int64]
     timer: StepTimer
-    evidence: tuple[Evidence, ...]
+    measured: tuple[Measured, ...]
+
+    def p99_ends(self, quantity: Quantity, measured: Measured) -> tuple[float, float]:
+        """Return the ends of a percentile's interval over its middle."""
+        return p99_end_ratios(quantity, measured, has_experts=self.timer.llm.has_experts)
 
 
 def groups(
@@ -149,42 +157,34 @@ def groups(
         runtime = candidates.runtimes[runtime_index]
         name = candidates.formats[format_index]
         own = llm.checkpoint.format if name == "checkpoint" else name
-        kinds = {int(i): speeds(candidates.gpus[i], runtime, own) for i in np.unique(part["gpu"])}
-        rates = [kinds[int(i)] for i in part["gpu"]]
-        by_layers = "layer" in runtime.splits
         tokens = [limits_for(runtime, candidates.gpus[i]).max_batched_tokens for i in part["gpu"]]
+        rates = _rates(candidates, part, runtime, own)
+        stages = part["pp"].astype(float)
         timer = StepTimer(
             llm=llm,
             stored=Stored(class_bits(llm, name), KV_BITS[kv or usual_kv(runtime, llm)]),
             speeds=stack_speeds(rates),
-            link=_links(candidates, part, part["tp"]),
-            stage_link=_links(candidates, part, np.minimum(part["pp"], 2)),
-            ranks_count=part["tp"].astype(float),
-            stages_count=part["pp"].astype(float),
-            in_flight_count=np.ones(len(part)) if by_layers else part["pp"].astype(float),
-            step_tokens=np.array(tokens, dtype=float),
+            shard=Shard(part["tp"].astype(float), stages, 1.0, 1.0, 1.0),
+            pace=pace_of(engine_for(runtime), stages, 1.0, np.array(tokens, dtype=float)),
         )
-        yield Group(numbers[chosen], timer, tuple(rate.evidence for rate in rates))
+        yield Group(numbers[chosen], timer, tuple(rate.measured for rate in rates))
 
 
-def _links(
-    candidates: Candidates, rows: NDArray[np.void], ranks_count: NDArray[np.int32]
-) -> LinkSpeed:
-    """Return the link speeds among some ranks of each row as arrays."""
-    known: dict[tuple[int, int], LinkSpeed] = {}
+def _rates(
+    candidates: Candidates, rows: NDArray[np.void], runtime: Runtime, format_name: str
+) -> list[Speeds]:
+    """Return the speeds of each row, computed once for equal cards and splits."""
+    known: dict[tuple[int, int, int], Speeds] = {}
     found = []
-    for row, ranks in zip(rows, ranks_count.tolist(), strict=True):
-        key = (int(row["gpu"]), ranks)
+    for row in rows:
+        key = (int(row["gpu"]), int(row["tp"]), int(row["pp"]))
         if key not in known:
             gpu = candidates.gpus[key[0]]
-            rig = Rig((CardGroup(int(row["tp"]) * int(row["pp"]), gpu),))
-            known[key] = link_speed(gpu, rig.link(ranks), ranks)
+            split = Parallelism(key[1], key[2])
+            rig = Rig((CardGroup(split.engine_cards, gpu),))
+            known[key] = speeds(gpu, runtime, format_name, joined_of(rig, split))
         found.append(known[key])
-    return LinkSpeed(
-        np.array([link.latency_s for link in found]),
-        np.array([link.bus_bytes_per_s for link in found]),
-        found[0].evidence,
-    )
+    return found
 
 
 def largest_loads(
@@ -210,8 +210,8 @@ def p99_factors(
     if confidence == "likely":
         ones = np.ones(len(group.numbers))
         return ones, ones
-    ttft = [half_width_ratio("ttft_p99", evidence) for evidence in group.evidence]
-    tpot = [half_width_ratio("tpot_p99", evidence) for evidence in group.evidence]
+    ttft = [group.p99_ends("ttft", measured)[1] for measured in group.measured]
+    tpot = [group.p99_ends("tpot", measured)[1] for measured in group.measured]
     return np.array(ttft), np.array(tpot)
 
 

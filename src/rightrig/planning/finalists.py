@@ -10,12 +10,12 @@ import numpy as np
 from rightrig.costs.money import cost_usd_per_token, energy_usd_per_month
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.interval import Interval
 from rightrig.planning.evaluate import groups, points_at_rate
 from rightrig.planning.pareto import pareto_front
-from rightrig.prediction.efficiency import half_width_ratio
+from rightrig.prediction.evidence import around
 from rightrig.prediction.power import card_power_w
-from rightrig.prediction.serving import Lengths, mixed_step
+from rightrig.prediction.regimes import Lengths
+from rightrig.prediction.serving import mixed_step
 from rightrig.quantities import show_seconds, show_usd
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     from rightrig.costs.offers import Purchase
     from rightrig.facts.llm import Llm
+    from rightrig.interval import Interval
     from rightrig.planning.constraints import Question
     from rightrig.planning.evaluate import Group
     from rightrig.planning.table import Table
-    from rightrig.prediction.efficiency import Evidence
+    from rightrig.prediction.evidence import Evidence
     from rightrig.prediction.serving import LoadPoint
     from rightrig.work.operators import Floats
 
@@ -181,15 +182,15 @@ def _operating(
     def at(values: Floats) -> float:
         return float(np.asarray(values)[place])
 
-    evidence = group.evidence[place]
+    measured = group.measured[place]
     return _Operating(
         running_seqs=at(point.running_seqs),
         ttft_mean_s=at(point.ttft_mean_s),
         tpot_mean_s=at(point.tpot_mean_s),
-        ttft_p99_s=Interval.around(at(point.ttft_p99_s), half_width_ratio("ttft_p99", evidence)),
-        tpot_p99_s=Interval.around(at(point.tpot_p99_s), half_width_ratio("tpot_p99", evidence)),
+        ttft_p99_s=around(at(point.ttft_p99_s), group.p99_ends("ttft", measured)),
+        tpot_p99_s=around(at(point.tpot_p99_s), group.p99_ends("tpot", measured)),
         use_ratio=at(use_ratio),
-        evidence=evidence,
+        evidence=measured.evidence,
     )
 
 

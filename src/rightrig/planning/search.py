@@ -21,7 +21,7 @@ from rightrig.planning.evaluate import (
 )
 from rightrig.planning.finalists import Plan, PlannedRig, Tariff, finalists
 from rightrig.planning.table import Table
-from rightrig.prediction.serving import Lengths
+from rightrig.prediction.regimes import Lengths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from rightrig.prediction.accuracy_score import Judged
 
 GOLDEN: Final = DATA / "golden_memory.csv"
-"""Measured rows that ship with rightrig."""
+"""Measured rows of memory that ship with rightrig."""
+GOLDEN_SPEED: Final = DATA / "golden_speed.csv"
+"""Measured rows of speed that ship with rightrig, of sources whose licence allows it."""
 _JUDGES: Final[dict[str, Callable[[Measurement, Catalog], Judged]]] = {
     "kv_capacity": judge_kv,
     "memory": judge_memory,
@@ -32,17 +34,23 @@ def accuracy(catalog: Catalog, path: Path | None = None) -> Accuracy:
 
     Args:
         catalog: Where cards, models and engines are looked up.
-        path: A CSV file with the columns of ``kv_capacity`` or ``memory``; without it, the
-            golden rows.
+        path: A CSV file with the columns of ``inference``, ``kv_capacity`` or ``memory``; without
+            it, the golden rows of memory.
 
     Raises:
         InputError: when the file is none, or no table that can be judged.
     """
     table = read_table(path or GOLDEN)
+    if table.name == "inference":
+        # Here, not above: tables of memory do without NumPy.
+        from rightrig.prediction.accuracy_inference import judge_runs  # noqa: PLC0415
+
+        stem = path.stem if path is not None else table.name
+        return Accuracy(table.name, judge_runs(table.rows, catalog, stem))
     judge = _JUDGES.get(table.name)
     if judge is None:
         raise InputError(
             f"{path} is a table of kind {table.name}; those that are judged are "
-            f"{' and '.join(_JUDGES)}"
+            f"{', '.join(_JUDGES)} and inference"
         )
     return Accuracy(table.name, tuple(judge(row, catalog) for row in table.rows))

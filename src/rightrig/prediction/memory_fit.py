@@ -247,12 +247,18 @@ def _fit_engine(
 ) -> list[CardFit]:
     """Return the memory of each card of one engine.
 
-    ``shares_at`` gives the cards' shares for a context: buffers may grow with it.
+    ``shares_at`` gives the cards' shares for a context: buffers may grow with it. Ranks of a stage
+    on equal cards have one share, and are fitted once.
     """
-    return [
-        _fit_card(_Seat(index, card, shares_at), deployment, context_tokens, concurrency)
-        for index, card in enumerate(cards)
-    ]
+    known: dict[tuple[int, str], CardFit] = {}
+    found = []
+    for index, card in enumerate(cards):
+        key = (id(shares_at(context_tokens)[index]), card.gpu.slug)
+        if key not in known:
+            seat = _Seat(index, card, shares_at)
+            known[key] = _fit_card(seat, deployment, context_tokens, concurrency)
+        found.append(replace(known[key], card=index))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

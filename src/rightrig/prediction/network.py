@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from rightrig.work.operators import Floats
+    from rightrig.work.operators import Floats, Operator, Shard
+
+
+def bus_bytes(operator: Operator, shard: Shard) -> Floats:
+    """Return the bytes of an operator's messages as a link's bus bandwidth counts them.
+
+    An all-reduce of ``S`` bytes among ``n`` ranks moves ``2·(n−1)/n · S`` (nccl-tests), an
+    all-gather ``(n−1)/n · S``; what is sent to one place moves as it is. One rank sends nothing.
+    """
+    sent = operator.launches_count * operator.message_bytes
+    if operator.kind == "all_reduce":
+        return 2.0 * (shard.tp - 1.0) / shard.tp * sent
+    if operator.kind == "all_gather":
+        return (shard.context_parallel - 1.0) / shard.context_parallel * sent
+    return sent
 
 
 def all_reduce_s(

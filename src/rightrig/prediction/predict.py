@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.propose import MODELLED
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
-from rightrig.prediction.efficiency import half_width_ratio
+from rightrig.prediction.drafting import timer_for
+from rightrig.prediction.evidence import around, end_ratios
 from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
+from rightrig.prediction.operating_point import operating_point
 from rightrig.prediction.power import card_power_w
-from rightrig.prediction.serving import (
-    Lengths,
-    closed_loop,
-    decode_step,
-    mixed_step,
-)
-from rightrig.prediction.step_time import Part, Resource, StepTimer, account, bottleneck
-from rightrig.prediction.timers import timer_of
+from rightrig.prediction.regimes import decode_step, next_moments
+from rightrig.prediction.serving import mixed_step
+from rightrig.prediction.step_time import account_of, bottleneck
 from rightrig.quantities import show_number, show_seconds
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
-    from rightrig.prediction.efficiency import Evidence
+    from rightrig.prediction.evidence import Evidence, Quantity
+    from rightrig.prediction.regimes import Lengths
+    from rightrig.prediction.step_time import Part, Resource, StepTimer
     from rightrig.work.operators import Step
+
+
+_QUANTITIES: Final[tuple[Quantity, ...]] = ("tpot", "ttft", "throughput")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +80,35 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         concurrency: Users in a closed loop, over all replicas; ``None`` for as many as memory
             and the engine's limit allow.
     """
-    asked, running, room = _admitted(deployment, lengths, concurrency)
+    asked, room = _admitted(deployment, lengths, concurrency)
     replicas = deployment.parallelism.replicas
-    timer = timer_of(deployment)
-    point = closed_loop(timer, max(1.0, running / replicas), lengths)
-    engine_seqs = float(point.running_seqs)
-    # Fewer users than engines leave the others idle.
-    rate = float(point.rate_requests_per_s) * min(float(replicas), running)
-    # Users beyond what memory holds wait for a place: Little's law over the whole cycle.
-    waiting_s = (asked - running) / rate if asked > running else 0.0
-    running = min(running, engine_seqs * replicas)
-    step = mixed_step(timer, engine_seqs, max(engine_seqs - 1.0, 0.0), lengths)
-    parts = account(timer, step)
+    timer = timer_for(deployment, lengths)
+    capacity = max(room.max_concurrency, 1)
+    point = operating_point(timer, lengths, asked, capacity, replicas)
+    engine_seqs, running = point.engine_seqs, point.running_seqs
+    others = max(engine_seqs - 1.0, 0.0)
+    step = mixed_step(timer, engine_seqs, others, lengths)
+    parts = account_of(timer, next_moments(timer.pace, engine_seqs, others, lengths))
     resource, share = bottleneck(parts)
     evidence = timer.speeds.evidence
-    bound = float(timer.bound_s(decode_step(timer, engine_seqs, lengths)))
-    tpot = _bounded_s(float(point.tpot_mean_s), half_width_ratio("tpot", evidence), bound)
-    output = _rate_tokens_per_s(rate * lengths.output_tokens, tpot, bound, running, evidence)
+    decode_s = float(timer.bound_s(decode_step(timer.pace, engine_seqs, lengths)))
+    bound = decode_s / lengths.accepted_count
+    ends = {quantity: _ends(timer, quantity) for quantity in _QUANTITIES}
+    tpot = _bounded_s(point.tpot_s, ends["tpot"], bound)
+    rate = point.rate_requests_per_s * lengths.output_tokens
+    output = _rate_tokens_per_s(rate, tpot, bound, running, ends["throughput"])
     return Prediction(
         deployment=deployment,
         lengths=lengths,
         fit=room,
         concurrency=asked,
         running_seqs=running,
-        ttft_s=Interval.around(
-            float(point.ttft_mean_s) + waiting_s, half_width_ratio("ttft", evidence)
-        ),
+        ttft_s=around(point.ttft_s, ends["ttft"]),
         tpot_s=tpot,
         output_tokens_per_s=output,
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
-        power_w=_power_w(deployment, timer, step),
+        power_w=_power_w(deployment, timer, step, point.busy_ratio),
         step=step,
         parts=parts,
         bottleneck=resource,
@@ -134,10 +134,8 @@ def _refuse_unmodelled(deployment: Deployment) -> None:
         )
 
 
-def _admitted(
-    deployment: Deployment, lengths: Lengths, concurrency: int | None
-) -> tuple[int, float, Fit]:
-    """Return the users, the sequences that run at once, and the fit for them."""
+def _admitted(deployment: Deployment, lengths: Lengths, concurrency: int | None) -> tuple[int, Fit]:
+    """Return the users, as many as fit where no number is asked for, and the fit for them."""
     _refuse_unmodelled(deployment)
     tokens = int(lengths.input_tokens + lengths.output_tokens)
     room = fit(deployment, tokens, concurrency or 1)
@@ -149,14 +147,19 @@ def _admitted(
         )
     capacity = max(room.max_concurrency, 1)
     if concurrency is None:
-        return capacity, float(capacity), fit(deployment, tokens, capacity)
-    return concurrency, float(min(concurrency, capacity)), room
+        return capacity, fit(deployment, tokens, capacity)
+    return concurrency, room
 
 
-def _bounded_s(mid_s: float, factor_ratio: float, least_s: float) -> Interval:
+def _ends(timer: StepTimer, quantity: Quantity) -> tuple[float, float]:
+    """Return the ends of a quantity's interval over its middle."""
+    return end_ratios(quantity, timer.speeds.measured, has_experts=timer.llm.has_experts)
+
+
+def _bounded_s(mid_s: float, ends: tuple[float, float], least_s: float) -> Interval:
     """Return an interval around a time whose low end never passes the roofline."""
-    around = Interval.around(mid_s, factor_ratio)
-    return Interval(min(max(around.low, least_s), mid_s), mid_s, around.high)
+    wide = around(mid_s, ends)
+    return Interval(min(max(wide.low, least_s), mid_s), mid_s, wide.high)
 
 
 def _rate_tokens_per_s(
@@ -164,26 +167,28 @@ def _rate_tokens_per_s(
     tpot_s: Interval,
     bound_s: float,
     running_seqs: float,
-    evidence: Evidence,
+    ends: tuple[float, float],
 ) -> Interval:
     """Return the interval of a throughput; its high end never passes the roofline."""
-    around = Interval.around(mid_tokens_per_s, half_width_ratio("throughput", evidence))
+    wide = around(mid_tokens_per_s, ends)
     quickest_tokens_per_s = mid_tokens_per_s * tpot_s.mid / tpot_s.low
     ceiling = max(mid_tokens_per_s, min(running_seqs / bound_s, quickest_tokens_per_s))
-    return Interval(around.low, around.mid, min(around.high, ceiling))
+    return Interval(wide.low, wide.mid, min(wide.high, ceiling))
 
 
-def _power_w(deployment: Deployment, timer: StepTimer, step: Step) -> Interval | None:
-    """Return the mean power of all cards, ±25 %, in W."""
+def _power_w(
+    deployment: Deployment, timer: StepTimer, step: Step, engines_busy_ratio: float
+) -> Interval | None:
+    """Return the mean power of all cards, ±25 %, in W; engines without a user idle."""
     rig = deployment.rig
     watts = [(group.count, group.card_power_w) for group in rig.groups]
     if any(card is None for _, card in watts):
         return None
     use_ratio = float(timer.use_ratio(step))
-    stages = float(timer.stages_count)
+    stages = float(timer.shard.stages)
     # A split by layers lets one card work at a time; a pipeline fills with enough sequences.
     by_layers = "layer" in deployment.runtime.splits
-    busy = 1.0 / stages if by_layers else min(1.0, float(step.decode_seqs))
+    busy = engines_busy_ratio * (1.0 / stages if by_layers else min(1.0, float(step.decode_seqs)))
     total = sum(
         count * float(card_power_w(card, use_ratio, busy))
         for count, card in watts

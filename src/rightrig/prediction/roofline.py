@@ -9,20 +9,20 @@ doi:10.1145/1498765.1498785; formulas F5).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from rightrig.work.operators import Floats
 
-CORNER: Final = 3.0
-"""Power of the smooth maximum; infinity would be a sharp corner."""
-
 
 def smooth_max_s(first_s: Floats, second_s: Floats) -> Floats:
-    """Return the smooth maximum of two times: within 26 % above the larger of them."""
-    return (first_s**CORNER + second_s**CORNER) ** (1.0 / CORNER)
+    """Return the smooth maximum ``(a³ + b³)^(1/3)``: within 26 % above the larger of them."""
+    cubes = first_s * first_s * first_s + second_s * second_s * second_s
+    # A number alone is four times as quick without NumPy.
+    return math.cbrt(cubes) if isinstance(cubes, float) else np.cbrt(cubes)
 
 
 def kernel_s(

@@ -1,18 +1,25 @@
 """From step times to latency and throughput of continuous batching.
 
-Every step decodes the running sequences and prefills a chunk of waiting prompts. With
-``b`` sequences running, each new token of a sequence comes once a step, and prompts arrive
-as sequences finish: ``b · ISL / OSL`` prompt tokens a step (formulas F8). All functions take
-floats or arrays of operating points.
+Steps decode the running sequences; some of them read prompts too (``regimes``; formulas F8).
+All functions take floats or arrays of operating points.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from rightrig.prediction.regimes import (
+    Lengths,
+    Moment,
+    burst_moments,
+    decode_step,
+    next_moments,
+    own_moments,
+    prompt_bound_seqs,
+)
 from rightrig.work.operators import Step
 
 if TYPE_CHECKING:
@@ -25,20 +32,20 @@ _TAIL_RATIO: Final = 0.01
 _MOST_BUSY_RATIO: Final = 0.999
 _NEWTON_STEPS: Final = 10
 _IDLE_SEQS: Final = 0.02
-_BISECTIONS: Final = 16
+_BISECTIONS: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Tokens of prompts and answers."""
-
-    input_tokens: float
-    output_tokens: float
+class Waits(Protocol):
+    """What a prompt waits for beside its own steps."""
 
     @property
-    def mean_context_tokens(self) -> float:
-        """Mean context of a running sequence: the prompt and half the answer."""
-        return self.input_tokens + self.output_tokens / 2.0
+    def request_s(self) -> Floats: ...  # noqa: D102 - see Speeds
+
+    @property
+    def miss_ratio(self) -> Floats: ...  # noqa: D102 - see Speeds
+
+    @property
+    def burst_ratio(self) -> Floats: ...  # noqa: D102 - see Speeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +67,6 @@ class LoadPoint:
     tpot_p99_s: Floats
 
 
-def decode_step(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Step:
-    """Return a step that only decodes: at least one sequence, or no token would come.
-
-    The stages of a pipeline work on one micro-batch each.
-    """
-    per_batch = np.maximum(running_seqs / timer.in_flight_count, 1.0)
-    return Step(per_batch, lengths.mean_context_tokens, 0.0, 0.0, per_batch)
-
-
 def mixed_step(
     timer: StepTimer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths
 ) -> Step:
@@ -76,64 +74,64 @@ def mixed_step(
 
     A step has room for ``step_tokens``; prompts beyond that wait (``prompt_bound_seqs``).
     """
-    plain = decode_step(timer, running_seqs, lengths)
-    wanted = others_seqs / timer.in_flight_count * (lengths.input_tokens / lengths.output_tokens)
-    chunk = np.minimum(wanted, timer.step_tokens)
+    pace = timer.pace
+    plain = decode_step(pace, running_seqs, lengths)
+    batches = pace.in_flight_count * pace.groups_count
+    tokens = lengths.read_tokens * lengths.accepted_count / lengths.output_tokens
+    wanted = others_seqs / batches * tokens
+    chunk = np.minimum(wanted, pace.step_tokens)
     return Step(
         plain.decode_seqs,
         lengths.mean_context_tokens,
         chunk,
-        lengths.input_tokens / 2.0,
-        plain.decode_seqs * (1.0 + 1.0 / lengths.output_tokens),
+        lengths.read_context_tokens,
+        plain.decode_rows_count + chunk / lengths.read_tokens,
+        plain.tokens_per_seq_count,
     )
 
 
-def mixed_step_s(
-    timer: StepTimer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths
-) -> Floats:
-    """Return the time of the mean step, which is the mean TPOT."""
-    return timer.step_s(mixed_step(timer, running_seqs, others_seqs, lengths))
+def total_s(timer: StepTimer, moments: tuple[Moment, ...]) -> Floats:
+    """Return the time of weighted steps, in seconds; steps of no weight cost no time."""
+    return sum(moment.weight_ratio * timer.step_s(moment.step) for moment in moments)
 
 
-def prompt_bound_seqs(timer: StepTimer, lengths: Lengths) -> Floats:
-    """Return the sequences that steps can keep running, however many wait.
+def next_s(timer: StepTimer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths) -> Floats:
+    """Return the mean TPOT while the prompts of ``others_seqs`` sequences are read too.
 
-    A step of ``n`` tokens decodes ``b`` and prefills ``n − b`` of them, which replace
-    ``(n − b)/ISL`` sequences while ``b/OSL`` finish: ``b = n·OSL/(ISL + OSL)`` a micro-batch.
+    With speculative decoding a step yields ``accepted_count`` tokens of a sequence.
     """
-    tokens = lengths.input_tokens + lengths.output_tokens
-    return timer.in_flight_count * timer.step_tokens * lengths.output_tokens / tokens
+    moments = next_moments(timer.pace, running_seqs, others_seqs, lengths)
+    return total_s(timer, moments) / lengths.accepted_count
 
 
-def prefill_s(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Floats:
-    """Return the time to prefill one prompt while ``running_seqs`` sequences decode."""
-    plain = decode_step(timer, running_seqs, lengths)
-    chunk = np.minimum(lengths.input_tokens, timer.step_tokens)
-    chunks = np.maximum(1.0, lengths.input_tokens / chunk)
-    step = Step(
-        plain.decode_seqs,
-        lengths.mean_context_tokens,
-        chunk,
-        lengths.input_tokens / 2.0,
-        plain.decode_seqs + 1.0,
-    )
-    return chunks * timer.step_s(step)
+def first_s(speeds: Waits, own_s: Floats, burst_s: Floats, users_seqs: Floats) -> Floats:
+    """Return the mean TTFT of ``N`` users in a closed loop, memory allowing.
 
-
-def closed_loop(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> LoadPoint:
-    """Return what ``running_seqs`` users see, who each wait for their answer and ask again.
-
-    Prompts collide now and then: a prompt waits for about ``½·√(N−1)`` others, as closed-loop
-    measurements show. Percentiles are not defined here: means stand in their place.
+    ``request + own · (1 + (miss − 1)·(N − 1)/N) + burst · (N − 1)/N · share``: a prompt often
+    comes just after a step with others' prompts has begun, and the first prompts of a run all
+    come at once. Both parameters are fitted on closed loops (``data/fitted.toml``).
     """
-    users = np.asarray(running_seqs, dtype=float)
-    running = np.minimum(users, prompt_bound_seqs(timer, lengths))
+    others_ratio = (users_seqs - 1.0) / users_seqs
+    missed = 1.0 + (speeds.miss_ratio - 1.0) * others_ratio
+    return speeds.request_s + own_s * missed + speeds.burst_ratio * burst_s * others_ratio
+
+
+def closed_loop(timer: StepTimer, users_seqs: Floats, lengths: Lengths) -> LoadPoint:
+    """Return what users of one engine see, who each wait for their answer and ask again.
+
+    Percentiles are not defined here: means stand in their place.
+    """
+    users = np.asarray(users_seqs, dtype=float)
+    running = np.minimum(users, prompt_bound_seqs(timer.pace, lengths))
     others = np.maximum(running - 1.0, 0.0)
-    tpot = mixed_step_s(timer, running, others, lengths)
-    own = prefill_s(timer, running, lengths) * (1.0 + 0.5 * np.sqrt(others))
-    rate = running / (own + (lengths.output_tokens - 1.0) * tpot)
+    tpot = next_s(timer, running, others, lengths)
+    own = total_s(timer, own_moments(timer.pace, others, lengths))
+    burst = total_s(timer, burst_moments(timer.pace, running, lengths))
+    ttft = first_s(timer.speeds, own, burst, running)
+    cycle = ttft + (lengths.output_tokens - 1.0) * tpot
+    rate = running / cycle
     # Users beyond what the steps take in wait for their prompt to be read (Little's law).
-    ttft = own + (users - running) / rate
+    ttft = ttft + (users - running) / rate
     return LoadPoint(running, rate, ttft, tpot, ttft, tpot)
 
 
@@ -144,27 +142,33 @@ def open_loop(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> LoadP
     arrivals are about Poisson, so one time in a hundred there are ``b + 2.33·√b``: the bound on
     TPOT takes a step of that size. Prompts queue for the engine one after another with
     utilisation ``ρ = λ·P`` (M/D/1); the bound on TTFT takes one step already under way, the
-    99th percentile of the wait, and the prompt's own time.
+    99th percentile of the wait, and the prompt's own time. At ρ = 1 the queue has no end: the
+    TTFT is infinite.
     """
-    tpot = mixed_step_s(timer, running_seqs, running_seqs, lengths)
+    pace = timer.pace
+    tpot = next_s(timer, running_seqs, running_seqs, lengths)
     rate = running_seqs / (lengths.output_tokens * tpot)
     crowd = running_seqs + Z_99 * np.sqrt(running_seqs)
-    tpot_p99 = mixed_step_s(timer, crowd, crowd, lengths)
-    decode_s = timer.step_s(decode_step(timer, running_seqs, lengths))
-    own = prefill_s(timer, running_seqs, lengths)
-    # What a prompt adds to the steps that run anyway is what occupies the engine.
-    service = np.maximum(
-        own - decode_s * np.maximum(1.0, lengths.input_tokens / timer.step_tokens), 0.0
-    )
-    busy = np.minimum(rate * service, _MOST_BUSY_RATIO)
-    tail = wait_p99_s(service, busy)
-    mean_wait = service * busy / (2.0 * (1.0 - busy))
+    tpot_p99 = next_s(timer, crowd, crowd, lengths)
+    decode_s = timer.step_s(decode_step(pace, running_seqs, lengths))
+    own = total_s(timer, own_moments(pace, running_seqs, lengths))
+    # What a prompt adds to the steps that run anyway is what occupies the engine; the stages of
+    # a pipeline work on several prompts at once.
+    steps = np.maximum(1.0, lengths.read_tokens / pace.step_tokens) if pace.mixes_prompts else 0.0
+    at_once = pace.in_flight_count * pace.groups_count
+    service = np.maximum(own - decode_s * steps, 0.0) / at_once
+    busy = rate * service
+    held = np.minimum(busy, _MOST_BUSY_RATIO)
+    tail = wait_p99_s(service, held)
+    mean_wait = service * held / (2.0 * (1.0 - held))
+    endless = np.where(busy > _MOST_BUSY_RATIO, np.inf, 0.0)
+    fixed = timer.speeds.request_s + own + endless
     return LoadPoint(
         running_seqs,
         rate,
-        0.5 * tpot + mean_wait + own,
+        0.5 * tpot + mean_wait + fixed,
         tpot,
-        tpot + tail + own,
+        tpot + tail + fixed,
         tpot_p99,
     )
 
@@ -208,7 +212,7 @@ def largest_load(
     more experts wake; a caller that needs certainty judges the real load too. Where even a
     nearly idle engine misses an objective, the point is that of the idle engine.
     """
-    held = np.minimum(capacity_seqs, prompt_bound_seqs(timer, lengths))
+    held = np.minimum(capacity_seqs, prompt_bound_seqs(timer.pace, lengths))
     high = np.maximum(np.asarray(largest_steady_seqs(held), dtype=float), _IDLE_SEQS)
     low = np.full_like(high, _IDLE_SEQS)
     whole = open_loop(timer, high, lengths)
@@ -233,7 +237,7 @@ def at_rate(
     low = np.full_like(high, 1e-6)
     for _ in range(2 * _BISECTIONS):
         middle = np.sqrt(low * high)
-        step = mixed_step_s(timer, middle, middle, lengths)
+        step = next_s(timer, middle, middle, lengths)
         held = rate_requests_per_s * lengths.output_tokens * step
         low, high = np.where(middle < held, middle, low), np.where(middle < held, high, middle)
     return open_loop(timer, low, lengths)

@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from rightrig.facts.quantization import KV_BITS
-from rightrig.prediction.efficiency import (
-    EVIDENCE_ORDER,
-    KernelRates,
-    Speeds,
-    link_speed,
-    speeds,
-)
+from rightrig.prediction.efficiency import Joined, Speeds, speeds
+from rightrig.prediction.evidence import EVIDENCE_ORDER
+from rightrig.prediction.parameters import engine_for
+from rightrig.prediction.rates import KernelRates
+from rightrig.prediction.regimes import Pace
 from rightrig.prediction.step_time import StepTimer
-from rightrig.work.step import Stored
+from rightrig.work.operators import Shard
+from rightrig.work.stored import Adapters, Stored
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rightrig.deployment.deployment import Deployment
+    from rightrig.deployment.parallelism import Parallelism
+    from rightrig.deployment.rig import Rig
+    from rightrig.prediction.parameters import Engine
     from rightrig.work.operators import Floats
+
+
+_LAYERS_OVERLAP_RATIO: Final = 0.5
+"""Share of a pipeline's overlap that llama.cpp's split by layers reaches with chunks of a prompt:
+between what runs of 16-bit files (more) and 4-bit files (none) on two to eight cards show."""
+
+
+def joined_of(rig: Rig, split: Parallelism) -> Joined:
+    """Return the links that an engine's ranks and stages use.
+
+    Stages lie one after another: those of several machines meet on the network.
+    """
+    together = split.expert_ranks
+    neighbours = 2 if split.pp > 1 else 1
+    reach = rig.cards_per_node + 1 if rig.nodes_count > 1 and split.pp > 1 else neighbours
+    return Joined(rig.link(together), together, rig.link(reach), split.attention_dp > 1)
+
+
+def shard_of(split: Parallelism) -> Shard:
+    """Return how an engine of a split divides a step."""
+    return Shard(
+        float(split.tp),
+        float(split.pp),
+        float(split.attention_dp),
+        float(split.experts_over),
+        float(split.context_parallel),
+    )
 
 
 def timer_of(deployment: Deployment) -> StepTimer:
@@ -31,28 +60,51 @@ def timer_of(deployment: Deployment) -> StepTimer:
     llm, precision, split = deployment.llm, deployment.precision, deployment.parallelism
     own = llm.checkpoint.format if precision.weights == "checkpoint" else precision.weights
     rig = deployment.rig
+    joined = joined_of(rig, split)
     shares = [
         (
             group.count / rig.cards_per_node,
-            speeds(group.gpu, deployment.runtime, own, group.power_cap_w),
+            speeds(
+                group.gpu, deployment.runtime, own, joined,
+                power_cap_w=group.power_cap_w, version=deployment.version,
+            ),
         )
         for group in rig.groups
-    ]
-    neighbours = 2 if split.pp > 1 else 1
-    # Stages lie one after another: those of several machines meet on the network.
-    reach = rig.cards_per_node + 1 if rig.nodes_count > 1 and split.pp > 1 else neighbours
-    by_layers = "layer" in deployment.runtime.splits
+    ]  # fmt: skip
+    engine = engine_for(deployment.runtime, deployment.version)
     return StepTimer(
         llm=llm,
-        stored=Stored(class_bits(llm, precision.weights), KV_BITS[precision.kv]),
+        stored=Stored(
+            class_bits(llm, precision.weights),
+            KV_BITS[precision.kv],
+            Adapters(deployment.companions.lora_count, deployment.companions.lora_rank),
+        ),
         speeds=_blend(shares),
-        link=link_speed(rig.gpu, rig.link(split.tp), split.tp),
-        stage_link=link_speed(rig.gpu, rig.link(reach), neighbours),
-        ranks_count=split.tp,
-        stages_count=split.pp,
-        # llama.cpp's layer split passes one batch through the cards in turn.
-        in_flight_count=1.0 if by_layers else float(split.pp),
-        step_tokens=float(deployment.limits.max_batched_tokens),
+        shard=shard_of(split),
+        pace=pace_of(
+            engine,
+            float(split.pp),
+            float(split.attention_dp),
+            float(deployment.limits.max_batched_tokens),
+        ),
+    )
+
+
+def pace_of(
+    engine: Engine, stages_count: Floats, groups_count: Floats, step_tokens: Floats
+) -> Pace:
+    """Return how an engine of some stages and groups takes in prompts.
+
+    A split by layers passes one batch through the cards in turn; chunks of one prompt overlap
+    half of what a full pipeline would.
+    """
+    overlap = _LAYERS_OVERLAP_RATIO if engine.by_layers else 1.0
+    return Pace(
+        step_tokens,
+        engine.mixes_prompts,
+        1.0 + 0.0 * stages_count if engine.by_layers else stages_count,
+        groups_count,
+        1.0 + overlap * (stages_count - 1.0),
     )
 
 
@@ -65,28 +117,34 @@ def _blend(shares: Sequence[tuple[float, Speeds]]) -> Speeds:
     if len(shares) == 1:
         return first
 
-    def harmonic(values: Sequence[Floats]) -> Floats:
-        return 1.0 / sum(share / value for (share, _), value in zip(shares, values, strict=True))
+    def harmonic(of: Callable[[Speeds], Floats]) -> Floats:
+        total = sum(share / of(own) for share, own in shares)
+        return 1.0 / total if total else np.inf  # what costs no time on any card
 
-    def rates(name: str) -> KernelRates:
-        kernels = [getattr(own, name) for _, own in shares]
-        return KernelRates(
-            harmonic([k.compute_flop_per_s for k in kernels]),
-            harmonic([k.memory_bytes_per_s for k in kernels]),
-            sum(share * k.overhead_s for (share, _), k in zip(shares, kernels, strict=True)),
+    rates = {
+        kind: KernelRates(
+            harmonic(lambda own, kind=kind: own.rates[kind].compute_flop_per_s),  # type: ignore[misc]
+            harmonic(lambda own, kind=kind: own.rates[kind].memory_bytes_per_s),  # type: ignore[misc]
+            sum(share * own.rates[kind].overhead_s for share, own in shares),
         )
+        for kind in first.rates
+    }
 
-    weakest = max((own.evidence for _, own in shares), key=EVIDENCE_ORDER.index)
+    def mean(of: Callable[[Speeds], Floats]) -> Floats:
+        return sum(share * of(own) for share, own in shares)
+
     return replace(
         first,
-        gemm=rates("gemm"),
-        head=rates("head"),
-        attention=rates("attention"),
-        evidence=weakest,
-        prefill_flop_per_s=harmonic([own.prefill_flop_per_s for _, own in shares]),
-        peak_flop_per_s=harmonic([own.peak_flop_per_s for _, own in shares]),
-        peak_16bit_flop_per_s=harmonic([own.peak_16bit_flop_per_s for _, own in shares]),
-        peak_bytes_per_s=harmonic([own.peak_bytes_per_s for _, own in shares]),
+        rates=rates,
+        step_s=mean(lambda own: own.step_s),
+        sequence_s=mean(lambda own: own.sequence_s),
+        eager_s=mean(lambda own: own.eager_s),
+        measured=max(
+            (own.measured for _, own in shares), key=lambda m: EVIDENCE_ORDER.index(m.evidence)
+        ),
+        peak_flop_per_s=harmonic(lambda own: own.peak_flop_per_s),
+        peak_16bit_flop_per_s=harmonic(lambda own: own.peak_16bit_flop_per_s),
+        peak_bytes_per_s=harmonic(lambda own: own.peak_bytes_per_s),
     )
 
 
@@ -96,15 +154,20 @@ def stack_speeds(rows: Sequence[Speeds]) -> Speeds:
     The rows must be of one runtime: what is not a number is taken from the first.
     """
     first = rows[0]
-    columns: dict[str, object] = {}
+    columns: dict[str, object] = {
+        "rates": {kind: _stack_rates([row.rates[kind] for row in rows]) for kind in first.rates}
+    }
     for field in fields(Speeds):
         values = [getattr(row, field.name) for row in rows]
-        if isinstance(values[0], KernelRates):
-            columns[field.name] = KernelRates(
-                np.array([v.compute_flop_per_s for v in values]),
-                np.array([v.memory_bytes_per_s for v in values]),
-                np.array([v.overhead_s for v in values]),
-            )
-        elif isinstance(values[0], float):
+        if isinstance(values[0], float):
             columns[field.name] = np.array(values)
     return replace(first, **columns)  # type: ignore[arg-type] # names and types are the fields' own
+
+
+def _stack_rates(rows: Sequence[KernelRates]) -> KernelRates:
+    """Return rates as arrays."""
+    return KernelRates(
+        np.array([float(r.compute_flop_per_s) for r in rows]),
+        np.array([float(r.memory_bytes_per_s) for r in rows]),
+        np.array([float(r.overhead_s) for r in rows]),
+    )

@@ -5,24 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from rightrig.prediction.accuracy_score import AXES
+from rightrig.prediction.accuracy_score import AXES, Accuracy, score
 from rightrig.quantities import show_number
 from rightrig.report.document import Document, Grid, Paragraph
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rightrig.interval import Interval
-    from rightrig.prediction.accuracy_score import Accuracy, Axis, Judged, Score
+    from rightrig.prediction.accuracy_score import Axis, Judged, Score
     from rightrig.report.values import Json
 
 _LONGEST_NAME: Final = 28
+_LONGEST_REASON: Final = 110
 _MOST_WORST: Final = 10
+_MOST_NUMBERS: Final = 6
+_NOT_PREDICTED: Final = "not predicted"
 _HEADERS: Final = ("rows", "pred", "median", "p90", "bias", "inside", "width")
 
 
 def accuracy_document(found: Accuracy) -> Document:
     """Return the summary, a table for each grouping, the worst rows and those left out."""
-    pairs = found.groups("metric", "runtime")
-    crossed = {f"{metric}, {runtime}": score for (metric, runtime), score in pairs.items()}
     return (
         Paragraph(_headline(found), "title"),
         Paragraph(
@@ -30,9 +33,21 @@ def accuracy_document(found: Accuracy) -> Document:
             "inside: measured values inside the 80 % interval; width: high ÷ low − 1.",
             "dim",
         ),
-        *_grid("part, engine and version", crossed),
-        *_grid("card", _named(found, "gpu")),
-        *_grid("model", _named(found, "model")),
+        *_grid("part, engine and version", _predicted(found, "metric", "runtime")),
+        *_grid("card", _predicted(found, "gpu")),
+        *_grid("model", _predicted(found, "model")),
+        *_grid("source", _named(found, "source")),
+        *_worst(found),
+        *_left_out(found),
+    )
+
+
+def accuracy_brief(found: Accuracy) -> Document:
+    """Return the summary, the tables by part and by source, and the worst rows."""
+    return (
+        Paragraph(""),
+        Paragraph(_headline(found), "title"),
+        *_grid("part, engine and version", _predicted(found, "metric", "runtime")),
         *_grid("source", _named(found, "source")),
         *_worst(found),
         *_left_out(found),
@@ -41,7 +56,16 @@ def accuracy_document(found: Accuracy) -> Document:
 
 def _named(found: Accuracy, axis: Axis) -> dict[str, Score]:
     """Return the scores of one grouping."""
-    return {names[0]: score for names, score in found.groups(axis).items()}
+    return {names[0]: one for names, one in found.groups(axis).items()}
+
+
+def _predicted(found: Accuracy, *axes: Axis) -> dict[str, Score]:
+    """Return the scores of the rows that have a prediction, and one line for those without."""
+    rows = [row for row in found.rows if row.predicted is not None]
+    groups = Accuracy(found.table, tuple(rows)).groups(*axes)
+    scores = {", ".join(names): one for names, one in groups.items()}
+    refused = [row for row in found.rows if row.predicted is None]
+    return scores | ({_NOT_PREDICTED: score(refused)} if refused else {})
 
 
 def _headline(found: Accuracy) -> str:
@@ -60,20 +84,20 @@ def _headline(found: Accuracy) -> str:
 
 def _grid(name: str, scores: dict[str, Score]) -> Document:
     """Return one grouping as a table, below an empty line."""
-    rows = tuple((_short(group), *_cells(score)) for group, score in scores.items())
+    rows = tuple((_short(group), *_cells(one)) for group, one in scores.items())
     return Paragraph(""), Grid((name, *_HEADERS), rows, (1, 2, 3, 4, 5, 6, 7), spare=(7, 5))
 
 
-def _cells(score: Score) -> tuple[str, ...]:
+def _cells(found: Score) -> tuple[str, ...]:
     """Return a score as cells."""
     return (
-        str(score.rows),
-        str(score.predicted),
-        _percent(score.median_abs_error_ratio),
-        _percent(score.p90_abs_error_ratio),
-        _percent(score.bias_ratio, sign=True),
-        _percent(score.interval_hit_ratio, digits=0),
-        _percent(score.median_width_ratio, digits=0),
+        str(found.rows),
+        str(found.predicted),
+        _percent(found.median_abs_error_ratio),
+        _percent(found.p90_abs_error_ratio),
+        _percent(found.bias_ratio, sign=True),
+        _percent(found.interval_hit_ratio, digits=0),
+        _percent(found.median_width_ratio, digits=0),
     )
 
 
@@ -88,7 +112,11 @@ def _percent(ratio: float | None, *, sign: bool = False, digits: int = 1) -> str
 
 def _short(text: str) -> str:
     """Return a name that leaves room for the numbers of its line."""
-    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+    return _shorter(text, _LONGEST_NAME)
+
+
+def _shorter(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _worst(found: Accuracy) -> Document:
@@ -122,25 +150,33 @@ def _worst_cells(row: Judged, measured: float, predicted: Interval) -> tuple[str
 
 
 def _left_out(found: Accuracy) -> tuple[Paragraph, ...]:
-    """Return the reasons of rows without a prediction, each with the rows that share it."""
-    reasons: dict[str, list[int]] = {}
+    """Return, source by source, the reasons of rows without a prediction, the commonest first."""
+    sources: dict[str, dict[str, list[int]]] = {}
     for row in found.rows:
         if row.predicted is None:
-            reasons.setdefault(row.reason, []).append(row.row)
-    if not reasons:
+            reasons = sources.setdefault(row.names["source"], {})
+            reasons.setdefault(_shorter(row.reason, _LONGEST_REASON), []).append(row.row)
+    if not sources:
         return ()
     lines = [Paragraph(""), Paragraph("Rows without a prediction:")]
-    for reason, rows in reasons.items():
-        some = ", ".join(str(row) for row in rows[:_MOST_WORST])
-        more = f" and {len(rows) - _MOST_WORST} more" if len(rows) > _MOST_WORST else ""
-        lines.append(Paragraph(f"  {some}{more}: {reason}", "warn"))
+    for source, reasons in sources.items():
+        total = sum(len(rows) for rows in reasons.values())
+        lines.append(Paragraph(f"  {source}, {total} not predicted:"))
+        ordered = sorted(reasons.items(), key=lambda item: -len(item[1]))
+        lines += [Paragraph(f"    {_numbers(rows)}: {text}", "warn") for text, rows in ordered]
     return tuple(lines)
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    """Return the numbers of some rows; of many the first, and how many there are."""
+    some = ", ".join(str(row) for row in rows[:_MOST_NUMBERS])
+    return f"{some} … ({len(rows)} rows)" if len(rows) > _MOST_NUMBERS else some
 
 
 def accuracy_json(found: Accuracy) -> Json:
     """Return the summary, the groups and every row, in the table's order."""
     groups = {
-        axis: {name: asdict(score) for name, score in _named(found, axis).items()} for axis in AXES
+        axis: {name: asdict(one) for name, one in _named(found, axis).items()} for axis in AXES
     }
     return {
         "table": found.table,

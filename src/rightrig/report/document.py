@@ -53,5 +53,27 @@ class Bars:
     legend: dict[str, str] = field(default_factory=dict)
 
 
-Block: TypeAlias = Paragraph | Grid | Bars
+@dataclass(frozen=True, slots=True)
+class Length:
+    """One row of a chart.
+
+    Attributes:
+        length_ratio: Of the longest possible bar.
+        note: What stands behind the bar.
+    """
+
+    label: str
+    length_ratio: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Horizontal bars, one a row."""
+
+    rows: tuple[Length, ...]
+    title: str = ""
+
+
+Block: TypeAlias = Paragraph | Grid | Bars | Chart
 Document: TypeAlias = tuple[Block, ...]

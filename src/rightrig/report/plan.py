@@ -29,7 +29,7 @@ def plan_document(plan: Plan, *, every_reason: bool = False) -> Document:
         blocks.append(
             Paragraph(
                 "* on the Pareto front of cost, TTFT p99 and TPOT p99. p99 are analytic bounds of "
-                "queueing, not simulated; the 80 % interval is about half to twice the figure."
+                "queueing, not simulated; --json has the 80 % interval of each."
                 + (" † price from a source of low trust." if _is_doubtful(plan) else ""),
                 "dim",
             )

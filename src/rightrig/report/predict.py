@@ -25,7 +25,20 @@ _SHOWN_PARTS = 6
 
 def predict_document(result: Prediction) -> Document:
     """Return a prediction as a document."""
-    lengths = result.lengths
+    step_s = sum(part.time_s for part in result.parts)
+    parts = tuple(
+        (part.name, show_seconds(part.time_s), f"{part.time_s / step_s:.0%}", part.resource)
+        for part in result.parts[:_SHOWN_PARTS]
+    )
+    return (
+        *speed_blocks(result),
+        Grid((step_text(result), "time", "share", "waits for"), parts, (1, 2)),
+        *reason_blocks(result),
+    )
+
+
+def speed_blocks(result: Prediction) -> Document:
+    """Return what is deployed, for whom, and how fast it is."""
     rows = [
         _row("TTFT, mean", result.ttft_s, show_seconds),
         _row("TPOT, mean", result.tpot_s, show_seconds),
@@ -35,28 +48,47 @@ def predict_document(result: Prediction) -> Document:
     ]
     if result.power_w is not None:
         rows.append(_row("power of the cards", result.power_w, lambda w: f"{w:,.0f} W"))
-    step_s = sum(part.time_s for part in result.parts)
-    parts = tuple(
-        (part.name, show_seconds(part.time_s), f"{part.time_s / step_s:.0%}", part.resource)
-        for part in result.parts[:_SHOWN_PARTS]
-    )
-    users = "1 user" if result.concurrency == 1 else f"{result.concurrency:,} users"
-    head = (
-        f"{users} in a closed loop, {lengths.input_tokens:,.0f} tokens in, "
-        f"{lengths.output_tokens:,.0f} out."
-    )
     return (
         Paragraph(deployment_text(result.deployment), "title"),
-        Paragraph(head),
+        *(Paragraph(sentence) for sentence in _traffic_sentences(result)),
         *_memory_warning(result),
         Grid(("quantity", "middle", "80 % between"), tuple(rows), (1, 2)),
-        Grid((_step_text(result), "time", "share", "waits for"), parts, (1, 2)),
+    )
+
+
+def reason_blocks(result: Prediction) -> Document:
+    """Return what limits the speed, and what it was fitted on."""
+    return (
         *(Paragraph(sentence) for sentence in result.explain().sentences),
         *(Paragraph(f"Fitted on: {source}", "dim") for source in result.sources),
     )
 
 
-def _step_text(result: Prediction) -> str:
+def _traffic_sentences(result: Prediction) -> tuple[str, ...]:
+    """Return the traffic in words, with what a cache or a draft spares it."""
+    lengths = result.lengths
+    users = "1 user" if result.concurrency == 1 else f"{result.concurrency:,} users"
+    found = [
+        (
+            f"{users} in a closed loop, {lengths.input_tokens:,.0f} tokens in, "
+            f"{lengths.output_tokens:,.0f} out."
+        )
+    ]
+    if lengths.cached_tokens:
+        found.append(f"A prefix cache holds {lengths.cached_tokens:,.0f} tokens of each prompt.")
+    drafted = lengths.tokens_per_step_count - 1.0
+    if drafted:
+        companions = result.deployment.companions
+        is_costed = companions.draft is not None or companions.draft_ahead
+        cost = "included" if is_costed else "left out; name what drafts with --draft"
+        found.append(
+            f"A step verifies {drafted:,.0f} drafted tokens and yields "
+            f"{lengths.accepted_count:.2f}; the time to draft them is {cost}."
+        )
+    return tuple(found)
+
+
+def step_text(result: Prediction) -> str:
     """Return what the accounted step works on."""
     prompts = result.step.prefill_tokens
     with_prompts = f", {prompts:,.0f} prompt tokens" if prompts >= 1.0 else ""
@@ -81,6 +113,9 @@ def predict_json(result: Prediction) -> Json:
         "deployment": deployment_json(result.deployment),
         "input_tokens": result.lengths.input_tokens,
         "output_tokens": result.lengths.output_tokens,
+        "cached_tokens": result.lengths.cached_tokens,
+        "drafted_tokens": result.lengths.tokens_per_step_count - 1.0,
+        "yielded_tokens": result.lengths.accepted_count,
         "concurrency": result.concurrency,
         "running_seqs": result.running_seqs,
         "fit_verdict": result.fit.verdict,
@@ -97,7 +132,12 @@ def predict_json(result: Prediction) -> Json:
         "step_decode_seqs": result.step.decode_seqs,
         "step_prefill_tokens": result.step.prefill_tokens,
         "parts": [
-            {"name": part.name, "time_s": part.time_s, "resource": part.resource}
+            {
+                "name": part.name,
+                "time_s": part.time_s,
+                "resource": part.resource,
+                "share_of_limit_ratio": part.share_of_limit_ratio,
+            }
             for part in result.parts
         ],
         "explanation": explanation_json(result.explain()),

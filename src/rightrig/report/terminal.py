@@ -6,7 +6,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Final, Literal
 
-from rightrig.report.document import Bar, Bars, Grid, Paragraph
+from rightrig.report.document import Bar, Bars, Chart, Grid, Paragraph
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,8 @@ _STYLES: Final = {
 }  # fmt: skip
 _GLYPHS: Final = "█▓▒░▚▞▌▄▀"
 _PIPE_WIDTH: Final = 100
+_CHART_WIDTH: Final = 36
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
 def show(document: Document) -> None:
@@ -40,7 +42,7 @@ def plain_text(document: Document, width: int = _PIPE_WIDTH) -> str:
         elif isinstance(block, Grid):
             lines += _plain_grid(block)
         else:
-            lines += bar_lines(block)
+            lines += _drawn_lines(block)
     return "\n".join(lines) + "\n"
 
 
@@ -59,6 +61,24 @@ def _plain_grid(grid: Grid) -> list[str]:
     title = [grid.title] if grid.title else []
     rule = "  ".join("─" * width for width in widths)
     return [*title, line(grid.headers), rule, *(line(row) for row in grid.rows)]
+
+
+def _drawn_lines(block: Bars | Chart, width: int = _PIPE_WIDTH) -> list[str]:
+    """Return a drawing as text."""
+    return bar_lines(block, width) if isinstance(block, Bars) else chart_lines(block, width)
+
+
+def chart_lines(chart: Chart, width: int = _PIPE_WIDTH) -> list[str]:
+    """Return horizontal bars as text, to an eighth of a cell."""
+    label = max((len(row.label) for row in chart.rows), default=0)
+    note = max((len(row.note) for row in chart.rows), default=0)
+    cells = max(LEAST_BAR, min(_CHART_WIDTH, width - label - note - 2))
+    lines = [chart.title] if chart.title else []
+    for row in chart.rows:
+        whole, eighths = divmod(round(8 * cells * min(max(row.length_ratio, 0.0), 1.0)), 8)
+        drawn = ("█" * whole + (_EIGHTHS[eighths] if eighths else "")).ljust(cells)
+        lines.append(f"{row.label.ljust(label)} {drawn} {row.note}".rstrip())
+    return lines
 
 
 def bar_lines(block: Bars, width: int = _PIPE_WIDTH) -> list[str]:
@@ -100,7 +120,7 @@ def _show_rich(document: Document) -> None:
         elif isinstance(block, Grid):
             _rich_grid(console, block)
         else:
-            for line in bar_lines(block, console.width):
+            for line in _drawn_lines(block, console.width):
                 console.print(line, markup=False)
 
 

@@ -44,6 +44,7 @@ def deployment_json(deployment: Deployment) -> Json:
         "pp": split.pp,
         "replicas": split.replicas,
         "attention_dp": split.attention_dp,
+        "expert_parallel": split.experts_over,
         "context_parallel": split.context_parallel,
         "max_seqs": limits.max_seqs,
         "max_batched_tokens": limits.max_batched_tokens,

@@ -9,7 +9,7 @@ from rightrig.work.weights import block_params, class_bits, matrices_count, rank
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Companions
-    from rightrig.facts.llm import Attention, Block, Ffn, Llm, TensorClass
+    from rightrig.facts.llm import Attention, Block, Ffn, Llm
 
 ADAPTER_BYTES: Final = 2.0
 """Adapters are kept at 16 bits."""
@@ -33,7 +33,7 @@ def draft_weight_bytes(llm: Llm, companions: Companions, ranks_count: int) -> fl
         ranks = ranks_count if divides else 1
         total += rank_weight_bytes(draft, "checkpoint", ranks, 1)[0]
     if companions.draft_ahead and llm.ahead is not None:
-        bits = _ahead_bits(llm)
+        bits = class_bits(llm, ahead_format(llm))
         parts = block_params(llm.blocks[llm.ahead.block], llm.hidden_size, ranks_count)
         layer = sum(params * bits[kind] / 8.0 for kind, params in parts.items())
         layer += llm.ahead.other_params * bits["ffn"] / 8.0
@@ -41,13 +41,11 @@ def draft_weight_bytes(llm: Llm, companions: Companions, ranks_count: int) -> fl
     return total
 
 
-def _ahead_bits(llm: Llm) -> dict[TensorClass, float]:
-    """Return bits per weight of the layers ahead, by tensor class."""
-    bits = class_bits(llm, "checkpoint")
+def ahead_format(llm: Llm) -> str:
+    """Return the format of the layers ahead: the checkpoint's, or 16 bits where that is small."""
     own = FORMATS.get(llm.checkpoint.format)
-    if own is None or own.bits_per_weight >= _LEAST_AHEAD_BITS:
-        return bits
-    return dict.fromkeys(bits, FORMATS["bf16"].bits_per_weight)
+    is_kept = own is not None and own.bits_per_weight < _LEAST_AHEAD_BITS
+    return "bf16" if is_kept else "checkpoint"
 
 
 def draft_blocks(llm: Llm, companions: Companions) -> tuple[tuple[Block, int], ...]:
@@ -76,12 +74,12 @@ def adapter_bytes(
     if not companions.lora_count:
         return 0.0
     widths = sum(
-        count * _adapted_widths_count(block, hidden_size, ranks_count) for block, count in blocks
+        count * adapted_widths_count(block, hidden_size, ranks_count) for block, count in blocks
     )
     return (companions.lora_count + 1) * companions.lora_rank * widths * ADAPTER_BYTES
 
 
-def _adapted_widths_count(block: Block, hidden_size: int, ranks_count: int) -> float:
+def adapted_widths_count(block: Block, hidden_size: int, ranks_count: int) -> float:
     """Return ``Σ (d_in + d_out)`` of the adapted projections of one layer on one rank."""
     widths = 0.0
     if block.attention is not None:

@@ -18,8 +18,11 @@ ACTIVATION_BYTES: Final = 2.0
 """Activations are 16-bit."""
 Floats: TypeAlias = "float | NDArray[np.float64]"
 OperatorKind = Literal[
-    "gemm", "experts", "head", "attention", "prefill", "rows", "all_reduce", "send"
-]
+    "gemm", "experts", "head", "attention", "prefill", "rows",
+    "all_reduce", "all_gather", "all_to_all", "send",
+]  # fmt: skip
+SENT: Final = frozenset({"all_reduce", "all_gather", "all_to_all", "send"})
+"""Kinds whose bytes cross a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,21 @@ class Operator:
     flop: Floats = 0.0
     moved_bytes: Floats = 0.0
     message_bytes: Floats = 0.0
-    launches_count: float = 0.0
+    launches_count: Floats = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The tokens that one step works on.
+    """The tokens that one step works on, in one group of tensor-parallel ranks.
 
     Attributes:
-        decode_seqs: Sequences that get one token each.
+        decode_seqs: Sequences that get a token.
         context_tokens: Their mean context.
-        prefill_tokens: Prompt tokens in the same step.
-        prefill_context_tokens: Mean tokens that a prompt token attends to.
+        prefill_tokens: Prompt tokens in the same step; what a prefix cache holds is no part.
+        prefill_context_tokens: Mean tokens that a prompt token attends to, cached ones too.
         head_rows_count: Rows that need logits.
+        tokens_per_seq_count: Tokens of a decoding sequence in the step: 1, or with speculative
+            decoding the drafted ones and one more.
     """
 
     decode_seqs: Floats
@@ -60,11 +65,37 @@ class Step:
     prefill_tokens: Floats = 0.0
     prefill_context_tokens: Floats = 0.0
     head_rows_count: Floats = 1.0
+    tokens_per_seq_count: Floats = 1.0
+
+    @property
+    def decode_rows_count(self) -> Floats:
+        """Tokens of the decoding sequences."""
+        return self.decode_seqs * self.tokens_per_seq_count
 
     @property
     def rows_count(self) -> Floats:
         """Rows of every matrix product."""
-        return self.decode_seqs + self.prefill_tokens
+        return self.decode_rows_count + self.prefill_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """How one engine divides a step; every count is a number or one an operating point.
+
+    Attributes:
+        tp: Ranks that divide heads and inner widths, and work on the same tokens.
+        stages: Pipeline stages.
+        attention_dp: Groups of ``tp`` ranks, each with sequences of its own, that share experts.
+        expert_parallel: Ranks over which whole experts are dealt; the other ranks of an engine
+            divide each expert's inner width.
+        context_parallel: Ranks among the ``tp`` over which one sequence's cache is spread.
+    """
+
+    tp: Floats = 1
+    stages: Floats = 1
+    attention_dp: Floats = 1
+    expert_parallel: Floats = 1
+    context_parallel: Floats = 1
 
 
 def gemm_flop(rows_count: Floats, params_count: Floats) -> Floats:
@@ -122,6 +153,11 @@ def cache_bytes(
     return sequences_count * context_tokens * elements_count * element_bytes
 
 
+CORRELATION_EXPONENT: Final = 0.9
+"""Tokens of one sequence and one subject choose alike: ``m`` tokens touch as many experts as
+``m^0.9`` independent ones. Between 0.8 and 1.0 published runs fit about equally well."""
+
+
 def distinct_experts_count(
     experts_count: float, experts_per_token_count: float, tokens_count: Floats
 ) -> Floats:
@@ -134,6 +170,45 @@ def distinct_experts_count(
     """
     idle_ratio = 1.0 - experts_per_token_count / experts_count
     return experts_count * (1.0 - np.power(idle_ratio, tokens_count))
+
+
+def experts_load_ratio(visits_count: Floats, expert_ranks_count: Floats) -> Floats:
+    """Return the load of the busiest of ``n`` expert-parallel ranks over the mean (F6.2).
+
+    ``1 + √(2·ln n / m)`` with ``m`` visits a rank, at most ``n``: the maximum of ``n`` bins
+    under uniform routing (Raab and Steger 1998, doi:10.1007/3-540-49543-6_13). Skewed routing
+    is worse, balanced replicas of experts are better.
+
+    >>> round(float(experts_load_ratio(8192.0, 8)), 3)
+    1.064
+    """
+    ranks = np.maximum(expert_ranks_count, 1.0)
+    mean = np.maximum(visits_count / ranks, 1e-9)
+    load: Floats = np.minimum(1.0 + np.sqrt(2.0 * np.log(ranks) / mean), ranks)
+    return load
+
+
+def destination_ranks_count(expert_ranks_count: Floats, experts_per_token_count: float) -> Floats:
+    """Return the other ranks that a token's experts lie on: ``(n−1)·(1 − (1 − 1/n)^k)`` (F6.3).
+
+    >>> round(float(destination_ranks_count(8, 8)), 3)
+    4.595
+    """
+    ranks = np.maximum(expert_ranks_count, 1.0)
+    missed = np.power(1.0 - 1.0 / ranks, experts_per_token_count)
+    return (ranks - 1.0) * (1.0 - missed)
+
+
+def speculated_tokens_count(acceptance_ratio: Floats, drafted_count: Floats) -> Floats:
+    """Return the tokens that one verified step yields: ``(1 − α^(γ+1)) / (1 − α)`` (F9.4).
+
+    Leviathan et al. 2023, arXiv:2211.17192; the last one is the target model's own.
+
+    >>> round(float(speculated_tokens_count(0.8, 4)), 4)
+    3.3616
+    """
+    missed = 1.0 - np.power(acceptance_ratio, drafted_count + 1.0)
+    return missed / (1.0 - acceptance_ratio)
 
 
 def all_reduce_message_bytes(rows_count: Floats, hidden_count: float) -> Floats:

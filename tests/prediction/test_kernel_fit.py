@@ -6,7 +6,7 @@ import pytest
 
 import rightrig
 from rightrig.errors import InputError
-from rightrig.prediction.calibrate import (
+from rightrig.prediction.kernel_fit import (
     DEFAULT_ATTENTION_COMPUTE_RATIO,
     AllReduceSample,
     DevicePeak,
