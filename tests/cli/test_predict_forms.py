@@ -61,6 +61,8 @@ SENTENCES = (
     ),
     (f"{PREDICT} --output 1", "an answer of one token has no time per output token"),
     (f"{PREDICT} --prefix-hit 1.5", "--prefix-hit is 1.5"),
+    (f"{PREDICT} --image-patches 100", "no encoder of pictures is known"),
+    (f"{PREDICT} --image-patches 0", "image-patches"),
     (f"{PREDICT} --prefix-hit nan", "--prefix-hit is nan"),
     (f"{PREDICT} --spec-tokens 4", "belong together"),
     (f"{PREDICT} --acceptance 0.7", "belong together"),

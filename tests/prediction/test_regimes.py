@@ -71,3 +71,12 @@ def test_the_first_prompts_of_all_users_fill_steps() -> None:
 def test_steps_bound_the_sequences_only_where_prompts_share_them() -> None:
     assert prompt_bound_seqs(MIXED, LENGTHS) == pytest.approx(8192 * 200 / 1200)
     assert np.isinf(prompt_bound_seqs(FIRST, LENGTHS))
+
+
+def test_pictures_are_read_with_the_prompts_that_bring_them() -> None:
+    pictured = Lengths(1000.0, 200.0, patches_count=4000.0)
+    for moments in (own_moments(MIXED, 4.0, pictured), burst_moments(MIXED, 1.0, pictured)):
+        assert sum(float(m.weight_ratio * m.step.patches_count) for m in moments) == 4000.0
+    read = next_moments(MIXED, 64.0, 63.0, pictured)
+    patches = sum(float(m.weight_ratio * m.step.patches_count) for m in read)
+    assert patches == pytest.approx(63.0 / 200.0 * 4000.0)

@@ -279,3 +279,13 @@ def test_an_encoder_multiplies_each_patch_with_its_weights() -> None:
     found = encoder_operator(tower, 1024.0)
     assert found.name == "vision encoder"
     assert (found.flop, found.moved_bytes) == (2.0 * tower.params * 1024, 2.0 * tower.params)
+
+
+def test_an_encoder_runs_in_steps_that_bring_pictures_only() -> None:
+    name = "qwen3-vl-8b-instruct"
+    tower = llm(name).towers[0]
+    pictured = Step(0.0, 0.0, 1000.0, 500.0, patches_count=4000.0)
+    assert named(name, "vision encoder") == []
+    assert flop(name, pictured, "vision encoder") == 2.0 * tower.params * 4000.0
+    assert moved(name, pictured, "vision encoder") == 2.0 * tower.params
+    assert named("llama-3.1-8b", "vision encoder", pictured) == []

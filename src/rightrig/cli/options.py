@@ -108,6 +108,10 @@ ExpertParallel = Annotated[
 PrefixHit = Annotated[
     float | None, typer.Option(help="Share of each prompt that a prefix cache holds, 0 to 1.")
 ]
+ImagePatches = Annotated[
+    int | None,
+    typer.Option(help="Patches of pictures in each prompt; their tokens belong to --input."),
+]
 SpecTokens = Annotated[
     int | None, typer.Option(help="Tokens drafted for each step; with --acceptance.")
 ]

@@ -33,6 +33,7 @@ def predict(
     cp: o.ContextParallel = None,
     replicas: o.Replicas = None,
     prefix_hit: o.PrefixHit = None,
+    image_patches: o.ImagePatches = None,
     draft: o.Draft = None,
     spec_tokens: o.SpecTokens = None,
     acceptance: o.Acceptance = None,
@@ -49,7 +50,8 @@ def predict(
         runtime, weights, kv, tp, pp, replicas, max_seqs, max_batched_tokens,
         gpu_memory_utilization, dp, cp, draft, expert_parallel=ep,
     )  # fmt: skip
-    traffic = Traffic(input, output, concurrency, prefix_hit, spec_tokens, acceptance)
+    traffic = Traffic(input, output, concurrency, prefix_hit, spec_tokens, acceptance,
+                      image_patches)  # fmt: skip
     asked = Asked(
         o.chosen(catalog), model, tuple(on), traffic, fixed, tuple(gemm or ()),
         tuple(allreduce or ()), ranks, splits=splits, sweep=sweep, save=save, explain=explain,

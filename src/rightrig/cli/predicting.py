@@ -35,6 +35,7 @@ _OF_MODEL: Final = frozenset(
 _OF_SPLIT: Final = frozenset(
     (
         "--tp", "--pp", "--dp", "--ep", "--cp", "--replicas", "--prefix-hit", "--draft",
+        "--image-patches",
         "--spec-tokens", "--acceptance",
     )
 )  # fmt: skip
@@ -140,6 +141,7 @@ def _given(asked: Asked) -> dict[str, object]:
     }  # fmt: skip
     return {
         **{name: None if value == default else value for name, (value, default) in usual.items()},
+        "--image-patches": traffic.image_patches,
         "--prefix-hit": traffic.prefix_hit_ratio, "--spec-tokens": traffic.spec_tokens,
         "--acceptance": traffic.acceptance_ratio, "--runtime": choices.runtime,
         "--weights": choices.weights, "--kv": choices.kv, "--tp": choices.tp, "--pp": choices.pp,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.deploying import MAX_CONCURRENCY, check_traffic
 from rightrig.errors import InputError
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
 
 
+_MOST_PATCHES: Final = 10_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """What a command says of its traffic."""
@@ -26,6 +29,7 @@ class Traffic:
     prefix_hit_ratio: float | None = None
     spec_tokens: int | None = None
     acceptance_ratio: float | None = None
+    image_patches: int | None = None
 
     def swept(self, name: str, value: int) -> Traffic:
         """Return the same traffic with one quantity changed."""
@@ -50,8 +54,24 @@ def lengths_of(deployment: Deployment, traffic: Traffic) -> Lengths:
         raise InputError(
             "--output is 1: an answer of one token has no time per output token; ask for 2 or more"
         )
-    lengths = Lengths(float(traffic.input), float(traffic.output), _cached_tokens(traffic))
+    lengths = Lengths(
+        float(traffic.input), float(traffic.output), _cached_tokens(traffic),
+        patches_count=_patches_count(deployment, traffic),
+    )  # fmt: skip
     return _speculated(deployment, traffic, lengths)
+
+
+def _patches_count(deployment: Deployment, traffic: Traffic) -> float:
+    """Return the patches of the pictures in each prompt."""
+    if traffic.image_patches is None:
+        return 0.0
+    check_count(traffic.image_patches, name="--image-patches", limit=_MOST_PATCHES)
+    if not any(tower.kind == "vision" for tower in deployment.llm.towers):
+        raise InputError(
+            f"--image-patches: no encoder of pictures is known for {deployment.llm.name}; "
+            "leave it out"
+        )
+    return float(traffic.image_patches)
 
 
 def _cached_tokens(traffic: Traffic) -> float:

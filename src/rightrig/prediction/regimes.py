@@ -28,6 +28,8 @@ class Lengths:
         tokens_per_step_count: Tokens that a decoding sequence puts into a step: 1, or with
             speculative decoding the drafted ones and one more.
         accepted_count: Tokens that it gets out of a step.
+        patches_count: Patches of the pictures of a prompt, which an encoder reads; their tokens
+            are among those of the prompt.
     """
 
     input_tokens: float
@@ -35,6 +37,7 @@ class Lengths:
     cached_tokens: float = 0.0
     tokens_per_step_count: float = 1.0
     accepted_count: float = 1.0
+    patches_count: float = 0.0
 
     @property
     def mean_context_tokens(self) -> float:
@@ -97,6 +100,7 @@ def prompt_step(pace: Pace, decode_seqs: Floats, prompt_tokens: Floats, lengths:
         lengths.read_context_tokens,
         with_seqs * tokens + np.maximum(prompt_tokens / lengths.read_tokens, 1.0),
         tokens,
+        prompt_tokens / lengths.read_tokens * lengths.patches_count,
     )
 
 

@@ -76,6 +76,8 @@ def _traffic_sentences(result: Prediction) -> tuple[str, ...]:
     ]
     if lengths.cached_tokens:
         found.append(f"A prefix cache holds {lengths.cached_tokens:,.0f} tokens of each prompt.")
+    if lengths.patches_count:
+        found.append(f"An encoder reads {lengths.patches_count:,.0f} patches of each prompt.")
     drafted = lengths.tokens_per_step_count - 1.0
     if drafted:
         companions = result.deployment.companions

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from rightrig.work.operators import Operator, gemm_flop
 
 if TYPE_CHECKING:
@@ -33,11 +35,12 @@ def encoder_bytes(tower: Tower) -> float:
 
 
 def encoder_operator(tower: Tower, patches_count: Floats) -> Operator:
-    """Return one pass of an encoder, whole on every rank."""
+    """Return one pass of an encoder, whole on every rank; without patches it does nothing."""
+    runs = np.asarray(patches_count) > 0.0
     return Operator(
         f"{tower.kind} encoder",
         "head",
         flop=encoder_flop(tower, patches_count),
-        moved_bytes=encoder_bytes(tower),
+        moved_bytes=np.where(runs, encoder_bytes(tower), 0.0),
         launches_count=1.0,
     )

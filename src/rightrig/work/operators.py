@@ -58,6 +58,7 @@ class Step:
         head_rows_count: Rows that need logits.
         tokens_per_seq_count: Tokens of a decoding sequence in the step: 1, or with speculative
             decoding the drafted ones and one more.
+        patches_count: Patches of pictures that encoders read before the prompts.
     """
 
     decode_seqs: Floats
@@ -66,6 +67,7 @@ class Step:
     prefill_context_tokens: Floats = 0.0
     head_rows_count: Floats = 1.0
     tokens_per_seq_count: Floats = 1.0
+    patches_count: Floats = 0.0
 
     @property
     def decode_rows_count(self) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 
 from rightrig.work.adapter_step import adapter_operators
 from rightrig.work.attention_step import attention_operators, recurrent_operators
+from rightrig.work.encoder_step import encoder_operator
 from rightrig.work.ffn_step import ffn_operators, other_operator
 from rightrig.work.operators import (
     Floats,
@@ -56,6 +57,9 @@ def step_operators(
         if block.other_params:
             found.append(other_operator(block.other_params * count, stored, step))
         found += adapter_operators(block, count, hidden, stored.adapters, step, shard.tp)
+    if isinstance(step.patches_count, np.ndarray) or step.patches_count > 0.0:
+        towers = (tower for tower in llm.towers if tower.kind == "vision")
+        found += [encoder_operator(tower, step.patches_count) for tower in towers]
     found.append(_head(llm, stored, step, shard.tp))
     found.append(_rows(llm, step, shard.tp))
     return (*found, *_sent(llm, step, shard))
