@@ -140,6 +140,7 @@ EXEMPT: Final = {
     "report.scatter": "places on a drawing, and axes of any unit",
     "prediction.speed_accuracy._P90": "a share of one",
     "prediction.speed_accuracy.Judgement": "logarithms of ratios, and ends of intervals as ratios",
+    "report.predict._maybe_json(value)": "its key says the unit",
     "report.predict._row(value)": "its label says the unit",
     "prediction.kernels.tp_efficiency": "a ratio; others rely on the name",
     "report.kernels._TERA": "a power of ten",

@@ -85,6 +85,17 @@ def test_no_prediction_passes_the_roofline(
     assert result.output_tokens_per_s.high <= result.running_seqs / least_s * (1 + 1e-9)
 
 
+def test_end_to_end_tokens_a_user_and_energy_follow_from_the_rest() -> None:
+    result = speed("llama-3.1-8b", "1xh100-sxm", 8)
+    assert result.e2e_s.mid == pytest.approx(result.ttft_s.mid + 299.0 * result.tpot_s.mid)
+    assert result.user_tokens_per_s.mid == pytest.approx(1.0 / result.tpot_s.mid)
+    assert result.power_w is not None
+    assert result.energy_j_per_token is not None
+    per_token = result.power_w.mid / result.output_tokens_per_s.mid
+    assert result.energy_j_per_token.mid == pytest.approx(per_token)
+    assert result.energy_j_per_token.low < per_token < result.energy_j_per_token.high
+
+
 @many
 @given(deployments())
 def test_one_sequence_is_never_quicker_than_its_weights_are_read(asked: Deployment) -> None:

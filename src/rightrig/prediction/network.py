@@ -53,19 +53,6 @@ def ring_all_reduce_s(
     return 2.0 * steps * hop_s + 2.0 * steps / ranks_count * message_bytes / link_bytes_per_s
 
 
-def all_gather_s(
-    message_bytes: float, ranks_count: int, hop_s: float, link_bytes_per_s: float
-) -> float:
-    """Return ``(n−1)·α + (n−1)/n · S/bw`` (F7.1); a reduce-scatter takes as long."""
-    steps = ranks_count - 1
-    return steps * hop_s + steps / ranks_count * message_bytes / link_bytes_per_s
-
-
-def send_s(message_bytes: Floats, latency_s: Floats, link_bytes_per_s: Floats) -> Floats:
-    """Return ``α + S/bw`` of one transfer from card to card (F7.1)."""
-    return latency_s + message_bytes / link_bytes_per_s
-
-
 def tensor_parallel_decode_s(
     rank_bytes: float, achieved_bytes_per_s: float, all_reduces_count: int, all_reduce_time_s: float
 ) -> float:

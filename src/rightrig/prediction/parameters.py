@@ -196,11 +196,6 @@ def value(kind: str, key: str) -> float:
     return prior(kind, key).mid if fitted is None else fitted
 
 
-def is_fitted(kind: str, key: str) -> bool:
-    """Whether runs spoke of a parameter."""
-    return key in tables("fitted").get(kind, {})
-
-
 def sampled_ranks(ranks_count: int) -> int:
     """Return the number of ranks whose samples stand for some ranks: the nearest above."""
     return next((n for n in _SAMPLED_RANKS if n >= ranks_count), _SAMPLED_RANKS[-1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.propose import MODELLED
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.interval import Interval
+from rightrig.interval import Interval, product_if_independent, sum_if_comonotone
 from rightrig.prediction.drafting import timer_for
 from rightrig.prediction.evidence import around, end_ratios
 from rightrig.prediction.layered_engines import LAYERED
@@ -65,6 +65,24 @@ class Prediction:
     bound_tpot_s: float
     evidence: Evidence
     sources: tuple[str, ...]
+
+    @property
+    def e2e_s(self) -> Interval:
+        """Mean time from a request to its last token; both parts are wrong together."""
+        after_s = self.tpot_s.scaled(self.lengths.output_tokens - 1.0)
+        return sum_if_comonotone(self.ttft_s, after_s)
+
+    @property
+    def user_tokens_per_s(self) -> Interval:
+        """Tokens a second that one user sees: one over TPOT."""
+        return self.tpot_s.reciprocal()
+
+    @property
+    def energy_j_per_token(self) -> Interval | None:
+        """Energy of the cards for one output token; ``None`` where power is not known."""
+        if self.power_w is None:
+            return None
+        return product_if_independent(self.power_w, self.output_tokens_per_s.reciprocal())
 
     def explain(self) -> Explanation:
         """Return what limits the speed, with figures and sources."""

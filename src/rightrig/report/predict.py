@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rightrig.prediction.plausibility import implausible_prediction
 from rightrig.quantities import show_number, show_seconds
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import (
@@ -42,12 +43,17 @@ def speed_blocks(result: Prediction) -> Document:
     rows = [
         _row("TTFT, mean", result.ttft_s, show_seconds),
         _row("TPOT, mean", result.tpot_s, show_seconds),
+        _row("end to end, mean", result.e2e_s, show_seconds),
+        _row("tokens/s a user", result.user_tokens_per_s, show_number),
         _row("output tokens/s", result.output_tokens_per_s, show_number),
         _row("tokens/s, prompt too", result.total_tokens_per_s, show_number),
         _row("requests/s", result.requests_per_s, show_number),
     ]
     if result.power_w is not None:
         rows.append(_row("power of the cards", result.power_w, lambda w: f"{w:,.0f} W"))
+    if result.energy_j_per_token is not None:
+        energy = result.energy_j_per_token
+        rows.append(_row("energy an output token", energy, lambda j: f"{show_number(j)} J"))
     return (
         Paragraph(deployment_text(result.deployment), "title"),
         *(Paragraph(sentence) for sentence in _traffic_sentences(result)),
@@ -58,7 +64,9 @@ def speed_blocks(result: Prediction) -> Document:
 
 def reason_blocks(result: Prediction) -> Document:
     """Return what limits the speed, and what it was fitted on."""
+    wrong = implausible_prediction(result)
     return (
+        *(Paragraph(f"NOT PLAUSIBLE: {found.rule_id}: {found.reason}", "bad") for found in wrong),
         *(Paragraph(sentence) for sentence in result.explain().sentences),
         *(Paragraph(f"Fitted on: {source}", "dim") for source in result.sources),
     )
@@ -109,6 +117,11 @@ def _row(name: str, value: Interval, show: Callable[[float], str]) -> tuple[str,
     return (name, show(value.mid), f"{show(value.low)} … {show(value.high)}")
 
 
+def _maybe_json(value: Interval | None) -> Json | None:
+    """Return an interval, or null."""
+    return None if value is None else interval_json(value)
+
+
 def predict_json(result: Prediction) -> Json:
     """Return a prediction as JSON."""
     return {
@@ -126,7 +139,11 @@ def predict_json(result: Prediction) -> Json:
         "output_tokens_per_s": interval_json(result.output_tokens_per_s),
         "total_tokens_per_s": interval_json(result.total_tokens_per_s),
         "requests_per_s": interval_json(result.requests_per_s),
-        "power_w": None if result.power_w is None else interval_json(result.power_w),
+        "e2e_s": interval_json(result.e2e_s),
+        "user_tokens_per_s": interval_json(result.user_tokens_per_s),
+        "power_w": _maybe_json(result.power_w),
+        "energy_j_per_token": _maybe_json(result.energy_j_per_token),
+        "implausible": [f"{v.rule_id}: {v.reason}" for v in implausible_prediction(result)],
         "bottleneck": result.bottleneck,
         "bottleneck_ratio": result.bottleneck_ratio,
         "bound_tpot_s": result.bound_tpot_s,
