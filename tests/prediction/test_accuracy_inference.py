@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published_runs import RUN_ROW, SHARED
 
 from rightrig.facts.catalog import shipped
 from rightrig.facts.measurement import TABLES, Measurement
@@ -25,20 +24,13 @@ from rightrig.report.accuracy import accuracy_document
 from rightrig.report.terminal import plain_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rightrig.prediction.accuracy_score import Judged
     from rightrig.prediction.run_tables import PlannedRow, RunRow
 
 CATALOG: Final = shipped()
-SHARED: Final = Path(
-    os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
-)
-RUN: Final = {
-    **dict.fromkeys(TABLES["inference"], ""),
-    "source": "github:example/runs@1a2b3c4", "date": "2026-05-01", "version": "vLLM 0.20.0",
-    "gpu": "h100-sxm-80gb", "gpu_count": "1", "tp": "1", "pp": "1", "model": "Llama-3.1-8B",
-    "weight_dtype": "bf16", "kv_dtype": "auto", "runtime": "vLLM", "isl": "1024", "osl": "256",
-    "concurrency_or_batch": "8", "metric": "output_tok_s_total", "value": "900",
-}  # fmt: skip
+RUN: Final = {**dict.fromkeys(TABLES["inference"], ""), **RUN_ROW}
 
 
 def judged(**changes: str) -> Judged:

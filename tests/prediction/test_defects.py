@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Final
-
 import pytest
+from published_runs import RUN_ROW, SHARED
 from scripts import load_script
 
 from rightrig.facts.catalog import shipped
 from rightrig.facts.measurement import TABLES, Measurement, read_table
 from rightrig.prediction.defects import find_defects
 
-SHARED: Final = Path(
-    os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
-)
-ROW: Final = {
-    "source": "github:example/runs@1a2b3c4", "date": "2026-05-01", "version": "vLLM 0.20.0",
-    "gpu": "h100-sxm-80gb", "gpu_count": "1", "tp": "1", "pp": "1", "model": "Llama-3.1-8B",
-    "weight_dtype": "bf16", "kv_dtype": "auto", "runtime": "vLLM", "isl": "1024", "osl": "256",
-    "concurrency_or_batch": "1", "metric": "output_tok_s_total", "value": "100",
-}  # fmt: skip
-
 
 def rows(*values: str, model: str = "Llama-3.1-8B") -> list[Measurement]:
     blank = dict.fromkeys(TABLES["inference"], "")
     return [
-        Measurement(number, {**blank, **ROW, "value": value, "model": model})
+        Measurement(
+            number,
+            {**blank, **RUN_ROW, "concurrency_or_batch": "1", "value": value, "model": model},
+        )
         for number, value in enumerate(values, 1)
     ]
 

@@ -40,8 +40,7 @@ def is_between(own: str | None, low: str | None, below: str | None) -> bool:
 
 def stored_format(deployment: Deployment) -> str:
     """Return the name of the weight format, with ``checkpoint`` resolved."""
-    name = deployment.precision.weights
-    return deployment.llm.checkpoint.format if name == "checkpoint" else name
+    return deployment.llm.format_of(deployment.precision.weights)
 
 
 def loaded_formats(runtime: Runtime, gpu: Gpu) -> tuple[str, ...]:

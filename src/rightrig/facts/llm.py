@@ -313,6 +313,10 @@ class Llm(Record):
         """Return a hash by name: models are keys of caches, and hashing every layer is slow."""
         return hash((self.slug, self.name))
 
+    def format_of(self, weights: str) -> str:
+        """Return the name of a weight format, with ``checkpoint`` resolved."""
+        return self.checkpoint.format if weights == "checkpoint" else weights
+
     @property
     def layer_count(self) -> int:
         """Number of decoder layers."""

@@ -156,7 +156,7 @@ def groups(
         part = rows[chosen]
         runtime = candidates.runtimes[runtime_index]
         name = candidates.formats[format_index]
-        own = llm.checkpoint.format if name == "checkpoint" else name
+        own = llm.format_of(name)
         tokens = [limits_for(runtime, candidates.gpus[i]).max_batched_tokens for i in part["gpu"]]
         rates = _rates(candidates, part, runtime, own)
         stages = part["pp"].astype(float)

@@ -135,7 +135,7 @@ def fit_matrix(
         for number, name in enumerate(formats):
             if not is_offered(llm, name):
                 continue
-            stored = llm.checkpoint.format if name == "checkpoint" else name
+            stored = llm.format_of(name)
             for cards in hall.groups(stored, served):
                 place = (row, cards.places, number)
                 codes[place], least[place], most[place] = _cells(

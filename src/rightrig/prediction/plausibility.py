@@ -195,7 +195,7 @@ def _case_of_prediction(prediction: Prediction) -> Case:
     """Return what a prediction's values are bounded by; of unequal cards the best."""
     asked = prediction.deployment
     llm, precision, split = asked.llm, asked.precision, asked.parallelism
-    own = llm.checkpoint.format if precision.weights == "checkpoint" else precision.weights
+    own = llm.format_of(precision.weights)
     kinds = [
         cards_of(group.gpu, largest_flop_per_s(group.gpu, asked.runtime, own), split)
         for group in asked.rig.groups

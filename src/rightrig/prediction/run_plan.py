@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.limits import default_limits
 from rightrig.facts.quantization import KV_BITS
 from rightrig.prediction.engine_memory import Engine as EngineMemory
-from rightrig.prediction.paged_engines import paged_shares
+from rightrig.prediction.paged_engines import PAGED, paged_shares
 from rightrig.prediction.parameters import engine_for, tables
 from rightrig.prediction.regimes import (
     Lengths,
@@ -21,8 +21,7 @@ from rightrig.prediction.regimes import (
     own_moments,
     prompt_bound_seqs,
 )
-from rightrig.prediction.timers import pace_of
-from rightrig.work.operators import Shard
+from rightrig.prediction.timers import pace_of, shard_of
 from rightrig.work.stored import Stored
 from rightrig.work.weights import class_bits
 
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from rightrig.prediction.parameters import Engine
     from rightrig.prediction.regimes import Pace
     from rightrig.prediction.runs import InferenceRun
+    from rightrig.work.operators import Shard
 
-_PAGED: Final = frozenset({"vllm", "sglang", "tensorrt-llm", "lmdeploy"})
 _USUAL_VLLM: Final = "0.6.0"
 """Whose memory stands for engines that have no model of their own."""
 _WHOLE_STEP_TOKENS: Final = 1e9
@@ -75,15 +74,11 @@ def plan_run(run: InferenceRun) -> RunPlan:
     split = run.split
     limits = _limits(run)
     lengths = _lengths(run)
-    shard = Shard(
-        float(split.tp), float(split.pp), float(split.attention_dp),
-        float(max(run.expert_parallel, 1)), float(split.context_parallel),
-    )  # fmt: skip
+    shard = replace(shard_of(split), expert_parallel=float(max(run.expert_parallel, 1)))
     tokens = _step_tokens(run, engine, limits)
     pace = pace_of(engine, float(split.pp), float(split.attention_dp), tokens)
     users, running = _sequences(run, limits, pace, lengths, engine)
-    own_format = run.llm.checkpoint.format
-    weights = own_format if run.precision.weights == "checkpoint" else run.precision.weights
+    weights = run.llm.format_of(run.precision.weights)
     others = running if run.regime == "offline" else max(running - 1.0, 0.0)
     following = next_moments(pace, running, others, lengths)
     if run.regime == "offline":
@@ -189,7 +184,7 @@ def _sequences(
         bound = max(min(held, float(prompt_bound_seqs(pace, lengths)), most), 1.0)
         return bound, bound
     users = max((run.seqs or 1.0) / run.split.replicas, 1.0)
-    if run.regime in {"prompt", "decode"} or run.runtime.slug not in _PAGED:
+    if run.regime in {"prompt", "decode"} or run.runtime.slug not in PAGED:
         return users, users
     return users, min(users, max(held, 1.0))
 
@@ -199,7 +194,7 @@ def capacity_seqs(run: InferenceRun, limits: EngineLimits, reserve_bytes: float 
 
     Engines that reserve a whole answer hold fewer than those that page as it grows.
     """
-    slug = run.runtime.slug if run.runtime.slug in _PAGED else "vllm"
+    slug = run.runtime.slug if run.runtime.slug in PAGED else "vllm"
     known = slug == run.runtime.slug
     version = (run.version if slug == "vllm" and known else "") or (
         run.runtime.version if known else _USUAL_VLLM

@@ -58,7 +58,7 @@ def shard_of(split: Parallelism) -> Shard:
 def timer_of(deployment: Deployment) -> StepTimer:
     """Return the step timer of one engine of a deployment."""
     llm, precision, split = deployment.llm, deployment.precision, deployment.parallelism
-    own = llm.checkpoint.format if precision.weights == "checkpoint" else precision.weights
+    own = llm.format_of(precision.weights)
     rig = deployment.rig
     joined = joined_of(rig, split)
     shares = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rightrig.facts.stored import LANGUAGE
 from rightrig.work.adapter_step import adapter_operators
 from rightrig.work.attention_step import attention_operators, recurrent_operators
 from rightrig.work.encoder_step import encoder_operator
@@ -27,7 +28,7 @@ from rightrig.work.stored import Stored
 from rightrig.work.weights import vocabulary_params
 
 if TYPE_CHECKING:
-    from rightrig.facts.llm import Ffn, Llm, TensorClass
+    from rightrig.facts.llm import Ffn, Llm
 
 WHOLE: Shard = Shard()
 """A model on one card."""
@@ -141,10 +142,5 @@ def prefill_flop(llm: Llm, prompt_tokens: float) -> float:
     ``2·(N_mm − V·d)·S + 2·Σ layers H·h·S²·(1 causal) + 2·V·d`` for full attention.
     """
     step = Step(0.0, 0.0, prompt_tokens, prompt_tokens / 2.0, 1.0)
-    stored = Stored(dict.fromkeys(_CLASSES, 16.0), 16.0)
+    stored = Stored(dict.fromkeys(LANGUAGE, 16.0), 16.0)
     return float(sum(np.asarray(op.flop) for op in step_operators(llm, stored, step)))
-
-
-_CLASSES: tuple[TensorClass, ...] = (
-    "embedding", "head", "attention", "ffn", "expert", "shared_expert", "router", "norm",
-)  # fmt: skip
