@@ -37,9 +37,12 @@ $(STAMP): requirements.lock pyproject.toml
 
 install: $(STAMP) ## make .venv from the lock
 
-demo: $(STAMP) ## plan hardware for a real model, from the shipped catalogue
+demo: $(STAMP) ## plan for a real model, and simulate one (compiles the simulator the first time)
 	@echo '$$ .venv/bin/rightrig plan meta-llama/Llama-3.3-70B-Instruct --rate 5/s --input 1000 --output 300 --ttft-p99 1s --tpot-p99 50ms'
 	@.venv/bin/rightrig plan meta-llama/Llama-3.3-70B-Instruct --rate 5/s --input 1000 --output 300 --ttft-p99 1s --tpot-p99 50ms
+	@echo
+	@echo '$$ .venv/bin/rightrig simulate meta-llama/Llama-3.1-8B --on 1xh100-sxm --preset chat --rate 8/s --ttft-p99 500ms --tpot-p99 50ms'
+	@.venv/bin/rightrig simulate meta-llama/Llama-3.1-8B --on 1xh100-sxm --preset chat --rate 8/s --ttft-p99 500ms --tpot-p99 50ms
 	@echo
 	@echo 'Next, try:'
 	@echo '  .venv/bin/rightrig fit meta-llama/Llama-3.1-8B --on 1xrtx-4090'
@@ -61,7 +64,7 @@ test: $(STAMP) ## run the tests
 # atheris has no wheels for every Python of ours, so that it gets an environment of its own.
 FUZZ := .cache/fuzz-venv/bin/python
 FUZZ_INPUTS ?= 150000
-FUZZ_TARGETS ?= gguf safetensors index config record rig quantity
+FUZZ_TARGETS ?= gguf safetensors index config record rig quantity trace
 fuzz: $(STAMP) ## give a million inputs to the parsers (atheris; FUZZ_INPUTS a target)
 	@test -x $(FUZZ) || $(PY) -m venv .cache/fuzz-venv
 	@$(PY) -m uv pip install -q --python $(FUZZ) atheris pydantic numpy
@@ -104,7 +107,7 @@ index: $(STAMP) ## rewrite the catalogue's index after adding a record
 	$(PY) -m rightrig.facts.index
 
 lock: $(STAMP) ## resolve again and rewrite requirements.lock
-	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra calibrate --extra hub --group dev \
+	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra calibrate --extra charts --extra hub --extra parquet --group dev \
 	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
 	! grep -nE '://|@ ' requirements.lock
 

@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rightrig.demand.trace import read_trace
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError, RightrigError
 from rightrig.facts.architectures import read_config
@@ -104,8 +105,14 @@ def quantity(data: bytes, _: Path) -> None:
         raise refusals[0]
 
 
+def trace(data: bytes, folder: Path) -> None:
+    """Read a trace of requests, and look at each of them."""
+    requests = read_trace(_written(folder, "fuzzed.csv", data)).requests
+    assert (requests.output_tokens >= 1).all()  # noqa: S101 - the invariant
+
+
 TARGETS: Final[dict[str, Callable[[bytes, Path], None]]] = {
-    f.__name__: f for f in (gguf, safetensors, index, config, record, rig, quantity)
+    f.__name__: f for f in (gguf, safetensors, index, config, record, rig, quantity, trace)
 }
 
 
@@ -170,4 +177,8 @@ def seeds() -> dict[str, bytes]:
         "record": _GPU.read_bytes(),
         "rig": b"2n:4xrtx-4090@300w@pcie4x16+1xa100-sxm-80gb",
         "quantity": b"$4000.5/month",
+        "trace": (
+            b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
+            b"2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
+        ),
     }

@@ -1,27 +1,118 @@
-"""What is wanted of the latency, and the limits of money, power and size."""
+"""What is wanted of the latency, for whom, and the limits of money, power and size."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from rightrig.facts.source import Record
 
 Confidence = Literal["surely", "likely"]
+Metric = Literal["ttft", "tpot", "e2e", "itl"]
+Percentile = Literal[50, 90, 95, 99]
+METRICS: Final[tuple[Metric, ...]] = ("ttft", "tpot", "e2e", "itl")
+PERCENTILES: Final[tuple[Percentile, ...]] = (50, 90, 95, 99)
 MAX_GPUS: Final = 100_000
+MAX_IN_FLIGHT: Final = 10_000_000
+_ALWAYS_SHOWN: Final = ("ttft_p99_s", "tpot_p99_s")
+
+
+class Objective(NamedTuple):
+    """One limit of latency: so many percent of the requests stay at or below it.
+
+    Attributes:
+        metric: ``ttft``, ``tpot``, ``e2e`` or ``itl``; see ``Slo``.
+        percentile: 50, 90, 95 or 99.
+        limit_s: The largest value of the metric at that percentile.
+    """
+
+    metric: Metric
+    percentile: Percentile
+    limit_s: float
 
 
 class Slo(Record):
-    """Latency objectives at the 99th percentile; ``None`` where none is set.
+    """Latency objectives at percentiles; ``None`` where none is set.
 
-    Attributes:
-        ttft_p99_s: Time to first token.
-        tpot_p99_s: Time per output token after the first.
+    ``ttft``: time to first token. ``tpot``: mean time per output token after the first, a
+    value a request. ``e2e``: arrival to last token. ``itl``: time between two tokens, a value
+    a pair of tokens.
     """
 
+    ttft_p50_s: PositiveFloat | None = None
+    ttft_p90_s: PositiveFloat | None = None
+    ttft_p95_s: PositiveFloat | None = None
     ttft_p99_s: PositiveFloat | None = None
+    tpot_p50_s: PositiveFloat | None = None
+    tpot_p90_s: PositiveFloat | None = None
+    tpot_p95_s: PositiveFloat | None = None
     tpot_p99_s: PositiveFloat | None = None
+    e2e_p50_s: PositiveFloat | None = None
+    e2e_p90_s: PositiveFloat | None = None
+    e2e_p95_s: PositiveFloat | None = None
+    e2e_p99_s: PositiveFloat | None = None
+    itl_p50_s: PositiveFloat | None = None
+    itl_p90_s: PositiveFloat | None = None
+    itl_p95_s: PositiveFloat | None = None
+    itl_p99_s: PositiveFloat | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not set, but for the two that the JSON of a plan always has."""
+        shown: dict[str, Any] = dump(self)
+        return {k: v for k, v in shown.items() if v is not None or k in _ALWAYS_SHOWN}
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Return the limits that are set, by metric and then by percentile.
+
+        >>> Slo(tpot_p99_s=0.05, ttft_p90_s=1.0).objectives()[0]
+        Objective(metric='ttft', percentile=90, limit_s=1.0)
+        """
+        limits = (
+            (metric, percentile, getattr(self, f"{metric}_p{percentile}_s"))
+            for metric in METRICS
+            for percentile in PERCENTILES
+        )
+        return tuple(Objective(m, p, limit_s) for m, p, limit_s in limits if limit_s is not None)
+
+
+class SloClass(Record):
+    """Requests that are alike: how urgent they are, and what they are promised.
+
+    Attributes:
+        name: Such as ``interactive`` or ``batch``.
+        priority: Lower is served first.
+        share_ratio: Share of the requests; shares need not add up to 1, only their ratios count.
+        slo: Latency objectives of the class.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    priority: int = 0
+    share_ratio: PositiveFloat = 1.0
+    slo: Slo = Slo()
+
+
+class Tenant(Record):
+    """Somebody who shares the service with others.
+
+    Attributes:
+        name: Such as ``search-team``.
+        share_ratio: Share of the requests; only ratios count.
+        max_in_flight: Requests that may be in the system at once; more are refused. ``None``
+            for no limit.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    share_ratio: PositiveFloat = 1.0
+    max_in_flight: Annotated[PositiveInt, Field(le=MAX_IN_FLIGHT)] | None = None
 
 
 class Limits(Record):

@@ -11,6 +11,8 @@ from rightrig.facts.source import Record
 MAX_TOKENS: Final = 100_000_000
 """Longest context, prompt or answer that is accepted: ten times the longest model's."""
 MAX_RATE_PER_S: Final = 1e6
+MAX_REQUESTS: Final = 20_000_000
+"""Most requests of one sample or trace: about 2 GB of columns."""
 
 
 class Workload(Record):
