@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.facts.catalog import shipped
 from rightrig.prediction.calibration import calibrate
-from rightrig.prediction.run_tables import planned
+from rightrig.prediction.run_tables import fitted_on, planned
 from rightrig.prediction.speed_accuracy import coverage, in_sample, left_out
 from rightrig.report.speed_accuracy import (
     IN_SAMPLE,
@@ -65,7 +65,7 @@ def quick_results(rows: Sequence[RunRow]) -> dict[str, str]:
 
 def results(rows: Sequence[RunRow], held_out: Mapping[str, HeldOut]) -> dict[str, str]:
     """Return the text of each part of the page."""
-    runs = planned(rows)
+    runs = fitted_on(rows)
     judged = {IN_SAMPLE: in_sample(runs)}
     judged |= {name: left_out(runs, held) for name, held in held_out.items()}
     found = {
@@ -90,7 +90,7 @@ def write(rows: Sequence[RunRow], held_out: Mapping[str, HeldOut]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(refreshed(text, results(rows, held_out)), encoding="utf-8")
     IMAGES.mkdir(exist_ok=True)
-    runs = planned(rows)
+    runs = fitted_on(rows)
     for name, drawing in drawings(runs, left_out(runs, held_out[TABLE])).items():
         (IMAGES / f"speed-accuracy-{name}.svg").write_text(drawing, encoding="utf-8")
 

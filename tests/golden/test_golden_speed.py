@@ -32,7 +32,6 @@ RECORDED: Final = {
     "argonne-lcf/LLM-Inference-Bench, vllm-0, NVIDIA": 0.153,
     "arthurrasmusson/TensorRT-LLM, trtllm-cpp, NVIDIA": 0.219,
     "casper-hansen/AutoAWQ, autoawq, NVIDIA": 0.272,
-    "casys-kaist/LLMServingSim, vllm-1, NVIDIA": 0.297,
     "mlc-ai/llm-perf-bench, exllama, NVIDIA": 0.22,
     "mlc-ai/llm-perf-bench, llama.cpp, NVIDIA": 0.258,
     "mlc-ai/llm-perf-bench, mlc, NVIDIA": 0.119,

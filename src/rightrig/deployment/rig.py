@@ -59,6 +59,8 @@ class CardGroup:
         power_cap_w: A limit set below the board's power.
         pcie_bytes_per_s: One direction, where the slot is narrower than the card.
         bridged: Whether NVLink bridges join pairs.
+        staged: Whether cards exchange through host memory although they could do without, as in
+            virtual machines and behind an IOMMU.
         board: ``hgx4`` for a four-GPU board without NVSwitch.
         mig: Profile of the MIG instances that the group counts, ``1g.10gb``; ``gpu`` is then
             one instance.
@@ -70,6 +72,7 @@ class CardGroup:
     power_cap_w: float | None = None
     pcie_bytes_per_s: float | None = None
     bridged: bool = False
+    staged: bool = False
     board: str = ""
     options: str = ""
     mig: str = ""
@@ -160,7 +163,7 @@ def _group_link(group: CardGroup, ranks_count: int) -> Link:
     if pcie is None:
         return Link("network", NODE_LINK_BYTES_PER_S)
     rate = group.pcie_bytes_per_s or pcie.bytes_per_s
-    return Link("pcie" if pcie.peer_to_peer else "pcie-host", rate)
+    return Link("pcie" if pcie.peer_to_peer and not group.staged else "pcie-host", rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,9 +319,11 @@ def _with_option(group: CardGroup, option: str, catalog: Catalog) -> CardGroup:
     name = option.lower()
     if name.startswith("mig="):
         return _with_mig(group, name[4:], catalog)
+    if name == "no-p2p":
+        return replace(group, staged=True)
     if name in {"nvlink", "hgx4"}:
         return _with_fabric(group, name)
     raise InputError(
-        f"@{option} is no option of a rig: use 220w, pcie3x16, nvlink, hgx4, "
+        f"@{option} is no option of a rig: use 220w, pcie3x16, no-p2p, nvlink, hgx4, "
         "mig=1g.10gb, ram=128GiB or net=25GB/s"
     )

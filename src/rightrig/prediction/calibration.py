@@ -13,7 +13,7 @@ from rightrig.prediction.parameters import KINDS, prior, value
 from rightrig.prediction.run_design import design_of
 from rightrig.prediction.run_evidence import hold_out, interval_ends
 from rightrig.prediction.run_fit import fit_runs, log_errors, row_weights
-from rightrig.prediction.run_tables import planned, read_rows
+from rightrig.prediction.run_tables import fitted_on, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -99,7 +99,7 @@ def calibrate(
         InputError: for a file that is no such table, or fewer than 20 runs.
     """
     rows = read_rows(paths, catalog)
-    runs = planned(rows)
+    runs = fitted_on(rows)
     if len(runs) < _LEAST_ROWS:
         raise InputError(
             f"{len(runs)} of {len(rows)} rows can be predicted, and a fit needs {_LEAST_ROWS}; "

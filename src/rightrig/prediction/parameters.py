@@ -144,6 +144,7 @@ def prior(kind: str, key: str) -> Prior:
     entry: Table = tables("priors")["kind"][kind]
     stated = tables("priors")["mid"].get(f"{kind}.{key}")
     low, high = float(entry["low"]), float(entry["high"])
+    high = float(tables("priors")["high"].get(f"{kind}.{key}", high))
     mid, is_own = _middle(kind, key, entry.get("mid") if stated is None else stated)
     is_wide = not is_own and "unsampled_spread" in entry
     spread = float(entry["unsampled_spread" if is_wide else "spread"])

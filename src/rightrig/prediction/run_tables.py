@@ -28,6 +28,9 @@ _DEFECTS: Final = frozenset({"PLA-ROOFLINE"})
 """Rules whose breach makes a row unfit to judge or to fit by. Experts may be chosen alike, and what
 does not fit the card of our record may have run on another size of it: those rows stay."""
 
+_KEPT_FOR_TESTS: Final = ("casys-kaist/LLMServingSim",)
+"""Projects whose runs the simulator is tested on, request by request."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -113,6 +116,11 @@ def planned(rows: Iterable[RunRow]) -> tuple[PlannedRow, ...]:
     return tuple(
         PlannedRow(row.file, row.row, row.project, row.plan) for row in rows if row.plan is not None
     )
+
+
+def fitted_on(rows: Iterable[RunRow]) -> tuple[PlannedRow, ...]:
+    """Return the runs that parameters are fitted on: those that no other test is kept for."""
+    return tuple(run for run in planned(rows) if run.project not in _KEPT_FOR_TESTS)
 
 
 def _inference_rows(path: Path) -> tuple[Measurement, ...]:
