@@ -37,7 +37,7 @@ UNITS: Final = (
 )  # fmt: skip
 DENOMINATORS: Final = (
     "s", "j", "hour", "month", "year", "kwh", "byte", "token", "output_token", "weight", "logit",
-    "element",
+    "element", "good_token",
 )  # fmt: skip
 _PER: Final = rf"(?:_per_(?:{'|'.join(DENOMINATORS)}))"
 CARRIES_UNIT: Final = re.compile(rf"(?:.*_)?(?:{'|'.join(UNITS)}){_PER}*_*|.*{_PER}_*|per_s")
@@ -52,6 +52,9 @@ EXEMPT: Final = {
     "cli.asking._optional": "works for every dimension",
     "cli.asking.Asked.headroom": "called as its option, --headroom",
     "cli.plan.plan(headroom)": "called as its option, --headroom",
+    "demand.option_text.OptionText": "works for every dimension",
+    "demand.trace_csv._Reader._converted": "seconds, or tokens",
+    "demand.trace_json._number": "a number of any unit",
     "facts.explanation.Figure.value": "the field `name` ends with its unit",
     "facts.llm.Published.total_billion": "as makers print it, to be compared and nothing else",
     "facts.llm.Published.active_billion": "as makers print it, to be compared and nothing else",
@@ -73,6 +76,9 @@ EXEMPT: Final = {
     "prediction.least_time.best_value": "the run's metric ends with its unit",
     "prediction.least_time.beyond_ratio(value)": "the parameter `metric` ends with its unit",
     "prediction.least_time.beyond_ratio(best)": "the parameter `metric` ends with its unit",
+    "prediction.step_table._knots": "tokens, or sequences",
+    "simulation.outcome.Quantity": "the name that holds it says the unit",
+    "simulation.simulate._between": "the name that holds it says the unit",
     "prediction.plausibility.Claim.value": "the field `metric` ends with its unit",
     "prediction.plausibility.Claim.best": "the field `metric` ends with its unit",
     "prediction.plausibility.Claim.best_even": "the field `metric` ends with its unit",

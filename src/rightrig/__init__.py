@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rightrig.demand.objective import Limits, Slo
+    from rightrig.demand.presets import preset
+    from rightrig.demand.requests import Requests
+    from rightrig.demand.scenario import Scenario
+    from rightrig.demand.trace import read_trace
     from rightrig.demand.workload import Workload
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.propose import Choices, propose
@@ -35,13 +39,16 @@ if TYPE_CHECKING:
     from rightrig.prediction.predict import predict
     from rightrig.prediction.regimes import Lengths
     from rightrig.prediction.roofline import ridge_tokens_count
+    from rightrig.simulation.limit import find_limit
+    from rightrig.simulation.simulate import Setting, simulate, simulate_cluster
 
 __version__: Final = "0.1.0"
 __all__ = [
-    "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Rig", "Slo",
-    "Workload", "accuracy", "allreduce_s", "find_llm", "fit", "gemm_s", "load_catalog", "parse_rig",
-    "plan", "predict", "propose", "ridge_tokens_count", "shipped", "space_of", "speculating",
-    "tp_efficiency", "tp_speedup_ratio",
+    "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Requests",
+    "Rig", "Scenario", "Setting", "Slo", "Workload", "accuracy", "allreduce_s", "find_limit",
+    "find_llm", "fit", "gemm_s", "load_catalog", "parse_rig", "plan", "predict", "preset",
+    "propose", "read_trace", "ridge_tokens_count", "shipped", "simulate", "simulate_cluster",
+    "space_of", "speculating", "tp_efficiency", "tp_speedup_ratio",
 ]  # fmt: skip
 
 _HOME: Final = {
@@ -52,11 +59,15 @@ _HOME: Final = {
     "Lengths": "prediction.regimes",
     "Limits": "demand.objective",
     "Question": "planning.constraints",
+    "Requests": "demand.requests",
     "Rig": "deployment.rig",
+    "Scenario": "demand.scenario",
+    "Setting": "simulation.simulate",
     "Slo": "demand.objective",
     "Workload": "demand.workload",
     "accuracy": "prediction.accuracy",
     "allreduce_s": "prediction.kernels",
+    "find_limit": "simulation.limit",
     "find_llm": "facts.models",
     "fit": "prediction.memory_fit",
     "gemm_s": "prediction.kernels",
@@ -64,9 +75,13 @@ _HOME: Final = {
     "parse_rig": "deployment.rig",
     "plan": "planning.search",
     "predict": "prediction.predict",
+    "preset": "demand.presets",
     "propose": "deployment.propose",
+    "read_trace": "demand.trace",
     "ridge_tokens_count": "prediction.roofline",
     "shipped": "facts.catalog",
+    "simulate": "simulation.simulate",
+    "simulate_cluster": "simulation.simulate",
     "space_of": "planning.search",
     "speculating": "prediction.drafting",
     "tp_efficiency": "prediction.kernels",

@@ -126,7 +126,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         output_tokens_per_s=output,
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
-        power_w=_power_w(deployment, timer, step, point.busy_ratio),
+        power_w=cards_power_w(deployment, timer, step, point.busy_ratio),
         step=step,
         parts=parts,
         bottleneck=resource,
@@ -137,7 +137,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     )
 
 
-def _refuse_unmodelled(deployment: Deployment) -> None:
+def refuse_unmodelled(deployment: Deployment) -> None:
     """Refuse what has its memory modelled, but not its speed."""
     runtime = deployment.runtime
     if runtime.slug not in MODELLED:
@@ -154,7 +154,7 @@ def _refuse_unmodelled(deployment: Deployment) -> None:
 
 def _admitted(deployment: Deployment, lengths: Lengths, concurrency: int | None) -> tuple[int, Fit]:
     """Return the users, as many as fit where no number is asked for, and the fit for them."""
-    _refuse_unmodelled(deployment)
+    refuse_unmodelled(deployment)
     tokens = int(lengths.input_tokens + lengths.output_tokens)
     room = fit(deployment, tokens, concurrency or 1)
     if room.verdict == "offload":
@@ -194,7 +194,7 @@ def _rate_tokens_per_s(
     return Interval(wide.low, wide.mid, min(wide.high, ceiling))
 
 
-def _power_w(
+def cards_power_w(
     deployment: Deployment, timer: StepTimer, step: Step, engines_busy_ratio: float
 ) -> Interval | None:
     """Return the mean power of all cards, ±25 %, in W; engines without a user idle."""

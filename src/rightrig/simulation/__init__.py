@@ -1,0 +1,1 @@
+"""What happens over time: requests, engines and routers, step by step."""
