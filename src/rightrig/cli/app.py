@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from rightrig.cli import accuracy, calibrate, catalogue, compare, fit, fits, plan, predict
+from rightrig.cli import (
+    accuracy,
+    calibrate,
+    catalogue,
+    compare,
+    fit,
+    fits,
+    plan,
+    predict,
+    simulate,
+)
 from rightrig.cli import options as o
 
 app = typer.Typer(
@@ -44,6 +54,7 @@ def root(
 app.command("fit")(fit.fit)
 app.command("fits")(fits.fits)
 app.command("predict")(predict.predict)
+app.command("simulate")(simulate.simulate)
 app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)
 app.command("accuracy")(accuracy.accuracy)

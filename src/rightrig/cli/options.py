@@ -163,3 +163,57 @@ OperatingSystem = Annotated[
     str | None,
     typer.Option("--os", help="linux, windows or macos: refuse what does not run there."),
 ]
+OnlyRate = Annotated[str | None, typer.Option("--rate", help="Mean arrivals: 5/s, 300/min.")]
+Users = Annotated[
+    int | None, typer.Option("--concurrency", help="Users who each wait for their answer.")
+]
+Think = Annotated[str | None, typer.Option(help="With --concurrency: mean pause of a user, 2s.")]
+TraceFile = Annotated[
+    str | None,
+    typer.Option("--trace", metavar="FILE", help="Recorded requests; --rate stretches them."),
+]
+Preset = Annotated[
+    str | None, typer.Option(help="agent, batch, chat, code, rag or reasoning; with --rate.")
+]
+InputLengths = Annotated[
+    str | None,
+    typer.Option(
+        "--input", help="Tokens of prompts: 1000 (default), lognormal:mean=1155,p99=4142 …"
+    ),
+]
+OutputLengths = Annotated[
+    str | None, typer.Option("--output", help="Tokens of answers: 300 (default), or a law.")
+]
+ArrivalLaw = Annotated[
+    str | None,
+    typer.Option(
+        "--arrivals",
+        help="poisson (default), gamma:burstiness=0.5, mmpp:…, diurnal:peak=2, at-once …",
+    ),
+]
+RequestsCount = Annotated[
+    int | None, typer.Option("--requests", help="Default 10,000; of a trace all.")
+]
+Seed = Annotated[int, typer.Option(help="Of all that is drawn.")]
+Ttft = Annotated[str | None, typer.Option(metavar="TIME", help="Most time to the first token.")]
+Tpot = Annotated[str | None, typer.Option(metavar="TIME", help="Most time per token after it.")]
+E2e = Annotated[str | None, typer.Option(metavar="TIME", help="Most time to the last token.")]
+Itl = Annotated[str | None, typer.Option(metavar="TIME", help="Most time between two tokens.")]
+FindLimit = Annotated[
+    bool, typer.Option("--find-limit", help="The highest rate that keeps every objective.")
+]
+RouterName = Annotated[
+    str, typer.Option("--router", help="Or round-robin, least-kv, prefix, power-of-two.")
+]
+PrefillReplicas = Annotated[
+    int | None, typer.Option(help="Replicas that only read prompts, for the others to answer.")
+]
+Timeout = Annotated[str | None, typer.Option(help="The service gives up after it: 30s.")]
+MaxQueue = Annotated[int | None, typer.Option(help="Requests that may wait at a replica.")]
+RigPrice = Annotated[
+    str | None, typer.Option("--price", help="Rent of the rig, $5.50/h; default the cheapest.")
+]
+OutcomeFolder = Annotated[
+    str | None,
+    typer.Option("--save", metavar="DIR", help="Folder for requests, series, charts, JSON."),
+]

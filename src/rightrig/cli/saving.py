@@ -13,12 +13,31 @@ if TYPE_CHECKING:
 
 def save(folder: str, name: str, lines: Iterable[str]) -> None:
     """Write lines into a file of a folder, which is made when it is not there."""
+    save_bytes(folder, name, "".join(lines).encode())
+
+
+def save_bytes(folder: str, name: str, content: bytes) -> None:
+    """Write a file into a folder, which is made when it is not there."""
+    path = make_folder(folder)
+    try:
+        (path / name).write_bytes(content)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def make_folder(folder: str) -> Path:
+    """Return a folder, which is made when it is not there."""
     if not folder.strip():
         raise InputError("--save is empty: name a folder, such as --save out")
     try:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text("".join(lines), encoding="utf-8")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--save {folder[:80]}: cannot be written to: {reason}") from error
+        raise _unwritable(folder, error) from error
+    return path
+
+
+def _unwritable(folder: str, error: Exception) -> InputError:
+    """Return the error for a folder that takes no file."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"--save {folder[:80]}: cannot be written to: {reason}")

@@ -1,0 +1,34 @@
+"""What a rig costs an hour: as the user says, or as the cheapest offer of the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rightrig.costs.offers import cheapest
+from rightrig.quantities import HOURS_PER_MONTH, parse
+from rightrig.report.simulated import Rent
+
+if TYPE_CHECKING:
+    from rightrig.deployment.deployment import Deployment
+    from rightrig.facts.catalog import Catalog
+
+_MOST_USD_PER_MONTH: Final = 1e9
+
+
+def rent_of(catalog: Catalog, deployment: Deployment, price: str | None) -> Rent | None:
+    """Return the rent of a deployment's rig; ``None`` where no offer is known.
+
+    Args:
+        catalog: For its offers.
+        deployment: Engines of equal cards; MIG instances and mixed rigs are sold by nobody.
+        price: What the user says, a number of dollars an hour or with a unit.
+    """
+    if price is not None:
+        text = f"{price}/h" if price[-1:].isdigit() else price
+        monthly = parse(text, "money_per_month", name="--price", limit=_MOST_USD_PER_MONTH)
+        return Rent(monthly / HOURS_PER_MONTH)
+    rig, split = deployment.rig, deployment.parallelism
+    if not rig.is_uniform or rig.groups[0].mig:
+        return None
+    found = cheapest(catalog.prices(), rig.gpu.slug, split.engine_cards, split.replicas)
+    return None if found is None else Rent(found.rent_usd_per_month / HOURS_PER_MONTH, found)
