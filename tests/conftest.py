@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there each worker compiles for itself.
+    fcntl = None  # type: ignore[assignment]
 
 # What a developer keeps in the own catalogue must not change what a test sees; programs that a
 # test starts inherit it.
@@ -15,3 +23,27 @@ os.environ["RIGHTRIG_CATALOG"] = ""
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+_SIMULATED = ("tests/simulation/", "test_simulate_command.py", "test_simulate_report.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of the simulator wait until its kernels are compiled."""
+    for item in items:
+        if isinstance(item, pytest.Function) and any(n in item.path.as_posix() for n in _SIMULATED):
+            item.fixturenames.insert(0, "compiled")
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """Compile the kernels, or wait for the worker that does and take what it has kept."""
+    from replaying import replayed  # noqa: PLC0415 - numba, where it is needed
+    from small_clusters import cluster, fixed  # noqa: PLC0415
+
+    from rightrig.simulation._jit import kernels_key  # noqa: PLC0415
+
+    path = Path(tempfile.gettempdir()) / f"rightrig-kernels-{kernels_key()}.lock"
+    with path.open("w", encoding="utf-8") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        replayed(cluster(), fixed([0.0], 1, 1))

@@ -47,7 +47,7 @@ def _folder() -> str:
     return str(path) if os.access(path, os.W_OK) else ""
 
 
-_FOLDER: Final = _folder()
+KERNELS_FOLDER: Final = _folder()
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -70,9 +70,9 @@ def _compiled(function: Callable[P, R], **options: str) -> Callable[P, R]:
     config: Any = numba.config
     before = config.CACHE_DIR
     try:
-        config.CACHE_DIR = _FOLDER
+        config.CACHE_DIR = KERNELS_FOLDER
         compiled: Callable[P, R] = compile_it(
-            cache=bool(_FOLDER), _nrt=False, error_model="numpy", **options
+            cache=bool(KERNELS_FOLDER), _nrt=False, error_model="numpy", **options
         )(function)
     finally:
         config.CACHE_DIR = before

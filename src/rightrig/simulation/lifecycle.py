@@ -99,6 +99,18 @@ def stop_if_drained(w: Row, r: int, time_s: float) -> None:
 
 
 @kernel
+def _keep_on(w: Row, r: int, time_s: float) -> None:
+    """Start a replica that is off; let one that was to stop take requests again."""
+    rep = replicas(w)[r]
+    if rep.life == OFF:
+        _start(w, r, time_s)
+    elif rep.life == DRAINING:
+        rep.life = READY
+        send_waiting(w, time_s)
+    rep.surplus_s = np.inf
+
+
+@kernel
 def scale(w: Row, time_s: float) -> None:
     """Start or drain replicas for what is in the system."""
     wanted = int(np.ceil(w.in_system / w.target_count))
@@ -106,11 +118,7 @@ def scale(w: Row, time_s: float) -> None:
     for r in range(w.replicas_size):
         rep = replicas(w)[r]
         if r < wanted:
-            if rep.life == OFF:
-                _start(w, r, time_s)
-            elif rep.life == DRAINING:
-                rep.life = READY
-            rep.surplus_s = np.inf
+            _keep_on(w, r, time_s)
         elif rep.life in (READY, STARTING):
             rep.surplus_s = min(rep.surplus_s, time_s)
             if time_s - rep.surplus_s >= w.cooldown_s:
@@ -154,7 +162,7 @@ def fail(w: Row, r: int, time_s: float) -> None:
         drop(queue(w), places(w), r)
     rep.leaving_first = -1
     cut_segment(w, r, time_s)
-    rep.life, rep.mode, rep.extra_s = FAILED, IDLE, 0.0
+    rep.life, rep.mode, rep.extra_s, rep.link_free_s = FAILED, IDLE, 0.0, 0.0
     for index in range(w.slots_size):
         slot = slots(w)[index]
         if slot.state > FUTURE and slot.state != AT_ROUTER and slot.replica == r:

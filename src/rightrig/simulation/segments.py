@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rightrig.simulation._jit import kernel
-from rightrig.simulation.arrays import bins, heaps, kinds, links, places, queue, replicas, slots
+from rightrig.simulation.arrays import heaps, kinds, links, places, queue, replicas, slots
 from rightrig.simulation.blocks import needed_later, take
 from rightrig.simulation.gaps import count_gap, count_rising, gaps_at
 from rightrig.simulation.layout import (
@@ -37,6 +37,7 @@ from rightrig.simulation.request import (
     stop_running,
 )
 from rightrig.simulation.scheduler import plan, segment_s
+from rightrig.simulation.spans import add_use
 
 if TYPE_CHECKING:
     from rightrig.simulation._rows import Row
@@ -139,12 +140,9 @@ def _pass(w: Row, r: int, time_s: float) -> None:
     rep.seq_s += took_s * (rep.seqs + rep.reading_count)
     rep.used_s += took_s * rep.used
     w.segments += 1
-    place = min(int(rep.began_s / w.bin_s), w.bins_size - 1)
-    bins(w)[place, 0] += took_s
-    bins(w)[place, 1] += took_s * rep.used
+    tokens = steps * _yielded_tokens(w, rep) if rep.decoded else 0.0
+    add_use(w, rep.began_s, time_s, float(rep.used), tokens)
     if rep.decoded:
-        tokens = steps * _yielded_tokens(w, rep)
-        bins(w)[place, 2] += tokens
         rep.decode_tokens += tokens
         _count_gaps(w, rep)
         take(w, rep, needed_later(w, rep, steps - 1))

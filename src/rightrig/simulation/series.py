@@ -27,8 +27,7 @@ def series_of(records: Any, whole: Whole, cluster: Cluster) -> Series:  # noqa: 
 
     Args:
         records: Of all requests.
-        whole: What the loop has summed up; its spans are joined to at most 128. Sums that it put
-            into its last one, because the run went on, are not known by time.
+        whole: What the loop has summed up; its spans are joined to at most 128.
         cluster: For its replicas and blocks.
     """
     used = max(int(whole.end_s / whole.bin_s) + 1, 1)
@@ -37,8 +36,6 @@ def series_of(records: Any, whole: Whole, cluster: Cluster) -> Series:  # noqa: 
     count = -(-used // joined)
     edges = np.arange(count + 1.0) * span_s
     sums = _joined(whole.bins, joined, count)
-    if used > len(whole.bins):
-        sums[(len(whole.bins) - 1) // joined :] = np.nan
     begins = records["arrival_s"]
     starts = np.where(np.isnan(records["scheduled_s"]), records["finish_s"], records["scheduled_s"])
     blocks = sum(e.count * e.traits.blocks_count for e in cluster.engines)
@@ -49,9 +46,7 @@ def series_of(records: Any, whole: Whole, cluster: Cluster) -> Series:  # noqa: 
         ended_count=np.histogram(records["finish_s"], edges)[0],
         running_seqs=_mean_seqs(starts, records["finish_s"], edges),
         waiting_seqs=_mean_seqs(begins, starts, edges),
-        output_tokens_per_s=(
-            sums[:, 2] / span_s if used <= len(whole.bins) else _output_tokens_per_s(records, edges)
-        ),
+        output_tokens_per_s=sums[:, 2] / span_s,
         busy_ratio=sums[:, 0] / span_s / cluster.replicas_count,
         kv_used_ratio=sums[:, 1] / span_s / blocks if blocks else np.full(count, np.nan),
         ttft_p99_s=_ttft_p99_s(records, edges),
@@ -59,25 +54,11 @@ def series_of(records: Any, whole: Whole, cluster: Cluster) -> Series:  # noqa: 
 
 
 def _joined(bins: Rows, joined: int, count: int) -> Rows:
-    """Return sums over spans of several bins; what came after the last bin is in it."""
+    """Return sums over spans of several bins."""
     found = np.zeros((count, bins.shape[1]))
     for place in range(len(bins)):
         found[min(place // joined, count - 1)] += bins[place]
     return found
-
-
-def _output_tokens_per_s(
-    records: Any,  # noqa: ANN401 - structured array
-    edges_s: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return tokens generated in each span, those of an answer spread evenly over its time."""
-    served = records[records["status"] == SERVED]
-    first, took = served["first_s"], np.maximum(served["finish_s"] - served["first_s"], 1e-9)
-    until = [
-        float((served["output"] * np.clip((edge - first) / took, 0.0, 1.0)).sum())
-        for edge in edges_s
-    ]
-    return np.asarray(np.diff(until) / (edges_s[1] - edges_s[0]))
 
 
 def _mean_seqs(
