@@ -34,7 +34,7 @@ def make_room(w: Row, time_s: float) -> None:
 
 
 @kernel
-def add_use(w: Row, from_s: float, to_s: float, blocks: float, tokens: float) -> None:
+def add_use(w: Row, from_s: float, to_s: float, blocks_count: float, tokens: float) -> None:
     """Add busy time, block-seconds and tokens of some steps, each span its share."""
     make_room(w, to_s)
     sums = bins(w)
@@ -44,5 +44,5 @@ def add_use(w: Row, from_s: float, to_s: float, blocks: float, tokens: float) ->
         begin_s, end_s = max(from_s, place * w.bin_s), min(to_s, (place + 1) * w.bin_s)
         share_s = max(end_s - begin_s, 0.0)
         sums[place, 0] += share_s
-        sums[place, 1] += share_s * blocks
+        sums[place, 1] += share_s * blocks_count
         sums[place, 2] += tokens * share_s / whole_s
