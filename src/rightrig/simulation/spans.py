@@ -38,7 +38,9 @@ def add_use(w: Row, from_s: float, to_s: float, blocks_count: float, tokens: flo
     """Add busy time, block-seconds and tokens of some steps, each span its share."""
     make_room(w, to_s)
     sums = bins(w)
-    first, last = int(from_s / w.bin_s), int(to_s / w.bin_s)
+    # A quotient may be rounded up to the number of spans.
+    end = w.bins_size - 1
+    first, last = min(int(from_s / w.bin_s), end), min(int(to_s / w.bin_s), end)
     whole_s = max(to_s - from_s, 1e-300)
     for place in range(first, last + 1):
         begin_s, end_s = max(from_s, place * w.bin_s), min(to_s, (place + 1) * w.bin_s)
