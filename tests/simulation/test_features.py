@@ -183,6 +183,14 @@ def test_a_failure_loses_no_request_and_wastes_what_was_computed() -> None:
     assert (found.records["first_s"] <= found.records["finish_s"])[again].all()
 
 
+def test_a_request_that_comes_back_is_not_turned_away_by_a_full_queue() -> None:
+    own = engines(own=traits(max_seqs=1, max_queue_count=1))
+    requests = fixed([0.0, 0.1, 0.2], 10, 100)
+    found = replayed(cluster(own, failures=Failures(((0.5, 0),), 1.0)), requests).records
+    assert found["status"].tolist() == [SERVED, SERVED, REJECTED]
+    assert found["retries"].tolist() == [1, 1, 0]
+
+
 def test_without_any_replica_requests_wait_for_the_repair() -> None:
     found = replayed(cluster(failures=Failures(((0.5, 0),), 10.0)), fixed([1.0, 2.0], 100, 10))
     np.testing.assert_allclose(found.records["scheduled_s"], 10.5)
@@ -207,7 +215,7 @@ def test_a_replica_that_was_to_stop_takes_who_waits_when_it_is_wanted_again() ->
     # Five start the second replica, one goes on there for half a minute, four are lost with the
     # first.
     requests = replace(
-        fixed([0.0] * 5 + [1.5] + [12.0] * 4, 100, 1),
+        fixed([0.0] * 5 + [1.5] + [12.2] * 4, 100, 1),
         output_tokens=np.array([400] * 5 + [3000] + [200] * 4),
     )
     failures = Failures(((12.5, 0),), repair_s=500.0)
