@@ -21,7 +21,7 @@ def main() -> None:
     """Run the command line; errors of input become one sentence and an exit code."""
     # One thread is enough, and starting more costs a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # A quarter less to compile (37 s, not 49 s) for a simulator that is as quick.
+    # A third less to compile (26 s, not 39 s) for a simulator as quick (ADR 16).
     os.environ.setdefault("NUMBA_OPT", "2")
     # A command makes many small values that it keeps: looking through them took 15 % of a matrix.
     gc.set_threshold(_COLLECT_AFTER)

@@ -11,6 +11,7 @@ from rightrig.cli.deploying import MAX_CONCURRENCY, deploy, records_of
 from rightrig.cli.objectives import slo_of
 from rightrig.cli.renting import rent_of
 from rightrig.cli.requesting import Words, check_words, traffic_of
+from rightrig.cli.traffic import drafting_of
 from rightrig.cli.waiting import progress_bar, tell_of_compiling
 from rightrig.deployment.propose import Choices
 from rightrig.errors import InputError
@@ -193,23 +194,11 @@ def _prefill_count(count: int | None, replicas: int) -> int:
 
 
 def _speculation(service: Service, deployment: Deployment) -> Speculation | None:
-    """Return what is drafted, when it is asked for as a whole."""
+    """Return what is drafted, where something is."""
     from rightrig.simulation.cluster import Speculation
 
-    drafted, accepted = service.spec_tokens, service.acceptance_ratio
-    if drafted is not None and accepted is not None:
-        return Speculation(drafted, accepted)
-    if drafted is not None or accepted is not None:
-        raise InputError(
-            "--spec-tokens and --acceptance belong together: how many tokens are drafted, and "
-            "which share of them is accepted, such as --spec-tokens 4 --acceptance 0.7"
-        )
-    companions = deployment.companions
-    if companions.draft is not None or companions.draft_ahead:
-        raise InputError(
-            "--draft alone does not say how much it drafts; add --spec-tokens 4 --acceptance 0.7"
-        )
-    return None
+    asked = drafting_of(deployment, service.spec_tokens, service.acceptance_ratio)
+    return None if asked is None else Speculation(*asked)
 
 
 def _is_yes(seen: Simulated) -> bool:

@@ -87,20 +87,27 @@ def _cached_tokens(traffic: Traffic) -> float:
 
 def _speculated(deployment: Deployment, traffic: Traffic, lengths: Lengths) -> Lengths:
     """Return lengths with drafted tokens, when they are asked for as a whole."""
-    drafted, accepted = traffic.spec_tokens, traffic.acceptance_ratio
-    if (drafted is None) != (accepted is None):
+    asked = drafting_of(deployment, traffic.spec_tokens, traffic.acceptance_ratio)
+    return lengths if asked is None else speculating(lengths, *asked)
+
+
+def drafting_of(
+    deployment: Deployment, drafted_count: int | None, acceptance_ratio: float | None
+) -> tuple[int, float] | None:
+    """Return what is drafted and which share is accepted, when it is asked for as a whole."""
+    if (drafted_count is None) != (acceptance_ratio is None):
         raise InputError(
             "--spec-tokens and --acceptance belong together: how many tokens are drafted, and "
             "which share of them is accepted, such as --spec-tokens 4 --acceptance 0.7"
         )
-    if drafted is not None and accepted is not None:
-        return speculating(lengths, drafted, accepted)
+    if drafted_count is not None and acceptance_ratio is not None:
+        return drafted_count, acceptance_ratio
     companions = deployment.companions
     if companions.draft is not None or companions.draft_ahead:
         raise InputError(
             "--draft alone does not say how much it drafts; add --spec-tokens 4 --acceptance 0.7"
         )
-    return lengths
+    return None
 
 
 def concurrency_of(text: str) -> int | None:

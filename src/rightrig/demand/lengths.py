@@ -18,6 +18,7 @@ from rightrig.errors import InputError
 from rightrig.facts.source import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from numpy.typing import NDArray
@@ -60,22 +61,19 @@ class _Cut(Record):
             raise ValueError(f"low {self.low_tokens} is above high {self.high_tokens}")
         return self
 
-    def _drawn_tokens(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        raise NotImplementedError
-
-    def sampled(self, count: int, rng: np.random.Generator) -> Whole:
-        """Return ``count`` lengths within the bounds.
+    def _within(self, draw: Callable[[int], NDArray[np.float64]], count: int) -> Whole:
+        """Return ``count`` lengths within the bounds; ``draw`` gives so many without them.
 
         Raises:
             InputError: when hardly any draw of the law lies within them.
         """
-        drawn_tokens = self._drawn_tokens(count, rng)
+        drawn_tokens = draw(count)
         for _ in range(_ROUNDS):
             low, high = self.low_tokens - 0.5, self.high_tokens + 0.5
             outside = np.flatnonzero(~((drawn_tokens > low) & (drawn_tokens < high)))
             if not outside.size:
                 return np.rint(drawn_tokens).astype(np.int64)
-            drawn_tokens[outside] = self._drawn_tokens(outside.size, rng)
+            drawn_tokens[outside] = draw(outside.size)
         raise InputError(
             f"lengths: hardly any draw of {self!r} lies between {self.low_tokens:,} and "
             f"{self.high_tokens:,} tokens; widen low and high"
@@ -105,8 +103,11 @@ class Normal(_Cut):
         pull = self.deviation_tokens**2 * (law.pdf(low) - law.pdf(high))
         return self.centre_tokens + (pull / share if share > 0.0 else 0.0)
 
-    def _drawn_tokens(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        return rng.normal(self.centre_tokens, self.deviation_tokens, count)
+    def sampled(self, count: int, rng: np.random.Generator) -> Whole:
+        """Return ``count`` lengths within the bounds."""
+        return self._within(
+            lambda n: rng.normal(self.centre_tokens, self.deviation_tokens, n), count
+        )
 
 
 class LogNormal(_Cut):
@@ -136,8 +137,10 @@ class LogNormal(_Cut):
         above = _STANDARD.cdf(high - sigma) - _STANDARD.cdf(low - sigma)
         return whole_tokens * above / share if share > 0.0 else whole_tokens
 
-    def _drawn_tokens(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        return rng.lognormal(math.log(self.median_tokens), self.sigma_ratio, count)
+    def sampled(self, count: int, rng: np.random.Generator) -> Whole:
+        """Return ``count`` lengths within the bounds."""
+        log_median = math.log(self.median_tokens)
+        return self._within(lambda n: rng.lognormal(log_median, self.sigma_ratio, n), count)
 
 
 class Gamma(_Cut):
@@ -164,8 +167,9 @@ class Gamma(_Cut):
         density = np.exp(log_density - log_density.max())
         return float((x_tokens * density).sum() / density.sum())
 
-    def _drawn_tokens(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        return rng.gamma(self.shape_ratio, self.scale_tokens, count)
+    def sampled(self, count: int, rng: np.random.Generator) -> Whole:
+        """Return ``count`` lengths within the bounds."""
+        return self._within(lambda n: rng.gamma(self.shape_ratio, self.scale_tokens, n), count)
 
 
 class Zipf(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from rightrig.report.simulated import is_thin
@@ -11,7 +12,6 @@ from rightrig.report.values import Json, deployment_json, explanation_json, inte
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rightrig.demand.requests import LengthStatistics
     from rightrig.interval import Interval
     from rightrig.prediction.memory_fit import Fit
     from rightrig.report.simulated import Rent, Simulated, Traffic
@@ -111,19 +111,7 @@ def _use_json(outcome: Outcome) -> Json:
         "retries_count": outcome.retries_count,
         "cache_hit_ratio": outcome.cache_hit_ratio,
         "replicas_count": len(outcome.replicas),
-        "replicas": [
-            {
-                "index": own.index,
-                "role": own.role,
-                "served_count": own.served_count,
-                "busy_s": own.busy_s,
-                "on_s": own.on_s,
-                "steps_count": own.steps_count,
-                "prompt_tokens": own.prompt_tokens,
-                "output_tokens": own.output_tokens,
-            }
-            for own in outcome.replicas[:_LISTED_REPLICAS]
-        ],
+        "replicas": [asdict(own) for own in outcome.replicas[:_LISTED_REPLICAS]],
         "wall_s": outcome.wall_s,
     }
 
@@ -136,20 +124,9 @@ def _traffic_json(traffic: Traffic) -> Json:
         "source": traffic.source,
         "users_count": traffic.users_count,
         "requests_per_arrival_count": traffic.turns_count,
-        "prompts": _lengths_json(traffic.input),
-        "answers": _lengths_json(traffic.output),
+        "prompts": asdict(traffic.input),
+        "answers": asdict(traffic.output),
         "notes": list(traffic.notes),
-    }
-
-
-def _lengths_json(lengths: LengthStatistics) -> Json:
-    """Return statistics of lengths."""
-    return {
-        "mean_tokens": lengths.mean_tokens,
-        "p50_tokens": lengths.p50_tokens,
-        "p90_tokens": lengths.p90_tokens,
-        "p99_tokens": lengths.p99_tokens,
-        "max_tokens": lengths.max_tokens,
     }
 
 

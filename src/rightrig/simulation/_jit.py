@@ -56,7 +56,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function into its callers: for those that have one caller."""
+    """Compile a function into its callers: for those with one caller, or that return an array."""
     return _compiled(function, inline="always")
 
 

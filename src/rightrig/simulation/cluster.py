@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rightrig.errors import InputError
+from rightrig.simulation.layout import MOST_PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +92,14 @@ class Traits:
         if self.order == "static" and self.reserve == "prompt":
             raise InputError(
                 "a static batch reserves whole answers: use reserve 'whole', or 'none' for slots"
+            )
+        if not 1 <= self.block_tokens <= MOST_PHASES:
+            raise InputError(
+                f"a KV block of {self.block_tokens} tokens: from 1 to {MOST_PHASES} are simulated"
+            )
+        if self.max_queue_count is not None and self.max_queue_count < 1:
+            raise InputError(
+                f"a queue of {self.max_queue_count} requests would reject all: give 1 or more"
             )
         cache = self.prefix_cache
         if cache is not None and cache.unit_tokens % self.block_tokens:

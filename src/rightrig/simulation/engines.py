@@ -13,8 +13,7 @@ from rightrig.prediction.paged_engines import PAGED
 from rightrig.prediction.parameters import engine_for
 from rightrig.prediction.predict import refuse_unmodelled
 from rightrig.prediction.regimes import Lengths
-from rightrig.prediction.step_table import step_table
-from rightrig.simulation.cluster import Engines, PrefixCache, Traits, Transfer
+from rightrig.simulation.cluster import PrefixCache, Traits, Transfer
 
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
@@ -48,36 +47,23 @@ def timer_in(deployment: Deployment, lengths: Lengths) -> StepTimer:
     return timer_for(deployment, lengths)
 
 
-def engines_of(
-    deployment: Deployment,
-    lengths: Lengths,
-    longest_tokens: int,
-    speculation: Speculation | None = None,
-    unit_tokens: int = 0,
-) -> Engines:
-    """Return the replicas of a deployment as engines.
+def drafting(traits: Traits, speculation: Speculation) -> Traits:
+    """Return the traits of an engine that drafts: each sequence takes more tokens of a step."""
+    rows = speculation.drafted_count + 1
+    return replace(traits, speculation=speculation, seq_rows_count=rows)
+
+
+def traits_of(deployment: Deployment, lengths: Lengths, unit_tokens: int = 0) -> Traits:
+    """Return how one engine of a deployment schedules and how many blocks it has.
 
     Args:
         deployment: A deployment whose rules hold.
         lengths: Mean lengths of the requests.
-        longest_tokens: Prompt and answer of the longest request.
-        speculation: What is drafted, where something is.
         unit_tokens: Tokens of a block of a prefix that requests name; 0 when they name none.
 
     Raises:
-        InputError: when the model does not fit, or its speed is not modelled.
+        InputError: when no prompt of mean length fits.
     """
-    timer = timer_in(deployment, lengths)
-    traits = traits_of(deployment, lengths, unit_tokens)
-    if speculation is not None:
-        rows = speculation.drafted_count + 1
-        traits = replace(traits, speculation=speculation, seq_rows_count=rows)
-    table = step_table(timer, lengths, traits.max_seqs, float(longest_tokens))
-    return Engines(traits, table, deployment.parallelism.replicas)
-
-
-def traits_of(deployment: Deployment, lengths: Lengths, unit_tokens: int = 0) -> Traits:
-    """Return how one engine of a deployment schedules and how many blocks it has."""
     runtime, limits = deployment.runtime, deployment.limits
     engine = engine_for(runtime, deployment.version)
     groups = deployment.parallelism.engine_seqs_groups // deployment.parallelism.replicas

@@ -50,7 +50,7 @@ SLOT: Final = np.dtype([
     ("joined", "i8"), ("growth_tokens", "f8"), ("steps", "i8"), ("milestone", "i8"),
     ("final", "i8"), ("blocks", "i8"), ("shared", "i8"), ("slack", "i8"), ("order", "i8"),
     ("cached", "i8"), ("cached_now", "i8"), ("rank", "i8"),
-    ("preemptions", "i8"), ("retries", "i8"), ("source", "i8"),
+    ("preemptions", "i8"), ("retries", "i8"),
 ])  # fmt: skip
 """A request in the system."""
 
@@ -71,7 +71,7 @@ REPLICA: Final = np.dtype([
     ("leaving_first", "i8"), ("held_first", "i8"), ("extra_s", "f8"), ("order", "i8"),
     ("used", "i8"), ("idle_cached", "i8"), ("lru_first", "i8"), ("lru_last", "i8"),
     ("tier_count", "i8"), ("tier_first", "i8"), ("tier_last", "i8"), ("link_free_s", "f8"),
-    ("surplus_s", "f8"), ("ready_s", "f8"), ("warm", "i8"), ("busy_s", "f8"), ("on_s", "f8"),
+    ("surplus_s", "f8"), ("warm", "i8"), ("busy_s", "f8"), ("on_s", "f8"),
     ("seq_s", "f8"), ("used_s", "f8"), ("steps_count", "i8"), ("prompt_tokens", "i8"),
     ("decode_tokens", "f8"), ("served", "i8"),
     ("running", "i8", (MOST_CLASSES, 2)), ("waiting", "i8", (MOST_CLASSES, 2)),
@@ -119,7 +119,7 @@ WORLD: Final = np.dtype([
     ("timeout_s", "f8"), ("splits", "i8"), ("preemptions", "i8"), ("segments", "i8"),
     ("bin_s", "f8"), ("scale_every_s", "f8"), ("target_count", "f8"), ("fewest", "i8"),
     ("most", "i8"), ("cold_s", "f8"), ("warm_s", "f8"), ("warm_free", "i8"), ("cooldown_s", "f8"),
-    ("failure", "i8"), ("repair_s", "f8"), ("retries", "i8"), ("lost_tokens", "f8"),
+    ("failure", "i8"), ("repair_s", "f8"), ("retries", "i8"),
     ("final", "i8"), ("offset", "i8"), ("entries_most", "i8"), ("heap_size", "i8"),
     ("at_router", "i8", (MOST_CLASSES, 2)), ("detached", "i8", (1, 2)),
     *((f"{name}_{what}", "i8") for name in ARRAYS for what in ("at", "size")),

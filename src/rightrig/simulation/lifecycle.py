@@ -61,7 +61,7 @@ def get_ready(w: Row, r: int, time_s: float) -> None:
     """Let a replica that has started, or was repaired, take requests."""
     rep = replicas(w)[r]
     if rep.life in (STARTING, FAILED):
-        rep.life, rep.ready_s = READY, time_s
+        rep.life = READY
         send_waiting(w, time_s)
 
 
@@ -145,11 +145,11 @@ def _detach(w: Row, index: int) -> None:
         stop_running(w, r, index)
     release(w, r, index, 0)
     rep.outstanding -= 1
-    w.lost_tokens += slot.done
-    w.retries += 1
-    slot.retries += 1
+    if not slot.leaving:
+        w.retries += 1
+        slot.retries += 1
     slot.done, slot.read, slot.chunk, slot.swapped = 0, 0, 0, 0
-    slot.to_read, slot.source, slot.replica, slot.state = slot.input, -1, -1, FUTURE
+    slot.to_read, slot.replica, slot.state = slot.input, -1, FUTURE
 
 
 @kernel

@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING, Final
 from rightrig.demand.workload import MAX_RATE_PER_S
 from rightrig.errors import InputError
 from rightrig.interval import Interval
-from rightrig.simulation.finding import found_outcome
-from rightrig.simulation.simulate import outcome_of, prepare, requests_for, run_once
+from rightrig.simulation.simulate import outcome_at, outcome_of, prepare, requests_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rightrig.demand.objective import Slo
     from rightrig.demand.requests import Requests
     from rightrig.demand.scenario import Scenario
     from rightrig.demand.workload import Workload
     from rightrig.deployment.deployment import Deployment
-    from rightrig.simulation.cluster import Cluster
     from rightrig.simulation.outcome import Kept, Outcome
-    from rightrig.simulation.simulate import Setting
+    from rightrig.simulation.simulate import Prepared, Setting
 
 _STEP_RATIO: Final = 2.0
 _CLOSE_RATIO: Final = 1.01
 _MOST_STEPS: Final = 24
 _LEAST_RATE_PER_S: Final = 1e-4
+_USUAL_TRIES_COUNT: Final = 12.0
+"""Simulations of one search, for the progress that a user sees."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +36,7 @@ class Limit:
         rate_requests_per_s: To within 1 %, with the ends for other speeds of the engine; zero
             where even a nearly idle engine misses one.
         binding: The objective that breaks first just above it; ``None`` when none did.
-        outcome: At that rate (at the lowest tried, where none keeps them).
+        outcome: At that rate; nearly idle, where none keeps them.
         tried_count: Simulations that it took.
     """
 
@@ -51,28 +49,29 @@ class Limit:
 class _Search:
     """Bisects the rate of the same requests (common random numbers)."""
 
-    def __init__(self, requests: Requests, slo: Slo, seed: int, tell: Callable[[], None]) -> None:
-        self.requests, self.slo, self.seed, self.tell = requests, slo, seed, tell
+    def __init__(self, prepared: Prepared, slo: Slo, setting: Setting) -> None:
+        self.prepared, self.slo, self.setting = prepared, slo, setting
         self.tried = 0
         self.missed: Kept | None = None
 
-    def keeps(self, cluster: Cluster, rate_per_s: float) -> bool:
-        """Whether all objectives hold in the middle at a rate."""
-        asked = self.requests.at_rate(rate_per_s)
-        found = found_outcome(run_once(cluster, asked, self.slo, self.seed), cluster, asked)
+    def keeps(self, rate_per_s: float, ratio: float) -> bool:
+        """Whether all objectives hold at a rate, where steps take longer by a factor."""
+        asked = replace(self.prepared, requests=self.prepared.requests.at_rate(rate_per_s))
+        found = outcome_at(asked, self.slo, self.setting, ratio)
         self.tried += 1
-        self.tell()
+        if self.setting.progress is not None:
+            self.setting.progress(self.tried / (_USUAL_TRIES_COUNT * self.setting.runs_count))
         missed = [kept for kept in found.kept if kept.verdict == "not"]
         if missed:
             self.missed = max(missed, key=lambda kept: kept.value.mid / kept.objective.limit_s)
         return not missed
 
-    def largest_per_s(self, cluster: Cluster, guess_per_s: float) -> float:
+    def largest_per_s(self, guess_per_s: float, ratio: float = 1.0) -> float:
         """Return the highest rate that keeps them, from a guess; 0 where none does."""
         low, high = 0.0, math.inf
         rate = guess_per_s
         for _ in range(_MOST_STEPS):
-            if self.keeps(cluster, rate):
+            if self.keeps(rate, ratio):
                 low = rate
             else:
                 high = rate
@@ -117,16 +116,13 @@ def find_limit(
             "simulate it at several numbers of users instead"
         )
     prepared = prepare(deployment, requests, setting)
-    runs = 3 if setting.model_interval else 1
-    tell = setting.progress or (lambda _: None)
-    search = _Search(requests, slo, setting.seed, lambda: tell(search.tried / (12.0 * runs)))
-    rate = search.largest_per_s(prepared.cluster, _guess_per_s(requests))
+    search = _Search(prepared, slo, setting)
+    rate = search.largest_per_s(_guess_per_s(requests))
     binding, ends = search.missed, [rate, rate]
     if setting.model_interval:
-        slow, fast = prepared.ends_ratio[1], prepared.ends_ratio[0]
         guess = rate or _LEAST_RATE_PER_S
-        ends = [search.largest_per_s(prepared.at_speed(ratio), guess) for ratio in (slow, fast)]
-    at = requests.at_rate(rate or 100 * _LEAST_RATE_PER_S)
+        ends = [search.largest_per_s(guess, ratio) for ratio in reversed(prepared.ends_ratio)]
+    at = requests.at_rate(rate or _LEAST_RATE_PER_S)
     outcome = outcome_of(replace(prepared, requests=at), slo, replace(setting, progress=None))
     interval = Interval(min(ends[0], rate), rate, max(ends[1], rate))
     return Limit(interval, binding, outcome, search.tried)

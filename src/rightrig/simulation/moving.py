@@ -22,5 +22,5 @@ def send_cache(w: Row, r: int, index: int, time_s: float) -> None:
     stored = slot.input + slot.done - 1
     begins_s = max(time_s, rep.link_free_s)
     rep.link_free_s = begins_s + kind.transfer_s + stored * kind.transfer_s_per_token
-    slot.state, slot.source = MOVING, r
+    slot.state = MOVING
     schedule(queue(w), places(w), move_handle(w, index), rep.link_free_s, 1)

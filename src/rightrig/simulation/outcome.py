@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
-from rightrig.quantities import show_number, show_seconds
+from rightrig.quantities import SECONDS_PER_HOUR, show_number, show_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rightrig.simulation.cluster import Cluster
 
 Verdict = Literal["surely", "likely", "not"]
-LatencyMetric = Literal["ttft", "answer", "tpot", "itl", "e2e", "wait"]
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99.9")
 
 
@@ -219,18 +218,15 @@ class Outcome:
     def usd_per_good_token(self) -> float | None:
         """Rent over output tokens of requests that met the objectives (all served, without any).
 
-        ``None`` without a price, infinite when no request was good.
+        Their answers count as long as those of all served. ``None`` without a price, infinite
+        when no request was good.
         """
         if self.price_usd_per_hour is None:
             return None
-        served = self.good_ratio is None
-        share = (
-            1.0
-            if served
-            else (self.good_ratio or 0.0) * self.requests_count / max(self.served_count, 1)
-        )
-        good_tokens = share * self.output_tokens
-        hours = self.duration_s / 3600.0
+        served = self.served_count
+        good = served if self.good_ratio is None else self.good_ratio * self.requests_count
+        good_tokens = self.output_tokens * good / max(served, 1)
+        hours = self.duration_s / SECONDS_PER_HOUR
         return self.price_usd_per_hour * hours / good_tokens if good_tokens else math.inf
 
     @property

@@ -70,7 +70,7 @@ def admit_row(w: Row, row: int, arrival_s: float) -> int:
     slot.scheduled_s, slot.first_s, slot.answer_s = np.nan, np.nan, np.nan
     slot.last_s, slot.fresh, slot.done, slot.swapped = np.nan, 0, 0, 0
     slot.blocks, slot.shared, slot.cached, slot.preemptions = 0, 0, 0, 0
-    slot.retries, slot.source, slot.chunk, slot.read = 0, -1, 0, 0
+    slot.retries, slot.chunk, slot.read = 0, 0, 0
     slot.to_read = asked.input
     patience_s = min(asked.patience_s, w.timeout_s)
     if patience_s < np.inf:

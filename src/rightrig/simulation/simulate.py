@@ -16,9 +16,10 @@ from rightrig.errors import InputError
 from rightrig.interval import Interval
 from rightrig.prediction.evidence import end_ratios
 from rightrig.prediction.predict import cards_power_w
-from rightrig.simulation.cluster import Cluster
+from rightrig.prediction.step_table import step_table
+from rightrig.simulation.cluster import Cluster, Engines
 from rightrig.simulation.collecting import Collector
-from rightrig.simulation.engines import engines_of, lengths_of, timer_in, transfer_of
+from rightrig.simulation.engines import drafting, lengths_of, timer_in, traits_of, transfer_of
 from rightrig.simulation.finding import Run, found_outcome, judged
 from rightrig.simulation.replay import replay
 from rightrig.work.operators import Step
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from rightrig.simulation.outcome import Outcome
 
 _NO_LIMITS: Final = Slo()
+_OWN_MOST: Final = 1_000_000
+"""Requests whose own blocks are named to find them again: a number for every block of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Setting:
     model_interval: bool = True
     progress: Callable[[float], None] | None = None
 
+    @property
+    def runs_count(self) -> int:
+        """Simulations of one answer: the middle, and both ends of the model's interval."""
+        return 3 if self.model_interval else 1
+
 
 def simulate(
     deployment: Deployment,
@@ -93,9 +101,7 @@ def simulate(
     """
     setting = setting or Setting()
     requests = requests_for(workload, setting)
-    prepared = prepare(deployment, requests, setting)
-    whole = replace(prepared, requests=requests)
-    return outcome_of(whole, slo, setting)
+    return outcome_of(prepare(deployment, requests, setting), slo, setting)
 
 
 def simulate_cluster(
@@ -159,11 +165,13 @@ def prepare(deployment: Deployment, requests: Requests, setting: Setting) -> Pre
         float(requests.input_tokens.mean()), float(requests.output_tokens.mean()),
         setting.speculation,
     )  # fmt: skip
-    engines = engines_of(deployment, lengths, longest, setting.speculation, requests.block_tokens)
-    engines = replace(
-        engines, traits=replace(engines.traits, max_queue_count=setting.max_queue_count)
-    )
     timer = timer_in(deployment, lengths)
+    traits = traits_of(deployment, lengths, requests.block_tokens)
+    traits = replace(traits, max_queue_count=setting.max_queue_count)
+    if setting.speculation is not None:
+        traits = drafting(traits, setting.speculation)
+    table = step_table(timer, lengths, traits.max_seqs, float(longest))
+    engines = Engines(traits, table, deployment.parallelism.replicas)
     cluster = Cluster(
         engines=(engines,),
         router=setting.router,
@@ -209,9 +217,8 @@ def run_once(cluster: Cluster, requests: Requests, slo: Slo, seed: int) -> Run:
 def outcome_of(prepared: Prepared, slo: Slo, setting: Setting) -> Outcome:
     """Return the outcome of a prepared deployment, with the ends of the model's interval."""
     tell = setting.progress or (lambda _: None)
-    prepared, run = _with_own_prefixes(prepared, slo, setting)
-    tell(1.0 / 3.0 if setting.model_interval else 1.0)
-    found = found_outcome(run, prepared.cluster, prepared.requests)
+    found = outcome_at(prepared, slo, setting)
+    tell(1.0 / setting.runs_count)
     speeds = prepared.timer.speeds
     found = replace(
         found,
@@ -225,31 +232,26 @@ def outcome_of(prepared: Prepared, slo: Slo, setting: Setting) -> Outcome:
         return found
     ends = []
     for share, ratio in zip((2.0 / 3.0, 1.0), prepared.ends_ratio, strict=True):
-        end = run_once(prepared.at_speed(ratio), prepared.requests, slo, setting.seed)
-        ends.append(found_outcome(end, prepared.cluster, prepared.requests))
+        ends.append(outcome_at(prepared, slo, setting, ratio))
         tell(share)
     return with_model_interval(found, ends[0], ends[1])
 
 
-def _with_own_prefixes(prepared: Prepared, slo: Slo, setting: Setting) -> tuple[Prepared, Run]:
-    """Return a run; once more with identities of each request's own blocks if any was preempted.
+def outcome_at(prepared: Prepared, slo: Slo, setting: Setting, ratio: float = 1.0) -> Outcome:
+    """Return what happens on engines whose steps take longer (or less) by a factor.
 
-    An engine that keeps prefixes finds what it had computed of a request that it preempted.
+    An engine that keeps prefixes finds what it had computed of a request that it preempted: where
+    requests name no blocks and some were preempted, it is simulated again with their own.
     """
-    run = run_once(prepared.cluster, prepared.requests, slo, setting.seed)
-    requests = prepared.requests
-    if not run.whole.preemptions_count or requests.block_tokens or len(requests) > _OWN_MOST:
-        return prepared, run
-    own = prepared.cluster.engines[0].traits.block_tokens
-    known = with_own_blocks(requests, own)
-    cluster = prepare(prepared.deployment, known, setting).cluster
-    if cluster.engines[0].traits.prefix_cache is None:
-        return prepared, run
-    again = replace(prepared, requests=known, cluster=cluster)
-    return again, run_once(cluster, known, slo, setting.seed)
-
-
-_OWN_MOST: Final = 1_000_000
+    cluster, requests = prepared.at_speed(ratio), prepared.requests
+    run = run_once(cluster, requests, slo, setting.seed)
+    if run.whole.preemptions_count and not requests.block_tokens and len(requests) <= _OWN_MOST:
+        own = cluster.engines[0].traits.block_tokens
+        again = prepare(prepared.deployment, with_own_blocks(requests, own), setting)
+        if again.cluster.engines[0].traits.prefix_cache is not None:
+            cluster, requests = again.at_speed(ratio), again.requests
+            run = run_once(cluster, requests, slo, setting.seed)
+    return found_outcome(run, cluster, requests)
 
 
 def with_own_blocks(requests: Requests, block_tokens: int) -> Requests:

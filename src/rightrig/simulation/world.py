@@ -17,7 +17,6 @@ from rightrig.simulation.layout import (
     GAP_BINS,
     KIND,
     MOST_CLASSES,
-    MOST_PHASES,
     RECORD,
     REPLICA,
     ROW,
@@ -300,9 +299,7 @@ def _fill_limits(kind: Any, traits: Traits) -> None:  # noqa: ANN401 - row of a 
     kind["seq_rows"], kind["accepted_count"], kind["unit"] = traits.seq_rows_count, 1.0, 1
     if traits.speculation is not None:
         _fill_speculation(kind, traits.speculation.drafted_count, traits)
-    kind["block_steps"] = min(
-        max(1, int(traits.block_tokens / kind["accepted_count"])), MOST_PHASES
-    )
+    kind["block_steps"] = max(1, int(traits.block_tokens / kind["accepted_count"]))
     cache = traits.prefix_cache
     if cache is not None:
         kind["caches"], kind["unit"] = 1, cache.unit_tokens // traits.block_tokens

@@ -2,8 +2,8 @@
 
 A "Q4_K_M" file is a mix: most tensors at Q4_K, some at Q6_K. The rules are those of
 llama.cpp's quantiser (repository ggml-org/llama.cpp, src/llama-quant.cpp, 2026-10) with an
-importance matrix, as files are published; on Llama-3.1-8B they give the sizes of whole files
-that llama.cpp publishes (tests/work/test_gguf_mix.py).
+importance matrix, as files are published; ``test_gguf_mix.py`` has the sizes of whole files of
+Llama-3.1-8B that they give.
 """
 
 from __future__ import annotations
