@@ -1,9 +1,10 @@
 """Rigs: which cards, how many, how they are linked.
 
 Notation: ``COUNTxGPU[@OPTION…][+COUNTxGPU…]``, ``Nn:`` before it for nodes. Options: a power
-cap (``220w``), a PCIe generation and width (``pcie3x16``), a bridge (``nvlink``), a 4-GPU
-board (``hgx4``), a MIG profile, whose instances are then counted (``mig=1g.10gb``), host
-memory (``ram=128GiB``), the network between nodes (``net=25GB/s``, one direction).
+cap (``220w``), a PCIe generation and width (``pcie3x16``), cards that exchange through host
+memory (``no-p2p``), a bridge (``nvlink``), a 4-GPU board (``hgx4``), a MIG profile, whose
+instances are then counted (``mig=1g.10gb``), host memory (``ram=128GiB``), the network
+between nodes (``net=25GB/s``, one direction).
 """
 
 from __future__ import annotations
