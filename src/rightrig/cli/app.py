@@ -8,6 +8,7 @@ import typer
 
 from rightrig.cli import (
     accuracy,
+    ask,
     calibrate,
     catalogue,
     compare,
@@ -59,5 +60,6 @@ app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)
 app.command("accuracy")(accuracy.accuracy)
 app.command("calibrate")(calibrate.calibrate)
+app.add_typer(ask.group)
 for group in catalogue.GROUPS:
     app.add_typer(group)

@@ -126,7 +126,7 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
     """
     started_s = time.perf_counter()
     candidates = enumerate_candidates(llm, space.gpus, space.runtimes, space.formats, space.kv)
-    table = _evaluate(llm, candidates, question, space)
+    table = evaluated(llm, candidates, question, space)
     first_broken = _first_broken(table, question)
     feasible = np.flatnonzero(first_broken == len(CONSTRAINTS))
     ranked = finalists(llm, table, feasible, question, space.kv, space.tariff)
@@ -144,7 +144,7 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
     )
 
 
-def _evaluate(llm: Llm, candidates: Candidates, question: Question, space: Space) -> Table:
+def evaluated(llm: Llm, candidates: Candidates, question: Question, space: Space) -> Table:
     """Return the table: memory for all rows, loads for those that fit, rent for their engines."""
     workload, limits = question.workload, question.limits
     tokens = workload.input_tokens + workload.output_tokens
