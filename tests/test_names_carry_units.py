@@ -52,6 +52,7 @@ EXEMPT: Final = {
     "cli.asking._optional": "works for every dimension",
     "cli.asking.Asked.headroom": "called as its option, --headroom",
     "cli.plan.plan(headroom)": "called as its option, --headroom",
+    "demand.fleet.LimitsTable.headroom": "called as the option of a plan, --headroom",
     "demand.option_text.OptionText": "works for every dimension",
     "demand.trace_csv._Reader._converted": "seconds, or tokens",
     "demand.trace_json._number": "a number of any unit",
@@ -61,6 +62,12 @@ EXEMPT: Final = {
     "facts.power.PowerFact.low": "the field `unit` says it",
     "facts.power.PowerFact.high": "the field `unit` says it",
     "facts.measurement.positive_number": "a measured value of any unit",
+    "planning.fleet_explain.ceiling_text(used)": "the ceiling's `key` says the unit",
+    "planning.fleet_model.Ceiling": "the field `key` says the unit",
+    "planning.fleet_model.Problem.used": "the ceiling's `key` says the unit",
+    "planning.questions.criteria.Option.values": "its criterion says the unit",
+    "planning.questions.criteria.ranked(values)": "their criteria say the units",
+    "planning.questions.criteria._normal_ratio(values)": "their criterion says the unit",
     "planning.pareto.pareto_front": "columns of any unit",
     "planning.search._miss": "any unit that orders rows",
     "planning.finalists._operating.at": "an element of any column",
@@ -131,6 +138,7 @@ EXEMPT: Final = {
     "report.llm._GIGA": "a power of ten",
     "report.gpu._tera": "a rate of any unit, shown in 10¹²",
     "report.accuracy._worst_cells": "the row says the unit",
+    "report.combo._TERA": "a power of ten",
     "report.compare._TERA": "a power of ten",
     "report.compare._GIGA": "a power of ten",
     "report.compare.Line.values": "its label says the unit",
@@ -154,6 +162,7 @@ EXEMPT: Final = {
     "report.predict_sweep._value": "the quantity that is swept, of any unit",
     "report.predict_sweep._interval": "any of the quantities of a prediction",
     "report.values": "texts of any quantity",
+    "report.questions_layout_json._finite": "a number of any unit",
 }
 """Place, or what a place begins with, and why a name there needs no unit."""
 

@@ -19,9 +19,12 @@ from rightrig.facts.index import DATA
 from rightrig.facts.link import Link
 from rightrig.facts.power import PowerFact
 from rightrig.facts.price import Price
+from rightrig.facts.provider import Provider
 from rightrig.facts.quantization import FORMATS, GGUF_MIXES, KV_BITS
 from rightrig.facts.runtime import Runtime
 from rightrig.facts.system import System
+from rightrig.facts.terms import Licence
+from rightrig.facts.territory import Territory
 from rightrig.facts.unspecified import unspecified
 from rightrig.quantities import GIB, MIB
 
@@ -32,8 +35,9 @@ SHARED: Final = Path(
     os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
 )
 CLASSES: Final[dict[str, type[Record]]] = {
-    "generations": Generation, "gpus": Gpu, "links": Link, "power": PowerFact,
-    "runtimes": Runtime, "systems": System,
+    "generations": Generation, "gpus": Gpu, "licences": Licence, "links": Link,
+    "power": PowerFact, "providers": Provider, "runtimes": Runtime, "systems": System,
+    "territories": Territory,
 }  # fmt: skip
 FILES: Final = tuple((kind, path) for kind in CLASSES for path in sorted((DATA / kind).glob("*")))
 GPU_FILES: Final = tuple(path for kind, path in FILES if kind == "gpus")
@@ -88,10 +92,13 @@ def test_the_catalogue_holds_every_row_of_the_fact_tables() -> None:
     assert count == {
         "generations": 30,
         "gpus": 150,
+        "licences": 34,
         "links": 49,
         "power": 63,
+        "providers": 9,
         "runtimes": 23,
         "systems": 52,
+        "territories": 2,
     }
     assert len(prices()) == 107
 

@@ -32,7 +32,7 @@ from rightrig.prediction.timers import timer_of
 from rightrig.quantities import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
-    from rightrig.planning.finalists import PlannedRig
+    from rightrig.planning.planned import PlannedRig
 
 CATALOG = rightrig.shipped()
 EVERY = 1000

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 import rightrig
+from rightrig.demand.objective import PERCENTILES, Metric
 from rightrig.prediction.regimes import Lengths, own_moments
 from rightrig.prediction.serving import (
     Z_99,
+    Goal,
     at_rate,
     closed_loop,
     largest_load,
     largest_steady_seqs,
     open_loop,
     total_s,
-    wait_p99_s,
+    wait_tail_s,
 )
 from rightrig.prediction.step_time import StepTimer, account
 from rightrig.prediction.timers import timer_of
@@ -42,13 +44,13 @@ def test_the_bound_on_the_wait_lies_above_a_simulated_queue_and_within_40_percen
     walk = np.cumsum(1.0 - gaps)
     waits = walk - np.minimum.accumulate(np.minimum(walk, 0.0))
     measured = float(np.quantile(waits[30_000:], 0.99))
-    bound = float(wait_p99_s(1.0, busy_ratio))
+    bound = float(wait_tail_s(1.0, busy_ratio))
     assert measured <= bound * 1.02
     assert bound <= measured * 1.4
 
 
 def test_nobody_waits_at_the_99th_percentile_of_an_idle_engine() -> None:
-    assert float(wait_p99_s(1.0, 0.009)) == 0.0
+    assert float(wait_tail_s(1.0, 0.009)) == 0.0
 
 
 def test_the_steady_load_leaves_room_for_its_own_99th_percentile() -> None:
@@ -64,15 +66,25 @@ def test_a_rate_gives_back_the_running_sequences_of_littles_law(timer: StepTimer
 
 
 def test_the_largest_load_just_keeps_the_objective_that_binds(timer: StepTimer) -> None:
-    point = largest_load(timer, LENGTHS, np.array([512.0]), np.array([10.0]), np.array([0.03]))
+    goals = (Goal("ttft", 99, 10.0), Goal("tpot", 99, 0.03))
+    point = largest_load(timer, LENGTHS, np.array([512.0]), goals).point
     assert float(np.asarray(point.tpot_p99_s)[0]) == pytest.approx(0.03, rel=1e-3)
     assert float(np.asarray(point.ttft_p99_s)[0]) < 10.0
 
 
 def test_a_tighter_objective_never_allows_more_load(timer: StepTimer) -> None:
     limits = np.array([0.02, 0.025, 0.03, 0.05, 0.1])
-    point = largest_load(timer, LENGTHS, np.full(5, 512.0), np.full(5, 2.0), limits)
+    goals = (Goal("ttft", 99, 2.0), Goal("tpot", 99, limits))
+    point = largest_load(timer, LENGTHS, np.full(5, 512.0), goals)
     assert (np.diff(point.rate_requests_per_s) >= -1e-9).all()
+
+
+@pytest.mark.parametrize("metric", ["ttft", "tpot", "e2e", "itl"])
+def test_a_higher_percentile_is_never_lower(timer: StepTimer, metric: Metric) -> None:
+    flow = at_rate(timer, LENGTHS, np.array([0.2, 2.0, 6.0]), 512.0)
+    tails = np.stack([flow.tail_s(metric, p) for p in PERCENTILES])
+    assert (np.diff(tails, axis=0) >= 0.0).all()
+    assert np.all(flow.tail_s("e2e", 99) > flow.tail_s("ttft", 99))
 
 
 def test_percentile_bounds_are_never_below_the_means(timer: StepTimer) -> None:

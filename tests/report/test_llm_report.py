@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rightrig.facts.catalog import shipped
+from rightrig.facts.licence import licence_of
 from rightrig.report.llm import model_document, model_json
 from rightrig.report.terminal import plain_text
 
@@ -29,3 +30,21 @@ def test_a_plain_model_shows_nothing_beside_itself() -> None:
     text = shown("meta-llama/Llama-3.1-8B")
     assert "Beside it" not in text
     assert "Recurrent state" not in text
+
+
+def test_a_model_shows_its_licence_with_the_limit_and_the_text() -> None:
+    llm = CATALOG.llm("meta-llama/Llama-3.1-8B")
+    text = " ".join(plain_text(model_document(llm, licence_of(llm))).split())
+    assert (
+        "Licence: Llama 3.1 Community License (llama-3.1-community); commercial use is allowed "
+        "within a limit. A company whose products had more than 700 million monthly users"
+    ) in text
+    assert "Text: github:meta-llama/llama-models@a9c89c4:models/llama3_1/LICENSE" in text
+    terms = model_json(llm, licence_of(llm))["licence_terms"]
+    assert isinstance(terms, dict)
+    assert terms["commercial"] == "yes-with-limit"
+
+
+def test_a_model_whose_licence_is_not_known_says_so() -> None:
+    assert "Licence: not known." in shown("mosaicml/mpt-7b")
+    assert model_json(CATALOG.llm("mosaicml/mpt-7b"))["licence_terms"] is None

@@ -14,9 +14,11 @@ from rightrig.cli import (
     compare,
     fit,
     fits,
+    fleet,
     plan,
     predict,
     simulate,
+    tenants,
 )
 from rightrig.cli import options as o
 
@@ -57,6 +59,8 @@ app.command("fits")(fits.fits)
 app.command("predict")(predict.predict)
 app.command("simulate")(simulate.simulate)
 app.command("plan")(plan.plan)
+app.command("fleet")(fleet.fleet)
+app.command("tenants")(tenants.tenants)
 app.command("compare")(compare.compare)
 app.command("accuracy")(accuracy.accuracy)
 app.command("calibrate")(calibrate.calibrate)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 OperatingSystem = Literal["linux", "windows", "macos"]
 _NAME = Annotated[str, typer.Argument(help="Name or alias.")]
+_CountedShare = Annotated[
+    float | None, typer.Option(help="Share of the memory that counts; default 1.")
+]
 _gpus = typer.Typer(name="gpus", help="Cards of the catalogue.", no_args_is_help=True)
 _models = typer.Typer(name="models", help="Models of the catalogue.", no_args_is_help=True)
 _rigs = typer.Typer(name="rigs", help="Machines and instances.", no_args_is_help=True)
@@ -73,16 +76,19 @@ def models_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
 
 @_models.command("show")
 def models_show(name: o.Model, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
-    """Show one model: its layers, parameters by class, sizes, sources."""
+    """Show one model: its layers, parameters by class, sizes, licence, sources."""
     from rightrig.cli.naming import model_named
+    from rightrig.facts.licence import licence_of
     from rightrig.report.llm import model_document, model_json
 
-    llm = model_named(name, o.chosen(catalog))
+    known = o.chosen(catalog)
+    llm = model_named(name, known)
+    licence = licence_of(llm, known)
     answer(
         as_json=json,
-        data=lambda: model_json(llm),
-        document=lambda: model_document(llm),
-        records=[llm],
+        data=lambda: model_json(llm, licence),
+        document=lambda: model_document(llm, licence),
+        records=[llm, *([licence] if licence else [])],
     )
 
 
@@ -103,18 +109,21 @@ def rigs_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
 
 
 @_rigs.command("show")
-def rigs_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
-    """Show one machine with its sources."""
-    from rightrig.report.catalogue import rig_document
-    from rightrig.report.record import record_json
+def rigs_show(
+    name: Annotated[str, typer.Argument(help="Machine, or a rig: 4xh100-sxm, 2xrtx-3090@nvlink.")],
+    overhead: Annotated[
+        str | None, typer.Option(help="Of each card, off the effective memory; default 5GiB.")
+    ] = None,
+    gpu_memory_utilization: _CountedShare = None,
+    catalog: o.CatalogFolders = None,
+    json: o.Json = False,
+) -> None:
+    """Show a machine or any rig: memory, links, what it is best and bad at."""
+    from rightrig.cli.rigs import shown
 
-    system = o.chosen(catalog).system(name)
-    answer(
-        as_json=json,
-        data=lambda: record_json(system),
-        document=lambda: rig_document(system),
-        records=[system],
-    )
+    found = shown(o.chosen(catalog), name, overhead, gpu_memory_utilization)
+    answer(as_json=json, data=found.data, document=found.document, yes=found.yes,
+           records=found.records)  # fmt: skip
 
 
 @_prices.command("list")

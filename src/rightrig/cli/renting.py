@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rightrig.costs.offers import cheapest
+from rightrig.costs.rig_rent import cheapest_for
 from rightrig.quantities import HOURS_PER_MONTH, parse
 from rightrig.report.simulated import Rent
 
@@ -20,15 +20,12 @@ def rent_of(catalog: Catalog, deployment: Deployment, price: str | None) -> Rent
 
     Args:
         catalog: For its offers.
-        deployment: Engines of equal cards; MIG instances and mixed rigs are sold by nobody.
+        deployment: What is rented.
         price: What the user says, a number of dollars an hour or with a unit.
     """
     if price is not None:
         text = f"{price}/h" if price[-1:].isdigit() else price
         monthly = parse(text, "money_per_month", name="--price", limit=_MOST_USD_PER_MONTH)
         return Rent(monthly / HOURS_PER_MONTH)
-    rig, split = deployment.rig, deployment.parallelism
-    if not rig.is_uniform or rig.groups[0].mig:
-        return None
-    found = cheapest(catalog.prices(), rig.gpu.slug, split.engine_cards, split.replicas)
+    found = cheapest_for(catalog.prices(), deployment)
     return None if found is None else Rent(found.rent_usd_per_month / HOURS_PER_MONTH, found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.demand.arrival_text import parse_arrivals
-from rightrig.demand.arrivals import AtOnce, ClosedLoop, Poisson
+from rightrig.demand.arrivals import AtOnce, ClosedLoop, Poisson, says_rate
 from rightrig.demand.length_text import parse_lengths
 from rightrig.demand.pauses import Pause
 from rightrig.demand.presets import preset
@@ -145,12 +145,7 @@ def _scenario(words: Words, most_tokens: int) -> Scenario:
             input=parse_lengths(words.input or _USUAL_INPUT, name="--input"),
             output=parse_lengths(words.output or _USUAL_OUTPUT, name="--output"),
         )
-    found = preset(words.preset).scenario
-    if found.sessions is None:
-        return found
-    most = min(found.sessions.max_context_tokens, most_tokens)
-    sessions = found.sessions.model_copy(update={"max_context_tokens": most})
-    return found.model_copy(update={"sessions": sessions})
+    return preset(words.preset).scenario.within(most_tokens)
 
 
 def _arrivals(words: Words, scenario: Scenario, *, finds_limit: bool) -> AnyArrivals:
@@ -163,10 +158,7 @@ def _arrivals(words: Words, scenario: Scenario, *, finds_limit: bool) -> AnyArri
         found = parse_arrivals(words.arrivals, name="--arrivals")
     if finds_limit and isinstance(found, AtOnce | ClosedLoop):
         raise InputError("--find-limit needs arrivals with a rate, such as --arrivals poisson")
-    has_own = "rate_requests_per_s" not in type(found).model_fields or (
-        "rate_requests_per_s" in found.model_fields_set or found.kind == "replay"
-    )
-    if not has_own and words.rate is None and not finds_limit:
+    if not says_rate(found) and words.rate is None and not finds_limit:
         raise InputError(
             "how much comes is not said: add --rate 5/s, --concurrency 32 or --trace FILE"
         )

@@ -23,12 +23,14 @@ class Purchase:
         instances_count: Instances, of ``cards_per_instance`` cards each.
         rented_cards: Cards paid for, used or not.
         rent_usd_per_month: Around the clock.
+        is_spot: Whether it is the price of what may be withdrawn at any time.
     """
 
     price: Price
     instances_count: int
     cards_per_instance: int
     rent_usd_per_month: float
+    is_spot: bool = False
 
     @property
     def rented_cards(self) -> int:
@@ -39,26 +41,55 @@ class Purchase:
     def text(self) -> str:
         """As people say it."""
         unit = f"{self.cards_per_instance}×" if self.cards_per_instance > 1 else ""
-        return f"{self.instances_count} × {self.price.provider} {unit}{self.price.instance}"
+        spot = " spot" if self.is_spot else ""
+        return f"{self.instances_count} × {self.price.provider} {unit}{self.price.instance}{spot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An offer in the size that some cards of an engine need.
+
+    Attributes:
+        cards_count: Accelerators in one instance.
+        usd_per_hour: Of one instance.
+        parts_count: Engines, or machines' shares of one engine, that one instance holds.
+        is_spot: Whether it may be withdrawn at any time.
+    """
+
+    price: Price
+    cards_count: int
+    usd_per_hour: float
+    parts_count: int
+    is_spot: bool = False
+
+    def purchase(self, shares_count: int) -> Purchase:
+        """Return what it takes to rent room for so many parts."""
+        count = math.ceil(shares_count / self.parts_count)
+        rent = rent_usd_per_month(self.usd_per_hour, count)
+        return Purchase(self.price, count, self.cards_count, rent, self.is_spot)
+
+
+def instance_of(price: Price, part_cards: int, *, spot: bool = False) -> Instance | None:
+    """Return an offer in the size for parts of ``part_cards`` cards, or ``None``.
+
+    A part never spans instances. Where the provider sells multiples of a card in one machine at
+    the same price per card, an instance is as large as a part. With ``spot`` the lower of the
+    two prices counts.
+    """
+    hourly, is_spot = price.on_demand_usd_per_hour, False
+    if spot and price.spot_usd_per_hour and price.spot_usd_per_hour < (hourly or math.inf):
+        hourly, is_spot = price.spot_usd_per_hour, True
+    if hourly is None or price.terms != "on-demand" or part_cards > price.max_gpu_count:
+        return None
+    units = math.ceil(part_cards / price.gpu_count)
+    cards = units * price.gpu_count
+    return Instance(price, cards, hourly * units, cards // part_cards, is_spot)
 
 
 def purchase(price: Price, engine_cards: int, engines_count: int) -> Purchase | None:
-    """Return what it takes to rent some engines at one offer, or ``None`` if it cannot hold one.
-
-    An engine never spans instances. Where the provider sells multiples of a card in one machine
-    at the same price per card, an instance is as large as an engine.
-    """
-    hourly = price.on_demand_usd_per_hour
-    if hourly is None or price.terms != "on-demand" or engine_cards > price.max_gpu_count:
-        return None
-    if engine_cards > price.gpu_count:
-        units = math.ceil(engine_cards / price.gpu_count)
-        cards, hourly = units * price.gpu_count, hourly * units
-    else:
-        cards = price.gpu_count
-    instances = math.ceil(engines_count / (cards // engine_cards))
-    rent = rent_usd_per_month(hourly, instances)
-    return Purchase(price, instances, cards, rent)
+    """Return what it takes to rent some engines at one offer, or ``None`` if it cannot hold one."""
+    instance = instance_of(price, engine_cards)
+    return None if instance is None else instance.purchase(engines_count)
 
 
 def cheapest(

@@ -245,3 +245,14 @@ class Replay(Record):
 
 AnyArrivals = Poisson | GammaArrivals | MarkovModulated | Diurnal | AtOnce | ClosedLoop | Replay
 Arrivals = Annotated[AnyArrivals, Field(discriminator="kind")]
+
+
+def says_rate(arrivals: AnyArrivals) -> bool:
+    """Whether it is known how often requests come: a rate was said, or the process has none.
+
+    >>> says_rate(Poisson()), says_rate(Poisson(rate_requests_per_s=5.0)), says_rate(AtOnce())
+    (False, True, True)
+    """
+    name = "rate_requests_per_s"
+    is_free = name in type(arrivals).model_fields and name not in arrivals.model_fields_set
+    return arrivals.kind == "replay" or not is_free

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import (
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
@@ -115,22 +117,44 @@ class Tenant(Record):
     max_in_flight: Annotated[PositiveInt, Field(le=MAX_IN_FLIGHT)] | None = None
 
 
+RankBy = Literal["month", "token", "ttft", "tpot", "e2e", "energy", "capex"]
+
+
 class Limits(Record):
-    """What a plan may not exceed, and where it may be bought.
+    """What a plan may not exceed, where it may come from, and what it is ranked by.
 
     Attributes:
+        max_capex_usd: Most that bought cards and machines may cost.
+        max_machines_count: Most machines or instances: what fits a rack.
+        country: ISO codes of the countries in which the machines may stand (``eu`` for all of
+            the European Union); offers whose place is not known are left out.
+        region: A provider's region, as its prices name it.
+        available: Cards that can be had, by slug; of others as many as are asked for.
         headroom_ratio: Spare capacity over the mean rate; 0.3 plans for 1.3 times the rate.
+        spare_engines_count: Engines beyond those that the traffic takes; 1 is N+1.
+        min_engines_count: Fewest engines that stay warm.
         confidence: ``surely`` holds objectives at the pessimistic end of the prediction,
             ``likely`` at its middle.
+        buys: Whether cards and machines are bought rather than rented.
+        spot: Whether offers that may be withdrawn at any time are considered.
         rank_by: What the list is sorted by.
     """
 
     budget_usd_per_month: PositiveFloat | None = None
+    max_capex_usd: PositiveFloat | None = None
     max_power_w: PositiveFloat | None = None
     max_gpus_count: PositiveInt = 64
+    max_machines_count: PositiveInt | None = None
     vendor: str | None = None
     provider: str | None = None
+    country: tuple[str, ...] = ()
+    region: str | None = None
     gpu: str | None = None
+    available: Mapping[str, NonNegativeInt] = Field(default_factory=dict)
     headroom_ratio: NonNegativeFloat = 0.3
+    spare_engines_count: NonNegativeInt = 0
+    min_engines_count: PositiveInt = 1
     confidence: Confidence = "likely"
-    rank_by: Literal["month", "token"] = "month"
+    buys: bool = False
+    spot: bool = False
+    rank_by: RankBy = "month"

@@ -154,6 +154,14 @@ class Scenario(Record):
         arrivals = self.arrivals.at_rate(rate / self.requests_per_arrival_count)
         return self.model_copy(update={"arrivals": arrivals})
 
+    def within(self, most_tokens: int) -> Scenario:
+        """Return the scenario with sessions that are compacted before a model's longest context."""
+        if self.sessions is None:
+            return self
+        most = min(self.sessions.max_context_tokens, most_tokens)
+        sessions = self.sessions.model_copy(update={"max_context_tokens": most})
+        return self.model_copy(update={"sessions": sessions})
+
 
 @dataclass(frozen=True, slots=True)
 class _Draw:

@@ -111,7 +111,8 @@ def _sglang_limits(gpu: Gpu, split: Parallelism) -> EngineLimits:
 
 def _sglang_class(gpu: Gpu) -> int:
     """Return which of SGLang's sizes of cards a card is."""
-    return sum(gpu.memory_bytes.mid >= bound * GIB for bound in _SGLANG_BOUNDS_GIB)
+    memory_bytes = gpu.memory_bytes.mid
+    return sum(memory_bytes >= bound * GIB for bound in _SGLANG_BOUNDS_GIB)
 
 
 def sglang_graph_seqs(gpu: Gpu, split: Parallelism) -> int:

@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from rightrig.facts.mig import MigProfile, MigTable
     from rightrig.facts.power import PowerFact
     from rightrig.facts.price import Price
+    from rightrig.facts.provider import Provider
     from rightrig.facts.runtime import Runtime
     from rightrig.facts.system import System
+    from rightrig.facts.terms import Licence
+    from rightrig.facts.territory import Territory
 
 R = TypeVar("R", bound=Record)
-_LABEL = {"gpus": "GPU", "llms": "model", "runtimes": "runtime", "systems": "rig"}
+_LABEL = {
+    "gpus": "GPU", "licences": "licence", "llms": "model", "providers": "provider",
+    "runtimes": "runtime", "systems": "rig", "territories": "territory",
+}  # fmt: skip
 _VERB = {"llms": "models", "systems": "rigs"}
 _MAX_SUGGESTIONS = 3
 
@@ -185,6 +191,28 @@ class Catalog:
         from rightrig.facts.power import PowerFact  # noqa: PLC0415 - loaded when asked for
 
         return self._load("power", self.resolve("power", name), PowerFact)
+
+    def provider(self, name: str) -> Provider:
+        """Return the provider of that name."""
+        from rightrig.facts.provider import Provider  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("providers", self.resolve("providers", name), Provider)
+
+    def providers(self) -> tuple[Provider, ...]:
+        """Return every provider, in the order of their slugs."""
+        return tuple(self.provider(slug) for slug in self.slugs("providers"))
+
+    def licence(self, name: str) -> Licence:
+        """Return the licence of that name."""
+        from rightrig.facts.terms import Licence  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("licences", self.resolve("licences", name), Licence)
+
+    def territory(self, name: str) -> Territory:
+        """Return the union of countries of that name."""
+        from rightrig.facts.territory import Territory  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("territories", self.resolve("territories", name), Territory)
 
     def prices(self) -> tuple[Price, ...]:
         """Return every rental offer."""

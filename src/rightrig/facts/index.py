@@ -15,7 +15,10 @@ from typing import Final, TypedDict
 
 DATA: Final = Path(__file__).parent / "data"
 INDEX: Final = DATA / "index.json"
-KINDS: Final = ("gpus", "links", "llms", "mig", "power", "runtimes", "systems")
+KINDS: Final = (
+    "gpus", "licences", "links", "llms", "mig", "power", "providers", "runtimes", "systems",
+    "territories",
+)  # fmt: skip
 
 
 class Entry(TypedDict):

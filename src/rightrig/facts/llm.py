@@ -276,6 +276,9 @@ class Llm(Record):
         ahead: Layers for multi-token prediction.
         not_counted: Parts of the checkpoint that this record leaves out.
         config_kind: How good a copy of the configuration the record was made from.
+        licence: Slug of the licence of its weights (``facts.licence``), empty where unknown; of
+            the model that ``name`` is, so that an alias may be freer, and empty where an alias
+            is stricter.
     """
 
     slug: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from rightrig.errors import InputError
 from rightrig.facts.gpu import Gpu, PeakRates
@@ -17,8 +17,8 @@ from rightrig.interval import Interval
 from rightrig.quantities import GIB, MIB
 
 # An instance's memory over its nominal part of what nvidia-smi prints for the whole card, on
-# the profiles where both are known: 0.919 (H100 NVL 1g.12gb) to 0.998 (H100 7g.80gb).
-_OF_NOMINAL_RATIO: Final = Interval(0.915, 0.975, 1.0)
+# the profiles where both are known: 0.912 (H200 1g.18gb) to 0.998 (H100 7g.80gb).
+_OF_NOMINAL_RATIO: Final = Interval(0.91, 0.975, 1.0)
 
 
 class MigProfile(Record):
@@ -33,6 +33,10 @@ class MigProfile(Record):
         memory_gib: What ``nvidia-smi mig -lgip`` prints, and what CUDA reports as the
             instance's total.
         max_instance_count: Most instances of this profile alone.
+        profile_id: What ``nvidia-smi mig -cgi`` takes for it; names do too. ``None`` where no
+            listing was found.
+        starts: Positions of the card's memory at which an instance may begin, as
+            ``nvidia-smi mig -lgipp`` prints them. It then takes ``MigTable.positions_count``.
         copy_engine_count: Its copy engines.
         media_extension: ``+me``, ``+me.all``, ``-me``, or nothing for the usual share.
         graphics: Whether it renders.
@@ -44,10 +48,17 @@ class MigProfile(Record):
     sm_count: PositiveInt | None = None
     memory_gib: PositiveFloat | None = None
     max_instance_count: PositiveInt
+    profile_id: NonNegativeInt | None = None
+    starts: tuple[NonNegativeInt, ...] = ()
     copy_engine_count: PositiveInt | None = None
     media_extension: Literal["", "+me", "+me.all", "-me"] = ""
     graphics: bool = False
     note: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has the usual media engines and no graphics."""
+        return not self.media_extension and not self.graphics
 
 
 class MigTable(Record):
@@ -56,12 +67,15 @@ class MigTable(Record):
     Attributes:
         slug: The card's; ``aliases`` are the slugs of other cards with the same profiles.
         memory_slice_total: Memory slices of the whole card.
+        positions_per_slice: Positions of ``nvidia-smi mig -lgipp`` in one memory slice: 1, and 3
+            on cards whose listing has twelve positions for four slices.
     """
 
     slug: str
     name: str
     aliases: tuple[str, ...] = ()
     memory_slice_total: PositiveInt
+    positions_per_slice: PositiveInt = 1
     profiles: tuple[MigProfile, ...]
     sources: tuple[Source, ...]
     note: str = ""
@@ -70,6 +84,15 @@ class MigTable(Record):
     def gpus(self) -> tuple[str, ...]:
         """Slugs of the cards that are cut like this."""
         return (self.slug, *self.aliases)
+
+    @property
+    def compute_slice_total(self) -> int:
+        """Compute slices that all instances together may have: those of the widest profile."""
+        return max(p.compute_slice_count for p in self.profiles)
+
+    def positions_count(self, profile: MigProfile) -> int:
+        """Return the positions of memory that an instance takes from its start on."""
+        return profile.memory_slice_count * self.positions_per_slice
 
     def profile(self, name: str) -> MigProfile:
         """Return the profile of that name.

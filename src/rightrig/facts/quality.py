@@ -69,3 +69,30 @@ def best_format(
     held = [point for point in table.points if point.bits_per_weight <= bits_per_weight]
     point = min(held, key=lambda point: point.perplexity_ratio, default=None)
     return None if point is None else (point, table)
+
+
+_WHOLE: Final = frozenset({"checkpoint", "bf16", "fp16", "f16", "fp32"})
+"""Names of formats that take nothing away from the published weights, or from 16-bit values."""
+
+
+def quality_note(format_name: str, kv_name: str, params_count: float = 70e9) -> str:
+    """Return what formats cost in quality, as far as it is published; empty for 16 bits.
+
+    Args:
+        format_name: Of the weights; ``checkpoint`` is what its makers published.
+        kv_name: Of the KV cache.
+        params_count: Of the model: the published table of the model nearest in size counts.
+    """
+    notes = []
+    if format_name not in _WHOLE:
+        table = min(quality_tables(), key=lambda t: abs(math.log(params_count / t.params_count)))
+        point = next((p for p in table.points if p.format == format_name), None)
+        if point is None:
+            notes.append(f"{format_name} weights: no quality published here, test it on your task")
+        else:
+            rise = point.perplexity_ratio - 1.0
+            model = table.model.rpartition("/")[2]
+            notes.append(f"{format_name} weights: perplexity {rise:+.1%} on {model}")
+    if kv_name not in _WHOLE:
+        notes.append(f"{kv_name} cache: no quality published here, test it on your task")
+    return "; ".join(notes)

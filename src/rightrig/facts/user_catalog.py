@@ -1,10 +1,11 @@
 """Catalogues of users: folders of records that add to the shipped ones and replace them.
 
 A folder is laid out like ``facts/data``: ``gpus/NAME.toml``, ``llms/NAME.toml`` or
-``llms/NAME/config.json``, ``links/``, ``systems/``, ``runtimes/``, ``mig/``, ``power/`` and
-``prices/*.csv``. Every record is read and checked when the catalogue is loaded, so that a
-mistake is named at once, with its file and field. Anybody may have written the files: their
-number and sizes are bounded, and so is the time to read them.
+``llms/NAME/config.json``, ``links/``, ``systems/``, ``runtimes/``, ``mig/``, ``power/``,
+``providers/``, ``territories/``, ``licences/`` and ``prices/*.csv``. Every record is read and
+checked when the catalogue is loaded, so that a mistake is named at once, with its file and field.
+Anybody may have written the files: their number and sizes are bounded, and so is the time to
+read them.
 """
 
 from __future__ import annotations

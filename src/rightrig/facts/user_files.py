@@ -151,7 +151,7 @@ def read_record(file: FoundFile, below: Catalog) -> Record:
     if file.path.name == "config.json":
         return _from_config(file, own, below)
     where = plain(file.path)
-    table = _table(file.path)
+    table = toml_table(file.path, "record")
     slug = table.setdefault("slug", file.slug)
     if slug != file.slug:
         raise RecordError(
@@ -185,29 +185,47 @@ def _from_config(file: FoundFile, own: Source, below: Catalog) -> Llm:
 
 def _record_class(kind: str) -> type[Record]:
     """Return what the records of a folder are."""
-    from rightrig.facts import gpu, link, llm, mig, power, runtime, system  # noqa: PLC0415 - as used
+    from rightrig.facts import (  # noqa: PLC0415 - as used
+        gpu,
+        link,
+        llm,
+        mig,
+        power,
+        provider,
+        runtime,
+        system,
+        terms,
+        territory,
+    )
 
     classes: dict[str, type[Record]] = {
         "gpus": gpu.Gpu,
+        "licences": terms.Licence,
         "links": link.Link,
         "llms": llm.Llm,
         "mig": mig.MigTable,
         "power": power.PowerFact,
+        "providers": provider.Provider,
         "runtimes": runtime.Runtime,
         "systems": system.System,
+        "territories": territory.Territory,
     }
     return classes[kind]
 
 
-def _table(path: Path) -> dict[str, object]:
-    """Return the table of a TOML file."""
-    text = _text(path, "record")
+def toml_table(path: Path, kind: str) -> dict[str, object]:
+    """Return the table of a TOML file of a user; ``kind`` says what the file should be.
+
+    Raises:
+        RightrigError: when it cannot be read, is too large, or is no TOML.
+    """
+    text = _text(path, kind)
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise RecordError(f"{plain(path)}: a line holds more than {_MOST_DOTS} dots; split it")
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise RecordError(f"{plain(path)} is no record: it is nested too deeply") from error
+        raise RecordError(f"{plain(path)} is no {kind}: it is nested too deeply") from error
     except ValueError as error:
         raise RecordError(f"{plain(path)} is no TOML: {plain(error, 200)}") from error
 

@@ -17,9 +17,11 @@ from rightrig.quantities import show_gib, show_seconds, show_usd
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rightrig.demand.objective import Limits, Slo
+    from rightrig.demand.objective import Limits, Metric, Objective, Slo
     from rightrig.demand.workload import Workload
     from rightrig.planning.table import Table
+
+    Column = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class Question:
 class Constraint(Protocol):
     """A rule over a table of candidates; its docstring is the sentence that it stands for."""
 
-    id: ClassVar[str]
+    @property
+    def id(self) -> str:
+        """A short name, such as ``MEM-FIT``."""
+        ...
 
     def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
         """Return which rows break the rule."""
@@ -47,6 +52,38 @@ class Constraint(Protocol):
     def remedy(self, table: Table, number: int) -> str:
         """Return the smallest change of the question that would let one row keep it."""
         ...
+
+    def miss(self, table: Table) -> Column:
+        """Return how far each row misses it, in any unit that orders them."""
+        ...
+
+
+class IsSold:
+    """Someone rents (or sells) this card, with enough of them in one machine."""
+
+    id: ClassVar[str] = "PRICE-NONE"
+
+    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:  # noqa: ARG002 - the protocol's
+        """Return which rows have no offer."""
+        return ~table.is_sold
+
+    def reason(self, table: Table, number: int, question: Question) -> str:
+        """Return which offer is missing."""
+        limits, cards = question.limits, table.engine_cards(number)
+        where = f" at {limits.provider}" if limits.provider else ""
+        where += f" in {', '.join(limits.country).upper()}" if limits.country else ""
+        where += f" in {limits.region}" if limits.region else ""
+        kind = "purchase" if limits.buys else "on-demand or spot" if limits.spot else "on-demand"
+        slug = table.gpu(number).slug
+        return f"no {kind} price is known{where} for {cards} × {slug} in one machine"
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"a price for {table.gpu(number).slug} in your own --catalog"
+
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.rows["cards"].astype(float)
 
 
 class FitsMemory:
@@ -61,73 +98,81 @@ class FitsMemory:
     def reason(self, table: Table, number: int, question: Question) -> str:
         """Return what is lacking."""
         tokens = question.workload.input_tokens + question.workload.output_tokens
+        lack = show_gib(float(table.short_bytes[number]))
+        if table.is_bounded[number]:
+            return (
+                f"does not fit: the weights alone, divided by the cards of "
+                f"{table.engine_text(number)}, pass each by {lack}; use more cards, a smaller "
+                "format or a larger card"
+            )
         return (
-            f"does not fit: {table.engine_text(number)} lacks "
-            f"{show_gib(float(table.short_bytes[number]))} on its tightest card for one request of "
-            f"{tokens:,} tokens; use more cards, a smaller format or a larger card"
+            f"does not fit: {table.engine_text(number)} lacks {lack} on its tightest card for one "
+            f"request of {tokens:,} tokens; use more cards, a smaller format or a larger card"
         )
 
     def remedy(self, table: Table, number: int) -> str:  # noqa: ARG002 - the protocol's
         """Return what would let it pass."""
         return "smaller --weights, or a shorter --input and --output"
 
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.short_bytes
 
-class KeepsTtft:
-    """The bound on TTFT p99 keeps the objective."""
 
-    id: ClassVar[str] = "SLO-TTFT"
+_LOWERED_BY: Final[dict[Metric, str]] = {
+    "ttft": "more cards an engine, or quicker ones, prefill faster",
+    "tpot": "smaller weights or more memory bandwidth lower it",
+    "e2e": "quicker cards or shorter answers lower it",
+    "itl": "a smaller --max-batched-tokens or quicker cards lower it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeepsLatency:
+    """The bounds on one latency keep its objectives, at the load that an engine really carries."""
+
+    metric: Metric
+
+    @property
+    def id(self) -> str:
+        """``SLO-TTFT`` and so on."""
+        return f"SLO-{self.metric.upper()}"
 
     def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows miss it even when nearly idle."""
-        limit = question.slo.ttft_p99_s
-        return (
-            np.zeros(len(table.rows), bool)
-            if limit is None
-            else table.judged_ttft_s > limit * _ROUNDING_RATIO
-        )
+        """Return which rows miss one even when nearly idle."""
+        found = np.zeros(len(table.rows), bool)
+        for one in self._objectives(question):
+            found |= ~(table.judged_s[one] <= one.limit_s * _ROUNDING_RATIO)
+        return found
+
+    def _objectives(self, question: Question) -> list[Objective]:
+        """Return the objectives of this latency."""
+        return [one for one in question.slo.objectives() if one.metric == self.metric]
+
+    def _worst(self, table: Table, number: int) -> tuple[Objective, float]:
+        """Return the objective that a row misses by most, and the latency that it has."""
+        own = [o for o in table.judged_s if o.metric == self.metric]
+        worst = max(own, key=lambda o: float(table.judged_s[o][number]) / o.limit_s)
+        return worst, float(table.judged_s[worst][number])
 
     def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return the least TTFT, and the objective that it would keep."""
-        least = float(table.judged_ttft_s[number])
+        """Return the least latency, and the objective that it would keep."""
+        one, least_s = self._worst(table, number)
         return (
-            f"TTFT p99 is {show_seconds(least)} even when idle{_end(question)} "
-            f"on {table.engine_text(number)}, "
-            f"above {show_seconds(question.slo.ttft_p99_s or 0.0)}; more cards an engine, or "
-            "quicker ones, prefill faster"
+            f"{self.metric.upper()} p{one.percentile} is {show_seconds(least_s)} even when idle"
+            f"{_end(question)} on {table.engine_text(number)}, above {show_seconds(one.limit_s)}; "
+            f"{_LOWERED_BY[self.metric]}"
         )
 
     def remedy(self, table: Table, number: int) -> str:
         """Return what would let it pass."""
-        return f"--ttft-p99 {_above(float(table.judged_ttft_s[number]))}"
+        one, least_s = self._worst(table, number)
+        return f"--{self.metric}-p{one.percentile} {_above(least_s)}"
 
-
-class KeepsTpot:
-    """The bound on TPOT p99 keeps the objective."""
-
-    id: ClassVar[str] = "SLO-TPOT"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows miss it even when nearly idle."""
-        limit = question.slo.tpot_p99_s
-        return (
-            np.zeros(len(table.rows), bool)
-            if limit is None
-            else table.judged_tpot_s > limit * _ROUNDING_RATIO
-        )
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return the least TPOT."""
-        least = float(table.judged_tpot_s[number])
-        return (
-            f"TPOT p99 is {show_seconds(least)} even when idle{_end(question)} "
-            f"on {table.engine_text(number)}, "
-            f"above {show_seconds(question.slo.tpot_p99_s or 0.0)}; smaller weights or more "
-            "memory bandwidth lower it"
-        )
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--tpot-p99 {_above(float(table.judged_tpot_s[number]))}"
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it: the largest latency over its limit."""
+        own = [table.judged_s[o] / o.limit_s for o in table.judged_s if o.metric == self.metric]
+        return np.maximum.reduce(own) if own else np.zeros(len(table.rows))
 
 
 def _above(least_s: float) -> str:
@@ -142,29 +187,6 @@ def _end(question: Question) -> str:
 
 _ROUNDING_RATIO: Final = 1.0 + 1e-9
 """The bisection ends on the objective itself."""
-
-
-class HasPrice:
-    """Someone rents this card on demand, with enough of them in one machine."""
-
-    id: ClassVar[str] = "PRICE-NONE"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:  # noqa: ARG002 - the protocol's
-        """Return which rows have no offer."""
-        return np.isnan(table.rent_usd_per_month)
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return which offer is missing."""
-        cards = table.engine_cards(number)
-        where = f" at {question.limits.provider}" if question.limits.provider else ""
-        return (
-            f"no on-demand price is known{where} for {cards} × {table.gpu(number).slug} in one "
-            "machine ('rightrig prices list' shows those that are)"
-        )
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"a rental price for {table.gpu(number).slug}"
 
 
 class WithinGpus:
@@ -187,6 +209,62 @@ class WithinGpus:
         """Return what would let it pass."""
         return f"--max-gpus {int(table.cards_count[number])}"
 
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.cards_count
+
+
+class WithinMachines:
+    """The plan uses no more machines than allowed."""
+
+    id: ClassVar[str] = "LIMIT-MACHINES"
+
+    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
+        """Return which rows use more."""
+        most = question.limits.max_machines_count
+        return np.zeros(len(table.rows), bool) if most is None else table.machines_count > most
+
+    def reason(self, table: Table, number: int, question: Question) -> str:
+        """Return how many it would take."""
+        return (
+            f"takes {int(table.machines_count[number]):,} machines of {table.engine_text(number)}, "
+            f"above --max-machines {question.limits.max_machines_count}"
+        )
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--max-machines {int(table.machines_count[number])}"
+
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.machines_count
+
+
+class WithinStock:
+    """The plan uses no more of a card than can be had."""
+
+    id: ClassVar[str] = "LIMIT-STOCK"
+
+    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
+        """Return which rows use more."""
+        stock = question.limits.available
+        most = np.array([float(stock.get(gpu.slug, np.inf)) for gpu in table.candidates.gpus])
+        return np.asarray(table.cards_count > most[table.rows["gpu"]])
+
+    def reason(self, table: Table, number: int, question: Question) -> str:
+        """Return how many it would take."""
+        slug = table.gpu(number).slug
+        had = question.limits.available[slug]
+        return f"takes {int(table.cards_count[number]):,} × {slug}, and {had} are available"
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--available {table.gpu(number).slug}={int(table.cards_count[number])}"
+
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.cards_count
+
 
 class WithinBudget:
     """The rent is within the budget."""
@@ -196,20 +274,52 @@ class WithinBudget:
     def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
         """Return which rows cost more."""
         budget = question.limits.budget_usd_per_month
-        return (
-            np.zeros(len(table.rows), bool) if budget is None else table.rent_usd_per_month > budget
-        )
+        if budget is None or question.limits.buys:
+            return np.zeros(len(table.rows), bool)
+        return np.asarray(table.usd > budget)
 
     def reason(self, table: Table, number: int, question: Question) -> str:
         """Return the gap."""
-        rent = float(table.rent_usd_per_month[number])
+        rent = float(table.usd[number])
         budget = question.limits.budget_usd_per_month or 0.0
         gap = show_usd(rent - budget)
         return f"costs {show_usd(rent)} a month, {gap} above --budget {show_usd(budget)}"
 
     def remedy(self, table: Table, number: int) -> str:
         """Return what would let it pass."""
-        return f"--budget {math.ceil(float(table.rent_usd_per_month[number]))}/month"
+        return f"--budget {math.ceil(float(table.usd[number]))}/month"
+
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.usd
+
+
+class WithinCapex:
+    """What is bought costs no more than the capital that there is."""
+
+    id: ClassVar[str] = "LIMIT-CAPEX"
+
+    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
+        """Return which rows cost more."""
+        capex = question.limits.max_capex_usd
+        if capex is None or not question.limits.buys:
+            return np.zeros(len(table.rows), bool)
+        return np.asarray(table.usd > capex)
+
+    def reason(self, table: Table, number: int, question: Question) -> str:
+        """Return the gap."""
+        usd, capex = float(table.usd[number]), question.limits.max_capex_usd or 0.0
+        return (
+            f"costs {show_usd(usd)} to buy, {show_usd(usd - capex)} above --capex {show_usd(capex)}"
+        )
+
+    def remedy(self, table: Table, number: int) -> str:
+        """Return what would let it pass."""
+        return f"--capex {math.ceil(float(table.usd[number]))}"
+
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return table.usd
 
 
 class WithinPower:
@@ -238,14 +348,31 @@ class WithinPower:
         """Return what would let it pass."""
         return f"--max-power {math.ceil(float(table.rated_power_w[number]))}W"
 
+    def miss(self, table: Table) -> Column:
+        """Return how far rows miss it."""
+        return np.nan_to_num(table.rated_power_w, nan=np.inf)
+
 
 CONSTRAINTS: Final[tuple[Constraint, ...]] = (
+    IsSold(),
     FitsMemory(),
-    KeepsTtft(),
-    KeepsTpot(),
-    HasPrice(),
+    KeepsLatency("ttft"),
+    KeepsLatency("tpot"),
+    KeepsLatency("e2e"),
+    KeepsLatency("itl"),
     WithinGpus(),
+    WithinMachines(),
+    WithinStock(),
     WithinBudget(),
+    WithinCapex(),
     WithinPower(),
 )
 """Every constraint of a plan, in the order in which a row's first broken one is named."""
+
+
+def first_broken(table: Table, question: Question) -> NDArray[np.int64]:
+    """Return, for each row, the place of the first constraint that it breaks; else their number."""
+    first = np.full(len(table.rows), len(CONSTRAINTS))
+    for place in reversed(range(len(CONSTRAINTS))):
+        first[CONSTRAINTS[place].broken(table, question)] = place
+    return first

@@ -1,168 +1,196 @@
-"""Finalists: feasible candidates at their real operating point, ranked."""
+"""Finalists: the best feasible candidates at their real operating point, ranked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from rightrig.costs.money import cost_usd_per_token, energy_usd_per_month
-from rightrig.deployment.parallelism import Parallelism
-from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.evaluate import groups, points_at_rate
+from rightrig.facts.quality import quality_note
+from rightrig.planning.divided import divided
+from rightrig.planning.evaluate import QUANTITY_OF, flows_at_rate, goals_of, groups
 from rightrig.planning.pareto import pareto_front
-from rightrig.prediction.evidence import around
+from rightrig.planning.planned import PlannedRig
+from rightrig.prediction.evidence import around, p99_end_ratios
 from rightrig.prediction.power import card_power_w
 from rightrig.prediction.regimes import Lengths
 from rightrig.prediction.serving import mixed_step
-from rightrig.quantities import show_seconds, show_usd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from rightrig.costs.offers import Purchase
+    from rightrig.demand.objective import Metric, Objective, Percentile
     from rightrig.facts.llm import Llm
     from rightrig.interval import Interval
     from rightrig.planning.constraints import Question
+    from rightrig.planning.divided import Divided
     from rightrig.planning.evaluate import Group
+    from rightrig.planning.planned import Met, Tariff
     from rightrig.planning.table import Table
     from rightrig.prediction.evidence import Evidence
-    from rightrig.prediction.serving import LoadPoint
-    from rightrig.work.operators import Floats
+    from rightrig.prediction.serving import Flow
 
-Met = Literal["surely", "likely", "not", "no objective"]
+    Column = NDArray[np.float64]
+
+MOST_ON_FRONT: Final = 50
+"""Candidates of the Pareto front that are worked out in full, cheapest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """What electricity costs, and the share that does not reach the cards (PUE).
+def ranking(table: Table, numbers: NDArray[np.int64], question: Question) -> NDArray[np.int64]:
+    """Return rows best first: by what is asked, then the lower TPOT, then the lower TTFT."""
+    key = rank_values(table, question)[numbers]
+    order = np.lexsort((numbers, table.ttft_p99_s[numbers], table.tpot_p99_s[numbers], key))
+    return numbers[order]
 
-    ``usd_origin`` and ``pue_origin`` say in a few words whose figures they are.
+
+def rank_values(table: Table, question: Question) -> Column:
+    """Return what rows are ranked by, smaller is better: dollars, seconds or watts.
+
+    ``token`` is the rent over the tokens that the rig carries within the objectives, ``energy``
+    the rated power of the cards over the same, ``e2e`` the bound on TTFT and all tokens after it.
     """
-
-    usd_per_kwh: float
-    pue_ratio: float
-    usd_origin: str
-    pue_origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRig:
-    """One plan: engines on rented cards, their latency at the asked rate, their cost.
-
-    Attributes:
-        split: With ``replicas`` engines.
-        capacity_requests_per_s: Most that all engines carry within the objectives.
-        cost_usd_per_token, cost_usd_per_output_token: At the asked traffic.
-        full_cost_usd_per_token: If the rig carried all that it can.
-        ttft_p99_s, tpot_p99_s: Analytic bounds at the asked rate, with intervals, in seconds.
-        ttft_mean_s, tpot_mean_s: Means at the asked rate.
-        met: Whether the objectives are met surely, likely or not.
-        power_w: Mean draw of the cards; ``energy_usd_per_month`` is included in a rent.
-        on_front: Whether no other plan is better in cost and both latencies.
-    """
-
-    gpu: str
-    cards_count: int
-    split: Parallelism
-    runtime: str
-    weights: str
-    purchase: Purchase
-    rent_usd_per_month: float
-    cost_usd_per_token: float
-    cost_usd_per_output_token: float
-    full_cost_usd_per_token: float
-    capacity_requests_per_s: float
-    running_seqs: float
-    ttft_mean_s: float
-    tpot_mean_s: float
-    ttft_p99_s: Interval
-    tpot_p99_s: Interval
-    met: Met
-    power_w: float | None
-    energy_usd_per_month: float | None
-    evidence: Evidence
-    on_front: bool = False
-
-    @property
-    def engine_split(self) -> str:
-        """The split of one engine."""
-        return replace(self.split, replicas=1).text
-
-    @property
-    def rig(self) -> str:
-        """One engine's cards in rig notation."""
-        return f"{self.split.engine_cards}x{self.gpu}"
+    by = question.limits.rank_by
+    if by in {"month", "capex"}:
+        return table.usd
+    if by == "ttft":
+        return table.ttft_p99_s
+    if by == "tpot":
+        return table.tpot_p99_s
+    if by == "e2e":
+        return table.ttft_p99_s + (question.workload.output_tokens - 1.0) * table.tpot_p99_s
+    top = table.usd if by == "token" else table.rated_power_w
+    return top / np.maximum(table.capacity_requests_per_s, 1e-12)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The answer of ``plan``.
-
-    Attributes:
-        plans: Best first.
-        rejected: (card, rule, reason) of every card without a plan.
-        nearest: Without a plan, what comes closest to one and what would make it one.
-        candidates_count, pruned_count, feasible_count: What the search went through.
-    """
-
-    llm: Llm
-    question: Question
-    plans: tuple[PlannedRig, ...]
-    rejected: tuple[tuple[str, str, str], ...]
-    nearest: str
-    candidates_count: int
-    pruned_count: int
-    feasible_count: int
-    elapsed_s: float
-    tariff: Tariff
-
-    def explain(self) -> Explanation:
-        """Return why the first plan wins, or what stands nearest to a plan."""
-        if not self.plans:
-            return Explanation(("No plan: every card breaks a rule.", self.nearest))
-        return _explain_best(self.plans)
+def best_of_each(table: Table, ranked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first row of each card and weight format, in the order given."""
+    rows = table.rows[ranked]
+    keys = rows["gpu"].astype(np.int64) * len(table.candidates.formats) + rows["format"]
+    _, first = np.unique(keys, return_index=True)
+    return ranked[np.sort(first)]
 
 
-def finalists(
+def front_rows(table: Table, feasible: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the feasible rows on the Pareto front of cost, latencies and throughput."""
+    if not len(feasible):
+        return feasible
+    values = np.stack(
+        [
+            table.usd[feasible],
+            table.ttft_p99_s[feasible],
+            table.tpot_p99_s[feasible],
+            -table.capacity_requests_per_s[feasible],
+        ],
+        axis=1,
+    )
+    # Candidates that are alike to a millionth stand for each other: the first counts.
+    _, first = np.unique(np.round(values, 9), axis=0, return_index=True)
+    kept = feasible[first][pareto_front(values[first])]
+    return kept[np.argsort(table.usd[kept], kind="stable")]
+
+
+def planned_rigs(
     llm: Llm,
     table: Table,
-    numbers: NDArray[np.int64],
+    numbers: Sequence[int],
     question: Question,
-    kv: str | None,
     tariff: Tariff,
+    front: frozenset[int] = frozenset(),
 ) -> tuple[PlannedRig, ...]:
-    """Return the feasible rows as plans, the best of each card and format, ranked."""
+    """Return rows as plans, in the order given."""
     workload = question.workload
     lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
-    found: list[PlannedRig] = []
-    for group in groups(llm, table.candidates, numbers, kv):
-        rate = question.workload.rate_requests_per_s / table.engines_count[group.numbers]
-        point = points_at_rate(group, lengths, rate, table.capacity_seqs[group.numbers])
-        step = mixed_step(group.timer, point.running_seqs, point.running_seqs, lengths)
-        use = np.asarray(group.timer.use_ratio(step))
-        found += [
-            _planned(table, int(number), question, _operating(group, point, use, place), tariff)
-            for place, number in enumerate(group.numbers)
-        ]
-    by_month = question.limits.rank_by == "month"
-    found.sort(
-        key=lambda p: (
-            p.rent_usd_per_month if by_month else p.full_cost_usd_per_token,
-            p.tpot_p99_s.mid,
-            p.gpu,
-            p.weights,
-        )
-    )
-    best: dict[tuple[str, str], PlannedRig] = {}
-    for one in found:
-        best.setdefault((one.gpu, one.weights), one)
-    return _with_front(tuple(best.values()))
+    found: dict[int, PlannedRig] = {}
+    for group in groups(llm, table.candidates, np.array(numbers, dtype=np.int64)):
+        # Spare engines stand by: the latency is that of the engines which carry the load.
+        working = table.engines_count[group.numbers] - question.limits.spare_engines_count
+        rate = workload.rate_requests_per_s / np.maximum(working, 1.0)
+        flow = flows_at_rate(group, lengths, rate, table.capacity_seqs[group.numbers])
+        step = mixed_step(group.timer, flow.running_seqs, flow.running_seqs, lengths)
+        point = flow.point
+        operating = _Operating(
+            group, flow, np.asarray(point.ttft_mean_s), np.asarray(point.tpot_mean_s),
+            np.asarray(group.timer.use_ratio(step)),
+            _parts(table, group, lengths, question),
+        )  # fmt: skip
+        for place, number in enumerate(group.numbers.tolist()):
+            one = _planned(table, number, question, operating.at(place, question), tariff)
+            found[number] = replace(one, on_front=number in front)
+    return tuple(found[number] for number in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Divided engines of a group at their shares of the asked rate."""
+
+    engines: Divided
+    is_divided: NDArray[np.bool_]
+    rate_per_s: Column
+    running_seqs: Column
+
+
+def _parts(table: Table, group: Group, lengths: Lengths, question: Question) -> _Parts | None:
+    """Return the divided engines of a group; ``None`` where none are."""
+    reading = table.prefill_count[group.numbers]
+    if not reading.any():
+        return None
+    rate, limits = question.workload.rate_requests_per_s, question.limits
+    goals = goals_of(group, question.slo, limits.confidence)
+    engines = divided(group, lengths, table.capacity_seqs[group.numbers], goals)
+    decoding = table.engines_count[group.numbers] - limits.spare_engines_count - reading
+    share = np.where(reading > 0, rate / np.maximum(reading, 1), 0.0)
+    running = engines.running_at(rate / np.maximum(decoding, 1.0))
+    return _Parts(engines, reading > 0, share, running)
 
 
 @dataclass(frozen=True, slots=True)
 class _Operating:
+    """A group of rows, each at its share of the asked rate."""
+
+    group: Group
+    flow: Flow
+    ttft_mean_s: Column
+    tpot_mean_s: Column
+    use_ratio: Column
+    parts: _Parts | None
+
+    def _tail_s(self, place: int, metric: Metric, percentile: Percentile) -> float:
+        """Return the bound on a latency of one row."""
+        parts = self.parts
+        if parts is None or not parts.is_divided[place]:
+            return float(np.asarray(self.flow.tail_s(metric, percentile))[place])
+        tail = parts.engines.tail_s(metric, percentile, parts.rate_per_s, parts.running_seqs)
+        return float(tail[place])
+
+    def at(self, place: int, question: Question) -> _Point:
+        """Return one row's operating point."""
+        measured = self.group.measured(place)
+        has_experts = self.group.timer.llm.has_experts
+
+        def tail(objective: Objective | None, metric: Metric) -> Interval:
+            percentile: Percentile = 99 if objective is None else objective.percentile
+            mid = self._tail_s(place, metric, percentile)
+            ends = p99_end_ratios(QUANTITY_OF[metric], measured, has_experts=has_experts)
+            return around(mid, ends)
+
+        return _Point(
+            running_seqs=float(np.asarray(self.flow.running_seqs)[place]),
+            ttft_mean_s=float(self.ttft_mean_s[place]),
+            tpot_mean_s=float(self.tpot_mean_s[place]),
+            ttft_p99_s=tail(None, "ttft"),
+            tpot_p99_s=tail(None, "tpot"),
+            use_ratio=float(self.use_ratio[place]),
+            evidence=measured.evidence,
+            met=met([(o, tail(o, o.metric)) for o in question.slo.objectives()]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
     """One row at its share of the asked rate."""
 
     running_seqs: float
@@ -172,68 +200,67 @@ class _Operating:
     tpot_p99_s: Interval
     use_ratio: float
     evidence: Evidence
+    met: Met
 
 
-def _operating(
-    group: Group, point: LoadPoint, use_ratio: NDArray[np.float64], place: int
-) -> _Operating:
-    """Return the operating point of one row of a group."""
-
-    def at(values: Floats) -> float:
-        return float(np.asarray(values)[place])
-
-    measured = group.measured[place]
-    return _Operating(
-        running_seqs=at(point.running_seqs),
-        ttft_mean_s=at(point.ttft_mean_s),
-        tpot_mean_s=at(point.tpot_mean_s),
-        ttft_p99_s=around(at(point.ttft_p99_s), group.p99_ends("ttft", measured)),
-        tpot_p99_s=around(at(point.tpot_p99_s), group.p99_ends("tpot", measured)),
-        use_ratio=at(use_ratio),
-        evidence=measured.evidence,
-    )
+def met(judged: Sequence[tuple[Objective, Interval]]) -> Met:
+    """Return whether objectives are met at the pessimistic end, at the middle, or not."""
+    if not judged:
+        return "no objective"
+    if all(value.high <= one.limit_s for one, value in judged):
+        return "surely"
+    return "likely" if all(value.mid <= one.limit_s for one, value in judged) else "not"
 
 
 def _planned(
-    table: Table, number: int, question: Question, at: _Operating, tariff: Tariff
+    table: Table, number: int, question: Question, at: _Point, tariff: Tariff
 ) -> PlannedRig:
     """Return one row as a plan."""
-    workload = question.workload
-    bought, engines = table.purchases[number], int(table.engines_count[number])
-    split = table.split(number)
-    rent = bought.rent_usd_per_month
-    capacity = float(table.engine_rate_per_s[number]) * engines
+    workload, limits = question.workload, question.limits
+    engines = int(table.engines_count[number])
+    split = replace(table.split(number), replicas=engines)
+    bought = table.suppliers.bought(number, engines) if limits.buys else None
+    purchase = None if limits.buys else table.suppliers.purchase(number, engines)
+    rent = 0.0 if purchase is None else purchase.rent_usd_per_month
+    capacity = float(table.capacity_requests_per_s[number])
     power = _power_w(table, number, engines, at)
     tokens = workload.input_tokens + workload.output_tokens
+    rate = workload.rate_requests_per_s
     return PlannedRig(
+        number=number,
         gpu=table.gpu(number).slug,
-        cards_count=engines * split.engine_cards,
-        split=Parallelism(split.tp, split.pp, engines),
+        cards_count=split.cards,
+        split=split,
         runtime=table.runtime(number).slug,
         weights=table.format_name(number),
-        purchase=bought,
+        kv=table.kv_name(number),
+        step_tokens=int(table.rows[number]["step_tokens"]),
+        purchase=purchase,
+        bought=bought,
         rent_usd_per_month=rent,
-        cost_usd_per_token=cost_usd_per_token(rent, workload.rate_requests_per_s * tokens),
-        cost_usd_per_output_token=cost_usd_per_token(
-            rent, workload.rate_requests_per_s * workload.output_tokens
-        ),
+        capex_usd=0.0 if bought is None else bought.capex_usd,
+        machines_count=int(table.machines_count[number]),
+        cost_usd_per_token=cost_usd_per_token(rent, rate * tokens),
+        cost_usd_per_output_token=cost_usd_per_token(rent, rate * workload.output_tokens),
         full_cost_usd_per_token=cost_usd_per_token(rent, capacity * tokens),
         capacity_requests_per_s=capacity,
-        running_seqs=at.running_seqs * engines,
+        running_seqs=at.running_seqs * max(engines - limits.spare_engines_count, 1),
         ttft_mean_s=at.ttft_mean_s,
         tpot_mean_s=at.tpot_mean_s,
         ttft_p99_s=at.ttft_p99_s,
         tpot_p99_s=at.tpot_p99_s,
-        met=_met(question, at.ttft_p99_s, at.tpot_p99_s),
+        met=at.met,
         power_w=power,
         energy_usd_per_month=None
         if power is None
         else energy_usd_per_month(power, tariff.pue_ratio, tariff.usd_per_kwh),
         evidence=at.evidence,
+        quality=quality_note(table.format_name(number), table.kv_name(number)),
+        prefill_count=int(table.prefill_count[number]),
     )
 
 
-def _power_w(table: Table, number: int, engines: int, at: _Operating) -> float | None:
+def _power_w(table: Table, number: int, engines: int, at: _Point) -> float | None:
     """Return the mean draw of all cards, where the board's power is published."""
     board_power_w = table.gpu(number).board_power_w
     if board_power_w is None:
@@ -241,68 +268,3 @@ def _power_w(table: Table, number: int, engines: int, at: _Operating) -> float |
     busy_ratio = min(1.0, at.running_seqs)
     one = float(card_power_w(board_power_w, at.use_ratio, busy_ratio))
     return engines * table.engine_cards(number) * one
-
-
-def _met(question: Question, ttft_s: Interval, tpot_s: Interval) -> Met:
-    """Return whether the objectives are met at the pessimistic end, at the middle, or not."""
-    pairs = [
-        (limit, value)
-        for limit, value in ((question.slo.ttft_p99_s, ttft_s), (question.slo.tpot_p99_s, tpot_s))
-        if limit is not None
-    ]
-    if not pairs:
-        return "no objective"
-    if all(value.high <= limit for limit, value in pairs):
-        return "surely"
-    return "likely" if all(value.mid <= limit for limit, value in pairs) else "not"
-
-
-def _with_front(plans: tuple[PlannedRig, ...]) -> tuple[PlannedRig, ...]:
-    """Return the plans with those of the Pareto front marked."""
-    if not plans:
-        return plans
-    values = np.array([[p.rent_usd_per_month, p.ttft_p99_s.mid, p.tpot_p99_s.mid] for p in plans])
-    kept = pareto_front(values)
-    return tuple(replace(p, on_front=bool(k)) for p, k in zip(plans, kept, strict=True))
-
-
-_CLEARLY_RATIO: Final = 0.9
-"""A plan is called quicker when its TPOT is at least a tenth lower."""
-
-
-def _met_text(plan: PlannedRig) -> str:
-    """Say how surely a plan meets the objectives."""
-    if plan.met == "no objective":
-        return "; no latency objective was set"
-    return f" within the objectives (met {plan.met}; p99 figures are analytic bounds)"
-
-
-def _explain_best(plans: tuple[PlannedRig, ...]) -> Explanation:
-    """Return sentences about the winner and what beats it in something."""
-    best = plans[0]
-    first = (
-        f"{best.split.replicas} × {best.rig} ({best.engine_split}, {best.weights}, {best.runtime}) "
-        f"at {show_usd(best.rent_usd_per_month)} a month carries "
-        f"{best.capacity_requests_per_s:.3g} requests/s{_met_text(best)}."
-    )
-    sentences = [first]
-    quicker = [p for p in plans[1:] if p.tpot_p99_s.mid < _CLEARLY_RATIO * best.tpot_p99_s.mid]
-    if quicker:
-        other = min(quicker, key=lambda p: (p.rent_usd_per_month, p.tpot_p99_s.mid))
-        extra = show_usd(other.rent_usd_per_month - best.rent_usd_per_month)
-        sentences.append(
-            f"For {extra} a month more, "
-            f"{other.split.replicas} × {other.rig} ({other.weights}) brings TPOT p99 from "
-            f"{show_seconds(best.tpot_p99_s.mid)} to {show_seconds(other.tpot_p99_s.mid)}."
-        )
-    price = best.purchase.price
-    sentences.append(f"Price: {price.provider} {price.instance}, {price.date} ({price.source}).")
-    figures = (
-        Figure(
-            "rent_usd_per_month",
-            best.rent_usd_per_month,
-            show_usd(best.rent_usd_per_month),
-            price.source,
-        ),
-    )
-    return Explanation(tuple(sentences), figures, (price.source,))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rightrig.planning.candidates import enumerate_candidates
 from rightrig.planning.search import evaluated
 
 if TYPE_CHECKING:
@@ -28,14 +27,17 @@ class EngineOption:
     Attributes:
         split: Of one engine; ``split.engine_cards`` cards.
         rate_requests_per_s: Largest load of one engine within the objectives, without headroom.
+        step_tokens: Most tokens in one step.
         capacity_seqs: Sequences that its memory holds.
-        ttft_p99_s, tpot_p99_s: Analytic bounds at that load.
+        ttft_p99_s, tpot_p99_s: Analytic bounds at the asked rate.
     """
 
     gpu: Gpu
     split: Parallelism
     runtime: str
     weights: str
+    kv: str
+    step_tokens: int
     rate_requests_per_s: float
     capacity_seqs: float
     ttft_p99_s: float
@@ -50,18 +52,19 @@ def engine_options(llm: Llm, question: Question, space: Space) -> tuple[EngineOp
         question: Traffic, objectives, confidence; the rate itself plays no part.
         space: What may be chosen from.
     """
-    candidates = enumerate_candidates(llm, space.gpus, space.runtimes, space.formats, space.kv)
-    table = evaluated(llm, candidates, question, space)
+    table = evaluated(llm, question, space)
     return tuple(
         EngineOption(
             gpu=table.gpu(number),
             split=table.split(number),
             runtime=table.runtime(number).slug,
             weights=table.format_name(number),
+            kv=table.kv_name(number),
+            step_tokens=int(table.rows[number]["step_tokens"]),
             rate_requests_per_s=float(table.engine_rate_per_s[number]),
             capacity_seqs=float(table.capacity_seqs[number]),
-            ttft_p99_s=float(table.judged_ttft_s[number]),
-            tpot_p99_s=float(table.judged_tpot_s[number]),
+            ttft_p99_s=float(table.ttft_p99_s[number]),
+            tpot_p99_s=float(table.tpot_p99_s[number]),
         )
         for number in np.flatnonzero(table.engine_rate_per_s > 0.0).tolist()
     )

@@ -1,42 +1,60 @@
-"""The search: all cards × splits × formats, priced, ranked, and the losers with their reasons."""
+"""The search: all cards × layouts × formats × runtimes, priced, ranked; the losers' reasons.
+
+Every candidate inside the rules is enumerated and evaluated, so that the first plan is the
+optimum over them by enumeration; nothing is sampled. What memory or the market rules out is never
+timed.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rightrig.costs.offers import cheapest
+from rightrig.costs.goods import goods_of
 from rightrig.errors import RecordError
-from rightrig.planning.candidates import Candidates, enumerate_candidates
-from rightrig.planning.constraints import CONSTRAINTS, Question
-from rightrig.planning.evaluate import (
-    groups,
-    largest_loads,
-    memory,
-    p99_factors,
-    points_at_rate,
+from rightrig.planning.candidates import (
+    Candidates,
+    Choice,
+    enumerate_candidates,
+    spanning_candidates,
 )
-from rightrig.planning.finalists import Plan, PlannedRig, Tariff, finalists
+from rightrig.planning.constraints import CONSTRAINTS, Question, first_broken
+from rightrig.planning.evaluate import groups
+from rightrig.planning.finalists import (
+    MOST_ON_FRONT,
+    best_of_each,
+    front_rows,
+    planned_rigs,
+    ranking,
+)
+from rightrig.planning.layouts import MOST_CARDS, machine_cards
+from rightrig.planning.loads import Loads
+from rightrig.planning.memory_table import memory
+from rightrig.planning.nearest import nearest_miss, rejected_cards, relaxations
+from rightrig.planning.planned import Counts, Plan, PlannedRig, Tariff
+from rightrig.planning.supply import Market, Suppliers
 from rightrig.planning.table import Table
-from rightrig.prediction.regimes import Lengths
+from rightrig.planning.winner import why_first
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from rightrig.costs.offers import Purchase
+    from rightrig.costs.goods import Good
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.power import PowerFact
     from rightrig.facts.price import Price
     from rightrig.facts.runtime import Runtime
+    from rightrig.planning.memory_table import Memory
 
+    Column = NDArray[np.float64]
 
+RUNTIMES: Final = ("vllm", "sglang", "tensorrt-llm", "llama.cpp")
+"""Engines that are tried: those whose memory and speed are modelled and that serve many users."""
 TARIFF_FACT: Final = "electricity-us-commercial"
 """The record of the tariff that a plan assumes: US commercial average."""
 PUE_FACT: Final = "pue-industry-average-2025"
@@ -53,11 +71,12 @@ class Space:
 
     Attributes:
         gpus: Cards, all of the catalogue unless limited.
-        runtimes: Runtimes in order of preference.
+        runtimes: Engines to try; of several that carry as much, the quickest wins.
         prices: Offers to rent from.
         tariff: What electricity costs.
         formats: Weight formats, or ``None`` for the usual ones.
-        kv: KV format, or ``None`` for 16 bits.
+        kv: KV format, or ``None`` for the usual one and one of half its size.
+        goods: Cards and machines to buy.
     """
 
     gpus: tuple[Gpu, ...]
@@ -66,6 +85,12 @@ class Space:
     tariff: Tariff
     formats: tuple[str, ...] | None = None
     kv: str | None = None
+    goods: tuple[Good, ...] = ()
+
+    @property
+    def choice(self) -> Choice:
+        """What may be chosen beside the cards."""
+        return Choice(self.runtimes, self.formats, self.kv)
 
 
 def space_of(catalog: Catalog, question: Question) -> Space:
@@ -77,8 +102,11 @@ def space_of(catalog: Catalog, question: Question) -> Space:
     prices = catalog.prices()
     if limits.provider:
         prices = tuple(p for p in prices if p.provider.lower() == limits.provider.lower())
-    runtimes = (catalog.runtime("vllm"), catalog.runtime("llama.cpp"))
-    return Space(gpus, runtimes, prices, tariff_of(catalog))
+    if limits.region:
+        prices = tuple(p for p in prices if p.region.lower() == limits.region.lower())
+    runtimes = tuple(catalog.runtime(name) for name in RUNTIMES)
+    goods = goods_of(catalog) if limits.buys else ()
+    return Space(gpus, runtimes, prices, tariff_of(catalog), goods=goods)
 
 
 def tariff_facts(catalog: Catalog) -> tuple[PowerFact, PowerFact]:
@@ -125,158 +153,182 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
         top: How many plans to return.
     """
     started_s = time.perf_counter()
-    candidates = enumerate_candidates(llm, space.gpus, space.runtimes, space.formats, space.kv)
-    table = evaluated(llm, candidates, question, space)
-    first_broken = _first_broken(table, question)
-    feasible = np.flatnonzero(first_broken == len(CONSTRAINTS))
-    ranked = finalists(llm, table, feasible, question, space.kv, space.tariff)
-    return Plan(
+    table = evaluated(llm, question, space)
+    broken = first_broken(table, question)
+    feasible = np.flatnonzero(broken == len(CONSTRAINTS))
+    front = front_rows(table, feasible)
+    chosen = best_of_each(table, ranking(table, feasible, question))[:top].tolist()
+    shown = [*chosen, *(n for n in front[:MOST_ON_FRONT].tolist() if n not in chosen)]
+    on_front = frozenset(front.tolist())
+    rigs = planned_rigs(llm, table, shown, question, space.tariff, on_front)
+    by_number = {rig.number: rig for rig in rigs}
+    plans = tuple(by_number[number] for number in chosen)
+    barred = len(table.candidates.barred)
+    found = Plan(
         llm=llm,
         question=question,
-        plans=ranked[:top],
-        rejected=_rejected(table, first_broken, question),
-        nearest="" if len(feasible) else _nearest(table, first_broken, question),
-        candidates_count=len(candidates.rows) + len(candidates.barred),
-        pruned_count=int((first_broken == 0).sum()) + len(candidates.barred),
-        feasible_count=len(feasible),
-        elapsed_s=time.perf_counter() - started_s,
+        plans=plans,
+        rejected=rejected_cards(table, broken, question),
+        nearest="" if len(feasible) else nearest_miss(table, broken, question),
+        counts=Counts(
+            candidates_count=len(table.rows) + barred,
+            pruned_count=int((table.capacity_seqs < 1.0).sum()) + barred,
+            evaluated_count=int((table.capacity_seqs >= 1.0).sum()),
+            feasible_count=len(feasible),
+            front_count=len(front),
+        ),
+        elapsed_s=0.0,
         tariff=space.tariff,
+        front=tuple(by_number[n] for n in front[:MOST_ON_FRONT].tolist()),
+        relaxations=() if len(feasible) else relaxations(table, question),
     )
+    found = replace(found, reasons=why_first(found))
+    return replace(found, elapsed_s=time.perf_counter() - started_s)
 
 
-def evaluated(llm: Llm, candidates: Candidates, question: Question, space: Space) -> Table:
-    """Return the table: memory for all rows, loads for those that fit, rent for their engines."""
-    workload, limits = question.workload, question.limits
-    tokens = workload.input_tokens + workload.output_tokens
-    held = memory(llm, candidates, tokens, space.kv, limits.confidence)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Candidates before their loads are worked out.
+
+    Attributes:
+        suppliers: Who rents or sells what.
+        is_sold: Rows that somebody rents or sells the cards of one engine for.
+        memory: What it leaves for traffic.
+    """
+
+    candidates: Candidates
+    suppliers: Suppliers
+    is_sold: NDArray[np.bool_]
+    memory: Memory
+
+
+def standing(llm: Llm, question: Question, space: Space) -> Standing:
+    """Return all candidates with what memory holds.
+
+    Engines inside one machine first; where a card and its formats hold the model in none, engines
+    over several machines.
+    """
+    inside = enumerate_candidates(llm, space.gpus, space.choice)
+    limits, market = question.limits, Market(space.prices, space.goods)
+    suppliers = Suppliers(inside, market, limits)
+    held, sold = _held(llm, inside, suppliers, question)
+    most = min(limits.max_gpus_count, MOST_CARDS)
+    wanted = _options_not_held(inside, held.capacity_seqs, sold)
+    if not wanted:
+        return Standing(inside, suppliers, sold, held)
+    wider = spanning_candidates(llm, inside, space.choice, wanted, most)
+    whole = replace(wider, rows=np.concatenate([inside.rows, wider.rows]))
+    suppliers = Suppliers(whole, market, limits)
+    more = np.arange(len(inside.rows), len(whole.rows))
+    held, sold = _held_too(llm, whole, suppliers, question, (held, more))
+    return Standing(whole, suppliers, sold, held)
+
+
+def evaluated(llm: Llm, question: Question, space: Space) -> Table:
+    """Return all candidates with what was found out about them."""
+    return _loaded(llm, standing(llm, question, space), question)
+
+
+def _held(
+    llm: Llm, candidates: Candidates, suppliers: Suppliers, question: Question
+) -> tuple[Memory, NDArray[np.bool_]]:
+    """Return what memory holds of the rows that somebody rents or sells, and which these are."""
+    sold = suppliers.has_any()
+    tokens = question.workload.input_tokens + question.workload.output_tokens
+    confidence = question.limits.confidence
+    return memory(llm, candidates, np.flatnonzero(sold), tokens, confidence), sold
+
+
+def _held_too(
+    llm: Llm,
+    candidates: Candidates,
+    suppliers: Suppliers,
+    question: Question,
+    known: tuple[Memory, NDArray[np.int64]],
+) -> tuple[Memory, NDArray[np.bool_]]:
+    """Return the same where the first rows are known already and the rest are new."""
+    before, more = known
+    sold = suppliers.has_any()
+    tokens = question.workload.input_tokens + question.workload.output_tokens
+    asked = more[sold[more]]
+    new = memory(llm, candidates, asked, tokens, question.limits.confidence)
+    size = len(before.capacity_seqs)
+    for name in ("capacity_seqs", "short_bytes", "is_bounded"):
+        getattr(new, name)[:size] = getattr(before, name)
+    return new, sold
+
+
+def _options_not_held(
+    candidates: Candidates, capacity_seqs: Column, sold: NDArray[np.bool_]
+) -> list[tuple[int, tuple[int, int, int]]]:
+    """Return cards and options (runtime, formats) that no machine holds, of what is sold.
+
+    Cards that stand alone on their board are left out: no network joins them.
+    """
+    rows = candidates.rows
+    names = ["gpu", "runtime", "format", "kv"]
+    machines = np.array([machine_cards(gpu) > 1 for gpu in candidates.gpus])
+    asked = rows[names][sold & machines[rows["gpu"]]]
+    held = rows[names][capacity_seqs >= 1.0]
+    left = sorted(set(asked.tolist()) - set(held.tolist()))
+    return [(gpu, (runtime, name, kv)) for gpu, runtime, name, kv in left]
+
+
+def _loaded(llm: Llm, found: Standing, question: Question) -> Table:
+    """Return the table: loads of the rows that fit, engines for the traffic, and their price."""
+    candidates, suppliers, sold, held = (
+        found.candidates, found.suppliers, found.is_sold, found.memory,
+    )  # fmt: skip
     count = len(candidates.rows)
-    rate, ttft, tpot = np.zeros(count), np.full(count, np.nan), np.full(count, np.nan)
-    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    loads = Loads.empty(count, question)
     fitting = np.flatnonzero(held.capacity_seqs >= 1.0)
-    for group in groups(llm, candidates, fitting, space.kv):
-        capacity = held.capacity_seqs[group.numbers]
-        load = largest_loads(group, lengths, capacity, question.slo, limits.confidence)
-        each = np.asarray(load.rate_requests_per_s)
-        # Latency may be a little worse below the largest load, where a mixture of experts shares
-        # less: the load that each engine will really carry is judged too.
-        shared = workload.rate_requests_per_s / _engines_count(each, question)
-        point = points_at_rate(group, lengths, shared, capacity)
-        raise_ttft, raise_tpot = p99_factors(group, limits.confidence)
-        rate[group.numbers] = each
-        ttft[group.numbers] = np.maximum(load.ttft_p99_s, point.ttft_p99_s) * raise_ttft
-        tpot[group.numbers] = np.maximum(load.tpot_p99_s, point.tpot_p99_s) * raise_tpot
-    engines = _engines_count(rate, question)
-    cards = engines * candidates.rows["tp"] * candidates.rows["pp"]
-    rent, purchases = _rents(candidates, engines, space.prices)
+    for group in groups(llm, candidates, fitting):
+        loads.fill(group, held.capacity_seqs[group.numbers], question)
+    many = loads.may_divide(candidates, fitting, question)
+    for group in groups(llm, candidates, many):
+        loads.divide(group, held.capacity_seqs[group.numbers], question)
+    engines = loads.engines_count
+    cards = engines * candidates.rows["cards"]
+    usd, machines = _priced(suppliers, engines, sold)
     watts = np.array([gpu.board_power_w or np.nan for gpu in candidates.gpus])
     return Table(
         candidates=candidates,
+        is_sold=sold,
         capacity_seqs=held.capacity_seqs,
         short_bytes=held.short_bytes,
-        engine_rate_per_s=rate,
-        judged_ttft_s=ttft,
-        judged_tpot_s=tpot,
+        is_bounded=held.is_bounded,
+        engine_rate_per_s=loads.rate_per_s,
+        prefill_count=loads.prefill_count,
+        capacity_requests_per_s=loads.capacity_per_s,
+        judged_s=dict(zip(question.slo.objectives(), loads.judged_s, strict=True)),
+        ttft_p99_s=loads.ttft_p99_s,
+        tpot_p99_s=loads.tpot_p99_s,
         engines_count=engines,
         cards_count=cards,
-        rent_usd_per_month=rent,
+        usd=usd,
+        machines_count=machines,
         rated_power_w=cards * watts[candidates.rows["gpu"]] if count else cards,
-        purchases=purchases,
+        suppliers=suppliers,
     )
 
 
-def _engines_count(
-    rate_requests_per_s: NDArray[np.float64], question: Question
-) -> NDArray[np.float64]:
-    """Return the engines that carry the traffic with headroom; infinite where one carries none."""
-    wanted = question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
-    engines = np.ceil(wanted / np.maximum(rate_requests_per_s, 1e-12))
-    return np.where(rate_requests_per_s > 0.0, engines, np.inf)
+def repriced(table: Table, question: Question, space: Space) -> Table:
+    """Return a table with the prices of another space; what engines carry stays."""
+    market = Market(space.prices, space.goods)
+    suppliers = Suppliers(table.candidates, market, question.limits)
+    usd, machines = _priced(suppliers, table.engines_count, table.is_sold)
+    return replace(table, usd=usd, machines_count=machines, suppliers=suppliers)
 
 
-def _rents(
-    candidates: Candidates, engines_count: NDArray[np.float64], prices: Sequence[Price]
-) -> tuple[NDArray[np.float64], dict[int, Purchase]]:
-    """Return the cheapest rent of every row's engines, and the purchase behind it."""
-    rent = np.full(len(engines_count), np.nan)
-    purchases = {}
-    offers: dict[str, list[Price]] = {}
-    for price in prices:
-        offers.setdefault(price.gpu, []).append(price)
-    for number in np.flatnonzero(np.isfinite(engines_count)):
-        row = candidates.rows[number]
-        slug = candidates.gpus[row["gpu"]].slug
-        bought = cheapest(
-            offers.get(slug, ()), slug, int(row["tp"] * row["pp"]), int(engines_count[number])
-        )
-        if bought is not None:
-            rent[number] = bought.rent_usd_per_month
-            purchases[int(number)] = bought
-    return rent, purchases
-
-
-def _first_broken(table: Table, question: Question) -> NDArray[np.int64]:
-    """Return, for each row, the place of the first constraint that it breaks."""
-    first = np.full(len(table.rows), len(CONSTRAINTS))
-    for place in reversed(range(len(CONSTRAINTS))):
-        first[CONSTRAINTS[place].broken(table, question)] = place
-    return first
-
-
-def _rejected(
-    table: Table, first_broken: NDArray[np.int64], question: Question
-) -> tuple[tuple[str, str, str], ...]:
-    """Return (card, rule, reason) for every card without a plan: that of its best row.
-
-    A card's best row is the one that broke its first rule latest; among equals, the nearest
-    miss: least memory lacking, then least latency, then least cost.
-    """
-    found = [
-        (table.candidates.gpus[index].slug, rule, reason)
-        for index, (rule, reason) in table.candidates.barred.items()
-    ]
-    gpus = table.rows["gpu"]
-    for index in np.unique(gpus):
-        mine = np.flatnonzero(gpus == index)
-        place = int(first_broken[mine].max())
-        if place == len(CONSTRAINTS):
-            continue
-        near = mine[first_broken[mine] == place]
-        number = int(near[np.argmin(_miss(table, near, place))])
-        rule = CONSTRAINTS[place]
-        found.append((table.gpu(number).slug, rule.id, rule.reason(table, number, question)))
-    return tuple(sorted(found))
-
-
-def _nearest(table: Table, first_broken: NDArray[np.int64], question: Question) -> str:
-    """Return the row that comes closest to a plan, and the change that would make it one.
-
-    Closest: the first rule that it breaks comes latest, and is missed by least.
-    """
-    if not len(table.rows):
-        return "No card runs this model in these formats; leave --weights and --kv out."
-    place = int(first_broken.max())
-    near = np.flatnonzero(first_broken == place)
-    number = int(near[np.nanargmin(_miss(table, near, place))])
-    rule = CONSTRAINTS[place]
-    reason = rule.reason(table, number, question)
-    who = "" if table.gpu(number).slug in reason else f"{table.engine_text(number)} "
-    return (
-        f"Nearest: {who}{reason} [{rule.id}]. It would take at least {rule.remedy(table, number)}."
-    )
-
-
-def _miss(table: Table, numbers: NDArray[np.int64], place: int) -> NDArray[np.float64]:
-    """Return how far each row misses a constraint, in any unit that orders them."""
-    columns = {
-        "MEM-FIT": table.short_bytes,
-        "SLO-TTFT": table.judged_ttft_s,
-        "SLO-TPOT": table.judged_tpot_s,
-        "PRICE-NONE": table.cards_count,
-        "LIMIT-GPUS": table.cards_count,
-        "LIMIT-BUDGET": table.rent_usd_per_month,
-        "LIMIT-POWER": np.nan_to_num(table.rated_power_w, nan=np.inf),
-    }
-    return columns[CONSTRAINTS[place].id][numbers]
+def _priced(
+    suppliers: Suppliers, engines: Column, sold: NDArray[np.bool_]
+) -> tuple[Column, Column]:
+    """Return dollars and machines of every row whose engines somebody rents or sells."""
+    usd, machines = np.full(len(engines), np.nan), np.full(len(engines), np.nan)
+    carried = np.flatnonzero(np.isfinite(engines) & sold)
+    supply = suppliers.supply(carried, engines[carried])
+    usd[carried], machines[carried] = supply.usd, supply.machines_count
+    return usd, machines
 
 
 __all__ = ["Plan", "PlannedRig", "Question", "Space", "plan", "space_of"]

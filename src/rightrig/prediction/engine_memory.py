@@ -179,7 +179,7 @@ class CardShare:
                 for f, t in zip(_ends(fixed), _ends(total_bytes), strict=True)
             ))  # fmt: skip
         if self.rule == "static-share":
-            runtime = _runtime_bytes(self.fixed)
+            runtime = runtime_bytes(self.fixed)
             return Interval(*(
                 memory_ratio * (t - r) + r
                 for t, r in zip(_ends(total_bytes), _ends(runtime), strict=True)
@@ -263,7 +263,7 @@ def _ends(interval: Interval) -> tuple[float, float, float]:
     return interval.low, interval.mid, interval.high
 
 
-def _runtime_bytes(parts: tuple[Component, ...]) -> Interval:
+def runtime_bytes(parts: tuple[Component, ...]) -> Interval:
     """Return the part that is the runtime's own."""
     return sum_if_independent(part.size_bytes for part in parts if part.name == "runtime")
 

@@ -117,9 +117,15 @@ def shares_by_context(
 def _compute_bytes(engine: Engine, context_tokens: int, placement: Placement) -> dict[int, float]:
     """Return compute buffers by device; file types matter only where weights are fetched."""
     file_type = "q4_0" if placement.is_all_on_cards else engine.precision.weights
-    return llama_cpp.compute_bytes(
-        engine.llm, file_type, options_of(engine, context_tokens), placement
-    )
+    return dict(_buffers(engine.llm, file_type, options_of(engine, context_tokens), placement))
+
+
+@functools.lru_cache(maxsize=512)
+def _buffers(
+    llm: Llm, file_type: str, options: Options, placement: Placement
+) -> tuple[tuple[int, float], ...]:
+    """Return compute buffers by device; a plan asks for the same ones for many files and cards."""
+    return tuple(llama_cpp.compute_bytes(llm, file_type, options, placement).items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ def need_of(llm: Llm, stored: Stored, lengths: Lengths) -> Need:
         cache_bytes=float(np.mean(cached[:2])),
         step_flop=float(np.mean(flop[:2])),
         prompt_flop=float(np.mean(flop[2:])),
-        held_bytes=sequence_kv_bytes(llm.block_counts, context, stored.kv_bits),
+        held_bytes=sequence_kv_bytes(llm.block_counts, context, float(stored.kv_bits)),
         stored_bytes=_total_bytes(params_by_class(llm), stored),
     )
 

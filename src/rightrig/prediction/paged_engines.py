@@ -27,7 +27,10 @@ from rightrig.quantities import MIB
 from rightrig.work import activations, companions, weights
 
 if TYPE_CHECKING:
-    from rightrig.facts.llm import Block
+    from collections.abc import Sequence
+
+    from rightrig.deployment.parallelism import Parallelism
+    from rightrig.facts.llm import Block, Llm
 
 _EXPERT_KERNELS_WITHOUT_BUFFERS: Final = ("mxfp4",)
 """Formats whose expert kernels keep no buffers beside the sampler's peak (gpt-oss on vLLM 0.19)."""
@@ -66,17 +69,20 @@ def era_of(version: str) -> Era:
     return next((era for era in eras() if version_of(era.since) <= own), eras()[-1])
 
 
-def paged_shares(engine: Engine) -> tuple[CardShare, ...]:
-    """Return one share a pipeline stage; every tensor-parallel rank of a stage holds the same."""
+def paged_shares(engine: Engine, stages: Sequence[int] | None = None) -> tuple[CardShare, ...]:
+    """Return one share a pipeline stage; every tensor-parallel rank of a stage holds the same.
+
+    Args:
+        engine: The engine.
+        stages: The stages that are asked about; ``None`` for all.
+    """
     llm, split = engine.llm, engine.split
     kind = _KINDS[engine.runtime]
-    # SGLang (0.5.23) divides all but attention and embedding by every rank of the groups.
-    dense_ranks = split.expert_ranks if engine.runtime == "sglang" else split.tp
-    stored = weights.rank_weight_bytes(
-        llm, engine.precision.weights, split.tp, split.pp, split.expert_ranks, dense_ranks
-    )
+    stored = paged_weight_bytes(llm, engine.precision.weights, split, engine.runtime)
     shares = []
-    for stage, blocks in enumerate(weights.stage_blocks(llm, split.pp)):
+    blocks_of = weights.stage_blocks(llm, split.pp)
+    for stage in range(split.pp) if stages is None else stages:
+        blocks = blocks_of[stage]
         is_last = stage == split.pp - 1
         fixed = [weights_component(llm, engine.precision.weights, stored[stage])]
         fixed += _encoder(engine) if stage == 0 else []
@@ -97,6 +103,17 @@ def paged_shares(engine: Engine) -> tuple[CardShare, ...]:
             )
         )
     return tuple(shares)
+
+
+def paged_weight_bytes(
+    llm: Llm, format_name: str, split: Parallelism, runtime: str
+) -> tuple[float, ...]:
+    """Return weight bytes on one rank of each pipeline stage."""
+    # SGLang (0.5.23) divides all but attention and embedding by every rank of the groups.
+    dense_ranks = split.expert_ranks if runtime == "sglang" else split.tp
+    return weights.rank_weight_bytes(
+        llm, format_name, split.tp, split.pp, split.expert_ranks, dense_ranks
+    )
 
 
 def _ahead_tokens(engine: Engine) -> int:

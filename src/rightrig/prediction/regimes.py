@@ -105,13 +105,20 @@ def prompt_step(pace: Pace, decode_seqs: Floats, prompt_tokens: Floats, lengths:
 
 
 def next_moments(
-    pace: Pace, running_seqs: Floats, others_seqs: Floats, lengths: Lengths
+    pace: Pace,
+    running_seqs: Floats,
+    others_seqs: Floats,
+    lengths: Lengths,
+    *,
+    come_singly: bool = False,
 ) -> tuple[Moment, ...]:
     """Return the steps from one token of a sequence to its next.
 
     While ``others_seqs`` sequences are replaced by new ones, each step has
     ``others · ISL / OSL`` prompt tokens to read on average. They come whole (or by the budget of
-    a step), so that a share of the steps has them and the others have none.
+    a step), so that a share of the steps has them and the others have none. Where prompts always
+    wait, the micro-batches of a pipeline share them evenly; where they ``come_singly``, those
+    without one wait for those that have one (``delayed_ratio``).
     """
     plain = decode_step(pace, running_seqs, lengths)
     batches = pace.in_flight_count * pace.groups_count
@@ -127,7 +134,23 @@ def next_moments(
     if not pace.mixes_prompts:
         return (Moment(1.0, plain), Moment(share, read))
     share = np.minimum(share, 1.0)
+    if come_singly:
+        share = delayed_ratio(share, pace.in_flight_count)
     return (Moment(1.0 - share, plain), Moment(share, read))
+
+
+def delayed_ratio(share_ratio: Floats, in_flight_count: Floats) -> Floats:
+    """Return the share of a prompt's extra time that the mean token waits for in a pipeline.
+
+    Micro-batches follow each other through the stages: one without a prompt waits ``k/n`` of the
+    extra time of the ``k`` others of ``n`` that have one, so that of prompts in a share ``s`` of
+    the micro-batches the mean token waits for ``s + (1 − s)·s·(n − 1)/n``.
+
+    >>> float(delayed_ratio(0.5, 1.0)), float(delayed_ratio(0.5, 2.0))
+    (0.5, 0.625)
+    """
+    others = (in_flight_count - 1.0) / in_flight_count
+    return share_ratio + (1.0 - share_ratio) * share_ratio * others
 
 
 def own_moments(pace: Pace, running_seqs: Floats, lengths: Lengths) -> tuple[Moment, ...]:

@@ -152,7 +152,7 @@ def _ridge(timer: StepTimer, kind: TensorClass, rows_count: float, ffn: Ffn | No
     """Return the ridge of one class of weights."""
     speeds = timer.speeds
     rates = speeds.rates["gemm" if ffn is None else "experts"]
-    weight_bytes = timer.stored.weight_bits[kind] / 8.0
+    weight_bytes = float(timer.stored.weight_bits[kind]) / 8.0
     spread = 1.0 if ffn is None else ffn.expert_count / ffn.experts_per_token
     peaks = (speeds.peak_flop_per_s, speeds.peak_bytes_per_s)
     achieved = (rates.compute_flop_per_s, rates.memory_bytes_per_s)

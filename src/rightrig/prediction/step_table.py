@@ -42,6 +42,7 @@ class StepTable:
             by kernel; ``sequence_s`` for each sequence.
         overlapped: Whether the host works for sequences while the device computes.
         lanes: Micro-batches that share a step's sequences and prompts (stages × groups).
+        stages: Of these, those that follow each other through a pipeline.
     """
 
     knots_tokens: NDArray[np.float64]
@@ -56,6 +57,7 @@ class StepTable:
     sequence_s: float = 0.0
     overlapped: bool = False
     lanes: int = 1
+    stages: int = 1
 
     def scaled(self, ratio: float) -> StepTable:
         """Return the table of an engine whose steps all take longer (or less) by one factor."""
@@ -144,6 +146,7 @@ def step_table(
         sequence_s=float(timer.speeds.sequence_s) / lanes,
         overlapped=timer.speeds.overlapped,
         lanes=round(lanes),
+        stages=round(float(pace.in_flight_count)),
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rightrig.work.operators import Floats
 
 
-_LAYERS_OVERLAP_RATIO: Final = 0.5
+LAYERS_OVERLAP_RATIO: Final = 0.5
 """Share of a pipeline's overlap that llama.cpp's split by layers reaches with chunks of a prompt:
 between what runs of 16-bit files (more) and 4-bit files (none) on two to eight cards show."""
 
@@ -98,7 +98,7 @@ def pace_of(
     A split by layers passes one batch through the cards in turn; chunks of one prompt overlap
     half of what a full pipeline would.
     """
-    overlap = _LAYERS_OVERLAP_RATIO if engine.by_layers else 1.0
+    overlap = LAYERS_OVERLAP_RATIO if engine.by_layers else 1.0
     return Pace(
         step_tokens,
         engine.mixes_prompts,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.facts.llm import Block, Ffn, Llm
+    from rightrig.facts.terms import Licence
     from rightrig.report.values import Json
 
 _GIGA = 1e9
@@ -43,8 +44,13 @@ def models_document(llms: Sequence[Llm]) -> Document:
     return (Grid(headers, rows, (1, 2, 4, 5, 6), spare=(3, 2, 5)),)
 
 
-def model_document(llm: Llm) -> Document:
-    """Return one model: layers, parameters by class, sizes, sources."""
+def model_document(llm: Llm, licence: Licence | None = None) -> Document:
+    """Return one model: layers, parameters by class, sizes, licence, sources.
+
+    Args:
+        llm: The model.
+        licence: The terms of its weights, where they are known.
+    """
     layers = tuple(
         (str(count), *_mixer_texts(block), _ffn_text(block.ffn))
         for block, count in llm.block_counts
@@ -67,6 +73,7 @@ def model_document(llm: Llm) -> Document:
     facts += _beside_texts(llm)
     if llm.not_counted:
         facts.append(f"Not counted: {', '.join(llm.not_counted)}.")
+    facts.append(_licence_text(llm, licence))
     return (
         Paragraph(llm.name, "title"),
         *(Paragraph(text) for text in facts),
@@ -74,6 +81,17 @@ def model_document(llm: Llm) -> Document:
         Grid(("tensor class", "parameters"), classes, (1,)),
         *tail(llm.note, llm.sources),
     )
+
+
+def _licence_text(llm: Llm, licence: Licence | None) -> str:
+    """Return under which licence the weights are, what it limits, and where its text is."""
+    if licence is None:
+        return f"Licence: {llm.licence or 'not known'}."
+    use = {"yes": "commercial use is allowed", "no": "not for commercial use"}.get(
+        licence.commercial, "commercial use is allowed within a limit"
+    )
+    text = f"Licence: {licence.name} ({licence.slug}); {use}. {licence.limit}".rstrip()
+    return " ".join([text, *(f"Text: {s.reference}" for s in licence.sources[:1])])
 
 
 def _beside_texts(llm: Llm) -> list[str]:
@@ -96,10 +114,11 @@ def _beside_texts(llm: Llm) -> list[str]:
     return found
 
 
-def model_json(llm: Llm) -> Json:
-    """Return one model as JSON, with its counted parameters and sizes."""
+def model_json(llm: Llm, licence: Licence | None = None) -> Json:
+    """Return one model as JSON, with its counted parameters and sizes, and what it allows."""
     return {
         **record_json(llm),
+        "licence_terms": None if licence is None else record_json(licence),
         "total_params_count": total_params_count(llm),
         "active_params_count": active_params_count(llm),
         "params_by_class": params_by_class(llm),
@@ -117,6 +136,7 @@ def models_json(llms: Sequence[Llm]) -> Json:
                 "name": llm.name,
                 "slug": llm.slug,
                 "family": llm.family,
+                "licence": llm.licence,
                 "total_params_count": total_params_count(llm),
                 "active_params_count": active_params_count(llm),
                 "checkpoint_format": llm.checkpoint.format,

@@ -4,110 +4,182 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rightrig.facts.price import STALE_AFTER_DAYS
+from rightrig.facts.price import STALE_AFTER_DAYS, staleness
 from rightrig.quantities import show_seconds, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.questions_layout import growth_document, measure_next_document
 
 if TYPE_CHECKING:
-    from rightrig.planning.finalists import Plan, PlannedRig
+    from rightrig.planning.explain import Hinges
+    from rightrig.planning.planned import Plan, PlannedRig
+    from rightrig.planning.questions.growth import Runway
+    from rightrig.planning.questions.measure_next import NextMeasurement
 
 _MILLION = 1e6
 _SHOWN_CARDS = 12
 
 
-def plan_document(plan: Plan, *, every_reason: bool = False) -> Document:
-    """Return a plan as a document; ``every_reason`` lists each rejected card on its own line."""
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What is shown beside a plan.
+
+    Attributes:
+        source: Where the traffic is from; empty for fixed lengths.
+        every_reason: Whether each rejected card has a line of its own.
+        hinges: What the answer hangs on.
+        measurement: What should be measured next.
+        runway: How long the first plan lasts.
+    """
+
+    source: str = ""
+    every_reason: bool = False
+    hinges: Hinges | None = None
+    measurement: NextMeasurement | None = None
+    runway: Runway | None = None
+
+
+def plan_document(plan: Plan, extra: Extra | None = None) -> Document:
+    """Return a plan as a document."""
+    extra = extra or Extra()
     blocks: list[Block] = [
         Paragraph(f"Plans for {plan.llm.name}", "title"),
-        Paragraph(_asked(plan)),
+        Paragraph(_asked(plan, extra)),
     ]
     if plan.plans:
-        blocks.append(_ranking(plan))
-        blocks.append(
-            Paragraph(
-                "* on the Pareto front of cost, TTFT p99 and TPOT p99. p99 are analytic bounds of "
-                "queueing, not simulated; --json has the 80 % interval of each."
-                + (" † price from a source of low trust." if _is_doubtful(plan) else ""),
-                "dim",
-            )
-        )
+        blocks += [_ranking(plan), Paragraph(_legend(plan), "dim")]
     blocks += [Paragraph(sentence) for sentence in plan.explain().sentences]
-    blocks += _energy(plan)
+    blocks += [Paragraph(text, "dim") for text in _details(plan)]
+    blocks += _hinges(extra)
     if plan.rejected:
         blocks.append(Paragraph("Why the other cards lost", "title"))
-        blocks += _reasons(plan, every_reason=every_reason)
+        blocks += _reasons(plan, every_reason=extra.every_reason)
     blocks += [Paragraph(warning, "warn") for warning in _warnings(plan)]
+    counts = plan.counts
     blocks.append(
         Paragraph(
-            f"{plan.candidates_count:,} candidates, {plan.pruned_count:,} pruned by rules and "
-            f"memory, {plan.feasible_count:,} feasible; {plan.elapsed_s:.2f} s.",
+            f"{counts.candidates_count:,} candidates, {counts.pruned_count:,} pruned by market, "
+            f"rules and memory, {counts.evaluated_count:,} evaluated, {counts.feasible_count:,} "
+            f"feasible, {counts.front_count:,} on the front; {plan.elapsed_s:.2f} s.",
             "dim",
         )
     )
     return tuple(blocks)
 
 
-def _asked(plan: Plan) -> str:
+def _asked(plan: Plan, extra: Extra) -> str:
     """Return the question in words."""
     workload, slo, limits = plan.question.workload, plan.question.slo, plan.question.limits
     wanted = [
-        f"{name} p99 ≤ {show_seconds(limit)}"
-        for name, limit in (("TTFT", slo.ttft_p99_s), ("TPOT", slo.tpot_p99_s))
-        if limit is not None
+        f"{one.metric.upper()} p{one.percentile} ≤ {show_seconds(one.limit_s)}"
+        for one in slo.objectives()
     ]
+    traffic = f"{extra.source}, on average " if extra.source else ""
+    law = "" if extra.source else " (Poisson)"
+    spare = f", {limits.spare_engines_count} spare" if limits.spare_engines_count else ""
     return (
-        f"{workload.rate_requests_per_s:g} requests/s (Poisson), {workload.input_tokens:,} tokens "
-        f"in, {workload.output_tokens:,} out; {', '.join(wanted) or 'no latency objective'}; "
-        f"{limits.headroom_ratio:.0%} headroom; objectives met {limits.confidence}."
+        f"{traffic}{workload.rate_requests_per_s:.4g} requests/s{law}, {workload.input_tokens:,} "
+        f"tokens in, {workload.output_tokens:,} out; {', '.join(wanted) or 'no latency objective'}"
+        f"; {limits.headroom_ratio:.0%} headroom{spare}; objectives met {limits.confidence}."
     )
 
 
 def _ranking(plan: Plan) -> Grid:
     """Return the ranked list."""
+    buys = plan.question.limits.buys
     rows = tuple(
         (
             f"{number}{'*' if p.on_front else ''}",
-            f"{p.split.replicas} × {p.rig}" + (f" {p.engine_split}" if p.split.pp > 1 else ""),
-            f"{p.runtime} {'as published' if p.weights == 'checkpoint' else p.weights}",
-            show_usd(p.rent_usd_per_month),
-            show_usd(p.cost_usd_per_output_token * _MILLION),
+            (f"{p.prefill_count}+" if p.prefill_count else "")
+            + f"{p.split.replicas - p.prefill_count} × {p.rig}"
+            + (f" {p.engine_split}" if p.engine_split != f"tp{p.split.engine_cards}" else ""),
+            f"{p.runtime} {_formats(p)}",
+            show_usd(p.cost_usd),
+            _energy_text(p) if buys else show_usd(p.cost_usd_per_output_token * _MILLION),
             show_seconds(p.ttft_p99_s.mid),
             show_seconds(p.tpot_p99_s.mid),
             f"{p.capacity_requests_per_s:.1f}/s",
-            p.met,
-            p.purchase.price.provider + ("†" if p.purchase.price.trust == "low" else ""),
+            p.met + ("‡" if p.method == "simulated" else ""),
+            p.source[0] + ("†" if _is_low_trust(p) else ""),
         )
         for number, p in enumerate(plan.plans, 1)
     )
     headers = (
-        "#", "engines", "runtime, weights", "$/month", "$/M out", "TTFT p99", "TPOT p99",
-        "carries", "met", "from",
+        "#", "engines", "runtime, weights", "$" if buys else "$/month",
+        "energy $/month" if buys else "$/M out", "TTFT p99", "TPOT p99", "carries", "met", "from",
     )  # fmt: skip
     return Grid(headers, rows, (3, 4, 5, 6, 7), spare=(9, 4, 7))
 
 
-def _energy(plan: Plan) -> list[Paragraph]:
-    """Say what the winner's cards draw; a rent includes it."""
-    if not plan.plans or plan.plans[0].power_w is None:
+def _formats(p: PlannedRig) -> str:
+    """Return the formats of weights and, where it is not 16 bits, of the cache."""
+    weights = "as published" if p.weights == "checkpoint" else p.weights
+    return weights if p.kv in {"bf16", "fp16"} else f"{weights}/{p.kv}"
+
+
+def _energy_text(p: PlannedRig) -> str:
+    """Return what electricity costs a month, where power is published."""
+    return "?" if p.energy_usd_per_month is None else show_usd(p.energy_usd_per_month)
+
+
+def _legend(plan: Plan) -> str:
+    """Return what the signs of the list mean."""
+    some = any(p.method == "simulated" for p in plan.plans)
+    how = (
+        "‡ simulated, the others are analytic bounds of queueing"
+        if some
+        else "p99 are analytic bounds of queueing (--simulate 3 simulates the first three)"
+    )
+    parts = (
+        " 2+3 engines: two read prompts and send their cache to three that decode."
+        if any(p.prefill_count for p in plan.plans)
+        else ""
+    )
+    low = " † price from a source of low trust." if any(map(_is_low_trust, plan.plans)) else ""
+    return (
+        f"* on the Pareto front of cost, TTFT p99, TPOT p99 and throughput. {how}; --json has the "
+        f"80 % interval of each.{low}{parts}"
+    )
+
+
+def _is_low_trust(p: PlannedRig) -> bool:
+    """Say whether a price is from a source of low trust."""
+    return p.purchase is not None and p.purchase.price.trust == "low"
+
+
+def _details(plan: Plan) -> list[str]:
+    """Say what the winner's cards draw, and what its formats cost in quality."""
+    if not plan.plans:
         return []
-    best = plan.plans[0]
-    energy = show_usd(best.energy_usd_per_month or 0.0)
-    return [
-        Paragraph(
+    best, told = plan.plans[0], []
+    if best.power_w is not None:
+        energy = show_usd(best.energy_usd_per_month or 0.0)
+        paid = ", included in a rent" if best.purchase is not None else ""
+        told.append(
             f"Its cards draw about {best.power_w:,.0f} W: {energy} a month at "
             f"${plan.tariff.usd_per_kwh:g}/kWh ({plan.tariff.usd_origin}) and PUE "
-            f"{plan.tariff.pue_ratio:g} ({plan.tariff.pue_origin}), included in a rent.",
-            "dim",
+            f"{plan.tariff.pue_ratio:g} ({plan.tariff.pue_origin}){paid}."
         )
-    ]
+    if best.quality:
+        told.append(f"Quality: {best.quality}.")
+    if best.bought is not None and not best.bought.good.has_host:
+        told.append("Cards alone: the machine around them is not in the price.")
+    return told
 
 
-def _is_doubtful(plan: Plan) -> bool:
-    """Say whether a price of the ranking is from a source of low trust."""
-    return any(p.purchase.price.trust == "low" for p in plan.plans)
+def _hinges(extra: Extra) -> list[Block]:
+    """Return what the answer hangs on, what to measure, how long it lasts."""
+    blocks: list[Block] = []
+    if extra.hinges is not None:
+        blocks.append(Paragraph("What the answer hangs on", "title"))
+        blocks += [Paragraph(sentence) for sentence in extra.hinges.sentences()]
+    if extra.measurement is not None:
+        blocks += measure_next_document(extra.measurement)
+    if extra.runway is not None:
+        blocks += growth_document(extra.runway)
+    return blocks
 
 
 def _reasons(plan: Plan, *, every_reason: bool) -> list[Paragraph]:
@@ -127,89 +199,25 @@ def _reasons(plan: Plan, *, every_reason: bool) -> list[Paragraph]:
     return lines
 
 
+def price_warning(p: PlannedRig, today: datetime.date) -> str:
+    """Return a warning about an old or undated price, else an empty text."""
+    if p.purchase is not None:
+        return p.purchase.price.staleness(today)
+    return "" if p.bought is None else staleness(p.bought.good.date, today)
+
+
 def _warnings(plan: Plan) -> list[str]:
     """Return what a reader should know about the prices."""
     if not plan.plans:
         return []
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    price = plan.plans[0].purchase.price
-    stale = price.staleness(today)
-    low = ", a source of low trust" if price.trust == "low" else ""
+    stale = price_warning(plan.plans[0], today)
+    low = ", a source of low trust" if _is_low_trust(plan.plans[0]) else ""
     said = [f"The winning price is {stale}{low}: check it before you buy."] if stale or low else []
-    others = sum(bool(p.purchase.price.staleness(today)) for p in plan.plans[1:])
+    others = sum(bool(price_warning(p, today)) for p in plan.plans[1:])
     if others:
         said.append(
             f"{others} of the other {len(plan.plans) - 1} plans rest on prices that are undated "
             f"or more than {STALE_AFTER_DAYS} days old."
         )
     return said
-
-
-def plan_json(plan: Plan) -> Json:
-    """Return a plan as JSON."""
-    workload, slo, limits = plan.question.workload, plan.question.slo, plan.question.limits
-    return {
-        "model": plan.llm.name,
-        "question": {
-            **workload.model_dump(),
-            **slo.model_dump(),
-            **limits.model_dump(),
-        },
-        "plans": [_plan_json(p) for p in plan.plans],
-        "rejected": [{"gpu": g, "rule": rule, "reason": why} for g, rule, why in plan.rejected],
-        "candidates_count": plan.candidates_count,
-        "pruned_count": plan.pruned_count,
-        "feasible_count": plan.feasible_count,
-        "elapsed_s": plan.elapsed_s,
-        "explanation": explanation_json(plan.explain()),
-    }
-
-
-def _plan_json(p: PlannedRig) -> Json:
-    """Return one plan as JSON."""
-    return {
-        "gpu": p.gpu,
-        "cards_count": p.cards_count,
-        "rig": p.rig,
-        "tp": p.split.tp,
-        "pp": p.split.pp,
-        "replicas": p.split.replicas,
-        "runtime": p.runtime,
-        "weights": p.weights,
-        "rent_usd_per_month": p.rent_usd_per_month,
-        "cost_usd_per_million_tokens": p.cost_usd_per_token * _MILLION,
-        "full_cost_usd_per_million_tokens": p.full_cost_usd_per_token * _MILLION,
-        "cost_usd_per_million_output_tokens": p.cost_usd_per_output_token * _MILLION,
-        "capacity_requests_per_s": p.capacity_requests_per_s,
-        "running_seqs": p.running_seqs,
-        "ttft_mean_s": p.ttft_mean_s,
-        "tpot_mean_s": p.tpot_mean_s,
-        "ttft_p99_s": interval_json(p.ttft_p99_s),
-        "tpot_p99_s": interval_json(p.tpot_p99_s),
-        "p99_method": "analytic",
-        "slo_met": p.met,
-        "power_w": p.power_w,
-        "energy_usd_per_month": p.energy_usd_per_month,
-        "evidence": p.evidence,
-        "on_pareto_front": p.on_front,
-        "purchase": _purchase_json(p),
-    }
-
-
-def _purchase_json(p: PlannedRig) -> Json:
-    """Return what to rent, and how far its price is to be trusted."""
-    price = p.purchase.price
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    return {
-        "provider": price.provider,
-        "region": price.region,
-        "instance": price.instance,
-        "instances_count": p.purchase.instances_count,
-        "cards_per_instance": p.purchase.cards_per_instance,
-        "rented_cards_count": p.purchase.rented_cards,
-        "per_gpu_usd_per_hour": price.per_gpu_usd_per_hour,
-        "date": price.date,
-        "trust": price.trust,
-        "source": price.source,
-        "price_warning": price.staleness(today),
-    }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LABEL: Final = {
     "Gpu": "card", "Llm": "model", "Runtime": "runtime", "System": "machine", "Price": "price",
-    "PowerFact": "power",
+    "PowerFact": "power", "Licence": "licence", "Provider": "provider",
 }  # fmt: skip
 _MOST_SHOWN: Final = 8
 

@@ -105,10 +105,14 @@ def step_s(tables: Rows, kind: Row, load: tuple[int, float, int, float, int]) ->
     """
     seqs, context_tokens, prompt_tokens, attended, longest = load
     each = float(prompt_tokens)
+    waited = 1.0
     if kind.lanes > 1:
         each = max(each / kind.lanes, float(min(longest, kind.budget // kind.lanes)))
+        # Stages: a micro-batch without a prompt waits for its share of those that have one.
+        with_prompt = min(prompt_tokens / (each * kind.stages), 1.0)
+        waited = with_prompt * (2.0 - with_prompt) if kind.stages > 1 else 1.0
     device_s = _device_s(tables, kind, seqs, context_tokens) if seqs > 0 else 0.0
-    device_s += _prompt_s(tables, kind, seqs, each, attended)
+    device_s += waited * _prompt_s(tables, kind, seqs, each, attended)
     launched_s = _smooth_max_s(device_s, kind.eager_s)
     sequences_s = kind.sequence_s * seqs
     if kind.overlapped:

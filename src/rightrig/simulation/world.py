@@ -342,7 +342,7 @@ def _fill_times(
     kind["budget"] = most
     kind["knots_count"], kind["prompts_count"] = len(table.knots_tokens), len(table.prompts_tokens)
     kind["groups"] = len(table.groups_seqs)
-    for name in ("step_s", "eager_s", "sequence_s", "lanes"):
+    for name in ("step_s", "eager_s", "sequence_s", "lanes", "stages"):
         kind[name] = getattr(table, name)
     kind["overlapped"] = int(table.overlapped)
     _check_table(table, traits)

@@ -142,7 +142,7 @@ def cache_bytes(
     sequences_count: Floats,
     context_tokens: Floats,
     elements_count: Floats,
-    element_bytes: float,
+    element_bytes: Floats,
 ) -> Floats:
     """Return the keys and values that a step reads: ``sequences · context · elements · bytes``.
 

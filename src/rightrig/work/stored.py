@@ -22,10 +22,13 @@ class Adapters:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Bits a weight by tensor class, and of a cached value; and the adapters beside them."""
+    """Bits a weight by tensor class, and of a cached value; and the adapters beside them.
 
-    weight_bits: Mapping[TensorClass, float]
-    kv_bits: float
+    Numbers, or arrays with an element for each of many deployments.
+    """
+
+    weight_bits: Mapping[TensorClass, Floats]
+    kv_bits: Floats
     adapters: Adapters = Adapters()
 
     def weight_bytes(self, kind: TensorClass, params_count: Floats) -> Floats:

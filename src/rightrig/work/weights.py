@@ -228,6 +228,7 @@ def weight_bytes(llm: Llm, format_name: str) -> float:
     return sum(params * bits[kind] / 8.0 for kind, params in params_by_class(llm).items())
 
 
+@functools.lru_cache(maxsize=1024)
 def stage_blocks(llm: Llm, stages_count: int) -> tuple[tuple[tuple[Block, int], ...], ...]:
     """Return, for each pipeline stage, its kinds of layers and how many of each."""
     order = llm.layer_order

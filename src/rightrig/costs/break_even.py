@@ -1,0 +1,71 @@
+"""Break-even: how long something bought must work until renting the same work had cost more."""
+
+from __future__ import annotations
+
+import math
+
+from rightrig.costs.money import HOURS_PER_YEAR, energy_usd_per_month
+from rightrig.quantities import HOURS_PER_MONTH
+
+MONTHS_PER_YEAR_COUNT = HOURS_PER_YEAR / HOURS_PER_MONTH
+
+
+def break_even_months_count(
+    net_price_usd: float, rented_usd_per_month: float, running_usd_per_month: float
+) -> float:
+    """Return ``net price / (rent − running cost)`` in months (F12.4).
+
+    Infinite where running the own machine costs as much as renting, or more: no month saves
+    anything. Both sides must do the same work.
+
+    >>> round(break_even_months_count(800.0, 0.34 * 730.0, 0.45 * 0.08 * 730.0), 2)
+    3.6
+    """
+    saved_usd_per_month = rented_usd_per_month - running_usd_per_month
+    return net_price_usd / saved_usd_per_month if saved_usd_per_month > 0.0 else math.inf
+
+
+def break_even_use_ratio(
+    net_price_usd: float,
+    rent_usd_per_hour: float,
+    running_usd_per_hour: float,
+    owned_years: float,
+) -> float:
+    """Return the share of all hours from which buying is cheaper: the inverse of F12.4.
+
+    ``net price / ((rent − running cost) · 8760 h · years)``; infinite where an hour saves nothing,
+    and above 1 where the machine would have to work more hours than there are.
+
+    >>> round(break_even_use_ratio(1700.0, 0.34, 0.45 * 0.08, 3.0), 3)
+    0.213
+    """
+    saved_usd_per_hour = rent_usd_per_hour - running_usd_per_hour
+    if saved_usd_per_hour <= 0.0:
+        return math.inf
+    return net_price_usd / (saved_usd_per_hour * HOURS_PER_YEAR * owned_years)
+
+
+def running_usd_per_hour(power_w: float, pue_ratio: float, tariff_usd_per_kwh: float) -> float:
+    """Return what an hour of work of an own machine costs in electricity.
+
+    >>> round(running_usd_per_hour(450.0, 1.0, 0.08), 3)
+    0.036
+    """
+    return energy_usd_per_month(power_w, pue_ratio, tariff_usd_per_kwh) / HOURS_PER_MONTH
+
+
+def same_work_count(rented_use_ratio: float, speed_ratio: float) -> int:
+    """Return the own machines that do the work of one rented: ``⌈use / speed⌉``.
+
+    Args:
+        rented_use_ratio: Share of all hours that the rented one works.
+        speed_ratio: Work an hour of an own one over that of the rented one.
+
+    >>> same_work_count(1.0, 0.8), same_work_count(0.5, 0.8)
+    (2, 1)
+    """
+    return max(1, math.ceil(rented_use_ratio / speed_ratio - _ROUNDING_COUNT))
+
+
+_ROUNDING_COUNT = 1e-9
+"""A quotient that is whole but for rounding takes no machine more."""

@@ -1,0 +1,329 @@
+"""What a plan hangs on: the constraint that binds, and the changes that would turn it over.
+
+Nothing here is a rule of thumb: the search is run again on the changed question.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from rightrig.planning.constraints import CONSTRAINTS, first_broken
+from rightrig.planning.finalists import planned_rigs, ranking
+from rightrig.planning.loads import engines_count
+from rightrig.planning.search import evaluated, repriced
+from rightrig.planning.winner import cost_text, engines_text
+from rightrig.quantities import show_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from rightrig.facts.llm import Llm
+    from rightrig.planning.constraints import Question
+    from rightrig.planning.planned import Plan, PlannedRig
+    from rightrig.planning.search import Space
+    from rightrig.planning.table import Table
+
+    Column = NDArray[np.float64]
+
+Varied = Literal["price", "rate", "input", "output", "ttft", "tpot", "e2e", "itl"]
+CHANGE_RATIO: Final = 0.1
+"""By how much each input is raised and lowered."""
+_RATE_SPAN_RATIO: Final = 16.0
+"""Rates from a sixteenth to sixteen times the asked one are searched for another winner."""
+_RATE_STEPS: Final = 33
+_BISECTIONS: Final = 12
+_SHOWN_FLIPS: Final = 6
+_BINDS_RATIO: Final = 0.97
+"""An objective binds an engine whose latency reaches this share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Varying:
+    """What one changed input does to the answer.
+
+    Attributes:
+        name: Which input.
+        change_ratio: By how much: 0.1 is a tenth more.
+        winner: The first plan then, ``None`` where there is none.
+        is_other: Whether it is on another card than before.
+    """
+
+    name: Varied
+    change_ratio: float
+    winner: PlannedRig | None
+    is_other: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A rate at which another card becomes the cheapest.
+
+    Attributes:
+        rate_requests_per_s: The least rate, above the one before, from which ``after`` wins.
+        before, after: Engines (``2xh100-sxm``) that win below and above it.
+    """
+
+    rate_requests_per_s: float
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hinges:
+    """What a plan hangs on.
+
+    Attributes:
+        binding: What keeps one engine of the first plan from carrying more, in a sentence.
+        varied: The effect of each input, raised and lowered by a tenth.
+        flips: Rates at which the winner changes, lowest first.
+        price_margin_ratio: By how much the winner's price may rise before another card wins;
+            ``None`` where no other card has a plan.
+        rival: That other card's plan.
+    """
+
+    binding: str
+    varied: tuple[Varying, ...]
+    flips: tuple[Flip, ...]
+    price_margin_ratio: float | None
+    rival: PlannedRig | None
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return all of it in plain sentences."""
+        found = [self.binding]
+        if self.rival is not None and self.price_margin_ratio is not None:
+            found.append(
+                f"The first plan stays the cheapest until its price rises by "
+                f"{self.price_margin_ratio:.0%}; then {engines_text(self.rival)} at "
+                f"{cost_text(self.rival)} wins."
+            )
+        changed = [one for one in self.varied if one.winner is None or one.is_other]
+        found += [_varied_sentence(one) for one in changed]
+        kept = [_varied_text(one) for one in self.varied if one not in changed]
+        if kept:
+            found.append(f"The same card wins with {'; '.join(kept)}.")
+        found += [_flip_sentence(flip) for flip in self.flips[:_SHOWN_FLIPS]]
+        if len(self.flips) > _SHOWN_FLIPS:
+            found.append(f"{len(self.flips) - _SHOWN_FLIPS} more changes follow at higher rates.")
+        return tuple(found)
+
+
+_NAMES: Final[dict[str, str]] = {
+    "price": "its price", "rate": "the rate", "input": "the prompts", "output": "the answers",
+}  # fmt: skip
+
+
+def _varied_text(one: Varying) -> str:
+    """Return a changed input and what the plan then costs."""
+    name = _NAMES.get(one.name, f"the {one.name.upper()} objective")
+    cost = "" if one.winner is None else f" ({cost_text(one.winner)})"
+    return f"{name} {one.change_ratio:+.0%}{cost}"
+
+
+def _varied_sentence(one: Varying) -> str:
+    """Return a changed input that turns the answer over, in words."""
+    name = _NAMES.get(one.name, f"the {one.name.upper()} objective")
+    what = f"With {name} {one.change_ratio:+.0%}"
+    if one.winner is None:
+        return f"{what} no plan is left."
+    return f"{what} another card wins: {engines_text(one.winner)} at {cost_text(one.winner)}."
+
+
+def _flip_sentence(flip: Flip) -> str:
+    """Return a flip in words."""
+    return (
+        f"From {flip.rate_requests_per_s:.3g} requests/s on {flip.after} engines are cheaper than "
+        f"{flip.before} ones."
+    )
+
+
+def hinges(plan: Plan, space: Space) -> Hinges | None:
+    """Return what the first plan hangs on; ``None`` without a plan.
+
+    Args:
+        plan: What ``search.plan`` returned for this space.
+        space: What could be chosen from; cards that nobody rents or sells are left out.
+    """
+    if not plan.plans:
+        return None
+    lean = _lean(space, plan.question)
+    llm, question, best = plan.llm, plan.question, plan.plans[0]
+    table = evaluated(llm, question, lean)
+    rival = next((p for p in plan.plans if p.gpu != best.gpu), None)
+    varied = tuple(
+        Varying(name, ratio, winner, winner is not None and winner.gpu != best.gpu)
+        for name, ratio, changed, offers in _changes(question, lean, best)
+        for winner in (_winner(llm, changed, offers, table if changed is question else None),)
+    )
+    return Hinges(
+        binding=_binding(table, plan),
+        varied=varied,
+        flips=tuple(_flips(table, question)),
+        price_margin_ratio=None if rival is None else rival.cost_usd / best.cost_usd - 1.0,
+        rival=rival,
+    )
+
+
+def _lean(space: Space, question: Question) -> Space:
+    """Return the space without cards that nobody rents or sells."""
+    sold = {p.gpu for p in (space.goods if question.limits.buys else space.prices)}
+    return replace(space, gpus=tuple(gpu for gpu in space.gpus if gpu.slug in sold))
+
+
+def _winner(
+    llm: Llm, question: Question, space: Space, known: Table | None
+) -> PlannedRig | None:  # fmt: skip
+    """Return the first plan of a question alone; of one that is known only prices are new."""
+    table = evaluated(llm, question, space) if known is None else repriced(known, question, space)
+    feasible = np.flatnonzero(first_broken(table, question) == len(CONSTRAINTS))
+    if not len(feasible):
+        return None
+    first = ranking(table, feasible, question)[:1].tolist()
+    return planned_rigs(llm, table, first, question, space.tariff)[0]
+
+
+def _changes(
+    question: Question, space: Space, best: PlannedRig
+) -> Iterator[tuple[Varied, float, Question, Space]]:
+    """Yield every input, a tenth lower and a tenth higher, with the question that it makes."""
+    workload = question.workload
+    for ratio in (-CHANGE_RATIO, CHANGE_RATIO):
+        factor = 1.0 + ratio
+        yield "price", ratio, question, _priced(space, best.gpu, factor)
+        rate = workload.model_copy(
+            update={"rate_requests_per_s": workload.rate_requests_per_s * factor}
+        )
+        yield "rate", ratio, replace(question, workload=rate), space
+        tokens = max(1, round(workload.input_tokens * factor))
+        longer = workload.model_copy(update={"input_tokens": tokens})
+        yield "input", ratio, replace(question, workload=longer), space
+        for one in question.slo.objectives():
+            name = f"{one.metric}_p{one.percentile}_s"
+            slo = question.slo.model_copy(update={name: one.limit_s * factor})
+            yield one.metric, ratio, replace(question, slo=slo), space
+
+
+def _priced(space: Space, gpu: str, factor_ratio: float) -> Space:
+    """Return the space with every price of one card changed."""
+
+    def scaled(price_usd: float | None) -> float | None:
+        return None if price_usd is None else price_usd * factor_ratio
+
+    prices = tuple(
+        price.model_copy(update={
+            "on_demand_usd_per_hour": scaled(price.on_demand_usd_per_hour),
+            "spot_usd_per_hour": scaled(price.spot_usd_per_hour),
+        }) if price.gpu == gpu else price
+        for price in space.prices
+    )  # fmt: skip
+    goods = tuple(
+        replace(good, low_usd=good.low_usd * factor_ratio, high_usd=good.high_usd * factor_ratio)
+        if good.gpu == gpu
+        else good
+        for good in space.goods
+    )
+    return replace(space, prices=prices, goods=goods)
+
+
+def _binding(table: Table, plan: Plan) -> str:
+    """Return what keeps one engine of the first plan from carrying more."""
+    best, question = plan.plans[0], plan.question
+    number = _row_of(table, best)
+    need = question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+    each = float(table.engine_rate_per_s[number])
+    tight = max(
+        table.judged_s, key=lambda o: float(table.judged_s[o][number]) / o.limit_s, default=None
+    )
+    if tight is not None and float(table.judged_s[tight][number]) >= _BINDS_RATIO * tight.limit_s:
+        why = (
+            f"{tight.metric.upper()} p{tight.percentile} reaches its objective of "
+            f"{show_seconds(tight.limit_s)}"
+        )
+    else:
+        why = f"its memory is full at {table.capacity_seqs[number]:.0f} sequences"
+    return (
+        f"Binding: one engine carries {each:.3g} requests/s, where {why}; {need:.3g} with headroom "
+        f"take {best.split.replicas} of them."
+    )
+
+
+def _row_of(table: Table, plan: PlannedRig) -> int:
+    """Return the row of a plan in a table of the same question over fewer cards."""
+    for number in np.flatnonzero(table.engine_rate_per_s > 0.0).tolist():
+        same = (
+            table.gpu(number).slug == plan.gpu
+            and table.split(number) == replace(plan.split, replicas=1)
+            and table.format_name(number) == plan.weights
+            and table.kv_name(number) == plan.kv
+            and table.runtime(number).slug == plan.runtime
+            and int(table.rows[number]["step_tokens"]) == plan.step_tokens
+        )
+        if same:
+            return number
+    raise AssertionError(engines_text(plan))  # the plan came from such a table
+
+
+def _flips(table: Table, question: Question) -> Iterator[Flip]:
+    """Yield the rates between which another card's engines become the cheapest.
+
+    What an engine carries within the objectives does not depend on the rate; only how many are
+    taken does. Of engines of one card and size the one that carries most is never beaten.
+    """
+    rows = _strongest(table)
+    if not len(rows):
+        return
+    asked = question.workload.rate_requests_per_s
+    low, high = asked / _RATE_SPAN_RATIO, asked * _RATE_SPAN_RATIO
+    grid = np.geomspace(low, high, _RATE_STEPS)
+    winners = [_cheapest_at(table, rows, question, rate) for rate in grid.tolist()]
+    for place in range(1, len(grid)):
+        before, after = winners[place - 1], winners[place]
+        if before == after or -1 in {before, after}:
+            continue
+        if table.rows["gpu"][before] == table.rows["gpu"][after]:
+            continue
+        under, over = float(grid[place - 1]), float(grid[place])
+        for _ in range(_BISECTIONS):
+            middle = math.sqrt(under * over)
+            is_before = _cheapest_at(table, rows, question, middle) == before
+            under, over = (middle, over) if is_before else (under, middle)
+        yield Flip(over, _engine_text(table, before), _engine_text(table, after))
+
+
+def _engine_text(table: Table, number: int) -> str:
+    """Return an engine's cards."""
+    return f"{table.engine_cards(number)}x{table.gpu(number).slug}"
+
+
+def _strongest(table: Table) -> NDArray[np.int64]:
+    """Return, of each card and size of engine, the row that carries most within the objectives."""
+    ok = table.is_sold & (table.engine_rate_per_s > 0.0)
+    for one, values in table.judged_s.items():
+        ok &= values <= one.limit_s * (1.0 + 1e-9)
+    numbers = np.flatnonzero(ok)
+    order = numbers[np.argsort(-table.engine_rate_per_s[numbers], kind="stable")]
+    keys = table.rows["gpu"][order].astype(np.int64) * 1000 + table.rows["cards"][order]
+    _, first = np.unique(keys, return_index=True)
+    return order[first]
+
+
+def _cheapest_at(
+    table: Table, rows: NDArray[np.int64], question: Question, rate_requests_per_s: float
+) -> int:
+    """Return the cheapest of some rows at another rate; -1 where all take too many cards."""
+    workload = question.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s})
+    asked = replace(question, workload=workload)
+    engines = engines_count(table.engine_rate_per_s[rows], asked)
+    usd = table.suppliers.supply(rows, engines).usd
+    cards = engines * table.rows["cards"][rows]
+    usd = np.where(cards <= question.limits.max_gpus_count, usd, np.nan)
+    if np.isnan(usd).all():
+        return -1
+    # Of equally cheap ones the one that carries more, so that the answer does not waver.
+    order = np.lexsort((-table.engine_rate_per_s[rows], np.nan_to_num(usd, nan=np.inf)))
+    return int(rows[order[0]])

@@ -1,0 +1,163 @@
+"""Supply: the cheapest way to have every row's engines, in units that are sold or rented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rightrig.costs.goods import cheapest_good, units_count
+from rightrig.costs.offers import instance_of
+from rightrig.planning.layouts import machine_cards
+from rightrig.quantities import HOURS_PER_MONTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from rightrig.costs.goods import Bought, Good
+    from rightrig.costs.offers import Instance, Purchase
+    from rightrig.demand.objective import Limits
+    from rightrig.facts.price import Price
+    from rightrig.planning.candidates import Candidates
+
+    Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What may be rented or bought.
+
+    Attributes:
+        prices: Offers to rent.
+        goods: Cards and machines to buy.
+    """
+
+    prices: tuple[Price, ...]
+    goods: tuple[Good, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What a row's engines cost, a value a row; NaN where nobody sells or rents them.
+
+    Attributes:
+        usd: Rent a month, or once when bought.
+        machines_count: Instances, or machines and cards bought.
+    """
+
+    usd: Column
+    machines_count: Column
+
+
+class Suppliers:
+    """The offers for parts of every size on every card."""
+
+    def __init__(self, candidates: Candidates, market: Market, limits: Limits) -> None:
+        """Sort the market by card."""
+        self._candidates, self._limits = candidates, limits
+        self._prices: dict[str, list[Price]] = {}
+        for price in market.prices:
+            self._prices.setdefault(price.gpu, []).append(price)
+        self._goods: dict[str, list[Good]] = {}
+        for good in market.goods:
+            self._goods.setdefault(good.gpu, []).append(good)
+        self._instances: dict[tuple[int, int], tuple[Instance, ...]] = {}
+
+    def instances(self, gpu_index: int, part_cards: int) -> tuple[Instance, ...]:
+        """Return the offers that hold a part of an engine."""
+        key = (gpu_index, part_cards)
+        if key not in self._instances:
+            prices = self._prices.get(self._candidates.gpus[gpu_index].slug, ())
+            found = (instance_of(p, part_cards, spot=self._limits.spot) for p in prices)
+            self._instances[key] = tuple(one for one in found if one is not None)
+        return self._instances[key]
+
+    def goods(self, gpu_index: int) -> Sequence[Good]:
+        """Return what is sold with a card."""
+        return self._goods.get(self._candidates.gpus[gpu_index].slug, ())
+
+    def has_any(self) -> NDArray[np.bool_]:
+        """Return which rows somebody rents (or sells) the cards of one engine for."""
+        held = np.zeros(len(self._candidates.rows), bool)
+        for (gpu_index, cards, parts), numbers in self._alike(np.arange(len(held))):
+            if self._limits.buys:
+                most = machine_cards(self._candidates.gpus[gpu_index])
+                held[numbers] = any(
+                    np.isfinite(units_count(good, cards * parts, 1.0, most))
+                    for good in self.goods(gpu_index)
+                )
+            else:
+                held[numbers] = bool(self.instances(gpu_index, cards))
+        return held
+
+    def supply(self, numbers: NDArray[np.int64], engines_count: Column) -> Supply:
+        """Return what the engines of some rows cost, cheapest of all offers."""
+        usd, machines = np.full(len(numbers), np.nan), np.full(len(numbers), np.nan)
+        for (gpu_index, cards, parts), places in self._alike(numbers):
+            engines = engines_count[places]
+            if self._limits.buys:
+                usd[places], machines[places] = self._bought(gpu_index, cards * parts, engines)
+            else:
+                usd[places], machines[places] = self._rented(gpu_index, cards, engines * parts)
+        return Supply(usd, machines)
+
+    def purchase(self, number: int, engines_count: int) -> Purchase:
+        """Return the cheapest rental of one row's engines."""
+        (gpu_index, cards, parts), _ = next(self._alike(np.array([number])))
+        found = (one.purchase(engines_count * parts) for one in self.instances(gpu_index, cards))
+        return min(found, key=lambda bought: bought.rent_usd_per_month)
+
+    def bought(self, number: int, engines_count: int) -> Bought | None:
+        """Return the cheapest way to buy one row's engines."""
+        (gpu_index, cards, parts), _ = next(self._alike(np.array([number])))
+        most = machine_cards(self._candidates.gpus[gpu_index])
+        return cheapest_good(self.goods(gpu_index), cards * parts, engines_count, most)
+
+    def _alike(
+        self, numbers: NDArray[np.int64]
+    ) -> Iterator[tuple[tuple[int, int, int], NDArray[np.int64]]]:
+        """Yield (card, cards of a part, parts of an engine) with the places of such rows.
+
+        An engine larger than a machine has a part in each of several.
+        """
+        if not len(numbers):
+            return
+        rows = self._candidates.rows[numbers]
+        most = np.array([machine_cards(gpu) for gpu in self._candidates.gpus])[rows["gpu"]]
+        cards = np.minimum(rows["cards"], most)
+        keys = np.stack([rows["gpu"], cards, rows["cards"] // cards], axis=1)
+        kinds, which = np.unique(keys, axis=0, return_inverse=True)
+        order = np.argsort(which.ravel(), kind="stable")
+        ends = np.cumsum(np.bincount(which.ravel(), minlength=len(kinds)))
+        for kind, places in zip(kinds.tolist(), np.split(order, ends[:-1]), strict=True):
+            yield (kind[0], kind[1], kind[2]), places
+
+    def _rented(
+        self, gpu_index: int, part_cards: int, parts_count: Column
+    ) -> tuple[Column, Column]:
+        """Return the least rent of some parts, and the instances that it is for."""
+        best, machines = np.full(len(parts_count), np.nan), np.full(len(parts_count), np.nan)
+        for one in self.instances(gpu_index, part_cards):
+            count = np.ceil(parts_count / one.parts_count)
+            rent = one.usd_per_hour * count * HOURS_PER_MONTH
+            better = ~(rent >= best)
+            best, machines = np.where(better, rent, best), np.where(better, count, machines)
+        return best, machines
+
+    def _bought(
+        self, gpu_index: int, engine_cards: int, engines_count: Column
+    ) -> tuple[Column, Column]:
+        """Return the least price of some engines, and the units that it is for."""
+        best, machines = np.full(len(engines_count), np.nan), np.full(len(engines_count), np.nan)
+        most = machine_cards(self._candidates.gpus[gpu_index])
+        for good in self.goods(gpu_index):
+            one = np.array([
+                units_count(good, engine_cards, float(engines), most) for engines in engines_count
+            ])  # fmt: skip
+            price = np.where(np.isfinite(one), one * good.usd, np.nan)
+            better = ~(price >= best) & np.isfinite(price)
+            best, machines = np.where(better, price, best), np.where(better, one, machines)
+        return best, machines

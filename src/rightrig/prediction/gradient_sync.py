@@ -1,0 +1,99 @@
+"""Training on several cards: what their states take, and what the exchange of gradients costs.
+
+Weak scaling: every card has a batch of its own, so that n cards do n times the work of a step.
+Formulas F4.3 and F10.3; sharded states: Rajbhandari et al. 2020 (arXiv:1910.02054); buckets and
+overlap with the backward pass: Li et al. 2020 (arXiv:2006.15704).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from rightrig.prediction.kernels import allreduce_s
+
+if TYPE_CHECKING:
+    from rightrig.deployment.rig import Rig
+    from rightrig.interval import Interval
+
+Sharing = Literal["none", "zero-1", "zero-2", "zero-3"]
+SHARINGS: Final[tuple[Sharing, ...]] = ("none", "zero-1", "zero-2", "zero-3")
+"""From every card with all states to every card with its part of all."""
+FULL_STATE_BYTES_PER_WEIGHT: Final = 16.0
+"""Mixed precision with Adam: 2 weights, 2 gradients, 4 + 4 + 4 master weights and moments."""
+LEAST_STATE_BYTES_PER_WEIGHT: Final = 4.0
+"""Weights and gradients of 16 bits, without any state of an optimizer."""
+BUCKET_BYTES: Final = 25.0 * 2**20
+"""What PyTorch's DistributedDataParallel sends at once (``bucket_cap_mb``)."""
+BACKWARD_RATIO: Final = 2.0 / 3.0
+"""Share of a step's arithmetic that the backward pass is: twice the forward pass."""
+_WEIGHT_BYTES: Final = 2.0
+_GRADIENT_BYTES: Final = 2.0
+_SHARDED_VOLUME_RATIO: Final = 1.5
+
+
+def training_state_bytes(
+    params_count: float, bytes_per_weight: float, ranks_count: int, sharing: Sharing
+) -> float:
+    """Return the states on one card: ``16Ψ``, ``4Ψ + 12Ψ/n``, ``2Ψ + 14Ψ/n`` or ``16Ψ/n`` (F4.3).
+
+    Without activations, so that a card needs more.
+
+    >>> round(training_state_bytes(68_976_648_192, 16.0, 8, "none") / 1e9)
+    1104
+    >>> round(training_state_bytes(7.5e9, 16.0, 64, "zero-2") / 1e9, 1)
+    16.6
+    """
+    whole_bytes = {
+        "none": bytes_per_weight,
+        "zero-1": _WEIGHT_BYTES + _GRADIENT_BYTES,
+        "zero-2": _WEIGHT_BYTES,
+        "zero-3": 0.0,
+    }[sharing]
+    return params_count * (whole_bytes + (bytes_per_weight - whole_bytes) / ranks_count)
+
+
+def volume_ratio(sharing: Sharing) -> float:
+    """Return what cards exchange in a step over one all-reduce of the gradients.
+
+    An all-reduce is a reduce-scatter and an all-gather; weights that are sharded too are gathered
+    twice, for the forward and for the backward pass: 3Ψ instead of 2Ψ.
+    """
+    return _SHARDED_VOLUME_RATIO if sharing == "zero-3" else 1.0
+
+
+def rig_sync_s(rig: Rig, gradient_bytes: float, ranks_count: int) -> Interval:
+    """Return the time of the all-reduces of all gradients, bucket by bucket, on a rig's links."""
+    sent_bytes = min(gradient_bytes, BUCKET_BYTES)
+    return allreduce_s(rig, sent_bytes, ranks_count).scaled(gradient_bytes / sent_bytes)
+
+
+def exposed_s(sync_s: float, compute_s: float, overlap_ratio: float) -> float:
+    """Return what of the exchange a step waits for: ``max(0, T_AR − φ·T_backward)`` (F10.3).
+
+    Args:
+        sync_s: The whole exchange.
+        compute_s: The step's arithmetic; two thirds of it are the backward pass.
+        overlap_ratio: φ, the share of the backward pass during which gradients are sent.
+
+    >>> exposed_s(14.0, 5.0, 0.0), round(exposed_s(14.0, 5.0, 0.75), 2)
+    (14.0, 11.5)
+    """
+    return max(0.0, sync_s - overlap_ratio * BACKWARD_RATIO * compute_s)
+
+
+def overhead_ratio(compute_s: float, waited_s: float) -> float:
+    """Return the share of a step that waits: ``e / (c + e)``.
+
+    >>> round(overhead_ratio(5.0, 14.0), 3)
+    0.737
+    """
+    return waited_s / (compute_s + waited_s)
+
+
+def weak_scaling_ratio(ranks_count: int, alone_s: float, step_s: float) -> float:
+    """Return how many times one card's work n cards do in the same time: ``n·T₁/T_n``.
+
+    >>> round(weak_scaling_ratio(4, 5.0, 19.0), 2)
+    1.05
+    """
+    return ranks_count * alone_s / step_s

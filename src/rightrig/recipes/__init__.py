@@ -1,0 +1,1 @@
+"""How to run it: the configuration that makes a plan real."""

@@ -1,0 +1,105 @@
+"""The market of engines: brute force finds nothing cheaper, and no flip is missed on its grid."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hardware_questions import CATALOG, asked, few_cards
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rightrig.costs.goods import goods_of
+from rightrig.costs.offers import cheapest
+from rightrig.planning.questions.market import (
+    Flip,
+    Market,
+    bought_usd,
+    flip_sentences,
+    flips,
+    keeping_options,
+    market,
+    rate_grid_requests_per_s,
+)
+
+SPACE = few_cards()
+OPTIONS = keeping_options(CATALOG.llm("llama-3.1-8b"), asked(), SPACE)
+EVERY = market(OPTIONS, SPACE.prices)
+some = settings(max_examples=12, deadline=None)
+
+
+@some
+@given(rate=st.floats(1e-3, 200.0), spare=st.integers(0, 2), most=st.integers(1, 128))
+def test_no_engine_and_offer_is_cheaper_than_the_cheapest(
+    rate: float, spare: int, most: int
+) -> None:
+    found = EVERY.cheapest(rate, most, spare)
+    rents = []
+    for option in OPTIONS:
+        engines = math.ceil(rate / option.rate_requests_per_s) + spare
+        bought = cheapest(SPACE.prices, option.gpu.slug, option.split.engine_cards, engines)
+        if bought is not None and engines * option.split.engine_cards <= most:
+            rents.append(bought.rent_usd_per_month)
+    assert (None if found is None else found.rent_usd_per_month) == (
+        pytest.approx(min(rents)) if rents else None
+    )
+
+
+@some
+@given(budget=st.floats(10.0, 1e6), most=st.integers(1, 128))
+def test_the_busiest_keeps_budget_and_cards(budget: float, most: int) -> None:
+    found = EVERY.busiest(budget, most)
+    if found is None:
+        least = EVERY.cheapest(1e-6, most)
+        assert least is None or least.rent_usd_per_month > budget
+        return
+    assert found.rent_usd_per_month <= budget * (1 + 1e-9)
+    assert found.cards_count <= most
+    richer = EVERY.busiest(2.0 * budget, most)
+    assert richer is not None
+    assert richer.capacity_requests_per_s >= found.capacity_requests_per_s
+
+
+def test_a_market_without_engines_has_no_answer() -> None:
+    empty: Market = market((), SPACE.prices)
+    assert empty.cheapest(1.0, 64) is None
+    assert empty.busiest(1e9, 64) is None
+    assert empty.cheapest_when_full() is None
+
+
+def test_the_cheapest_when_full_costs_least_a_request() -> None:
+    best = EVERY.cheapest_when_full()
+    assert best is not None
+    least = min(
+        cheap.rent_usd_per_month / cheap.capacity_requests_per_s
+        for budget in (200.0, 1e3, 1e4)
+        if (cheap := EVERY.busiest(budget, 64)) is not None
+    )
+    assert best.rent_usd_per_month / best.capacity_requests_per_s <= least * (1 + 1e-9)
+
+
+def test_a_flip_is_found_where_the_answer_changes() -> None:
+    found = flips(lambda rate: "low" if rate <= 3.7 else "high", [0.1, 1.0, 10.0, 100.0])
+    assert [(f.before, f.after) for f in found] == [("low", "high")]
+    assert found[0].at_requests_per_s == pytest.approx(3.7, rel=1e-6)
+
+
+def test_a_grid_of_rates_has_its_ends() -> None:
+    grid = rate_grid_requests_per_s(0.01, 100.0, 5)
+    assert grid == pytest.approx([0.01, 0.1, 1.0, 10.0, 100.0])
+
+
+def test_a_card_costs_what_its_record_says() -> None:
+    gpu = CATALOG.gpu("rtx-4090")
+    assert gpu.street_price is not None
+    middle = 0.5 * (gpu.street_price.low_usd + gpu.street_price.high_usd)
+    assert bought_usd(goods_of(CATALOG), gpu, 16) == pytest.approx(16 * middle)
+
+
+def test_many_flips_are_told_by_the_first_the_last_and_their_number() -> None:
+    found = [Flip(float(n), "a", "b") for n in range(1, 8)]
+    told = flip_sentences(found, {"a": "one", "b": "two"})
+    assert len(told) == 3
+    assert told[0] == "Up to 1 requests/s: one; above it: two."
+    assert "it changes 7 times" in told[1]
+    assert len(flip_sentences(found[:2], {"a": "one", "b": "two"})) == 2
