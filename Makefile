@@ -107,7 +107,7 @@ index: $(STAMP) ## rewrite the catalogue's index after adding a record
 	$(PY) -m rightrig.facts.index
 
 lock: $(STAMP) ## resolve again and rewrite requirements.lock
-	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra calibrate --extra charts --extra hub --extra parquet --group dev \
+	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra charts --extra hub --extra parquet --group dev \
 	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
 	! grep -nE '://|@ ' requirements.lock
 

@@ -198,7 +198,7 @@ def test_fit_loads_no_array_library() -> None:
 def test_ids_of_rules_are_unique() -> None:
     ids = [*(rule.id for rule in RULES), *(rule.id for rule in CONSTRAINTS)]
     assert len(set(ids)) == len(ids)
-    assert all(re.fullmatch(r"[A-Z]+-[A-Z]+", rule_id) for rule_id in ids)
+    assert all(re.fullmatch(r"[A-Z]+-[A-Z0-9]+", rule_id) for rule_id in ids)
 
 
 @pytest.mark.parametrize("rule", [*RULES, *CONSTRAINTS], ids=lambda rule: rule.id)

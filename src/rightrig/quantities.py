@@ -21,6 +21,9 @@ SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * SECONDS_PER_HOUR
 GIB: Final = 2.0**30
 MIB: Final = 2.0**20
 GB: Final = 1e9
+MILLION: Final = 1e6
+GIGA: Final = 1e9
+TERA: Final = 1e12
 
 _SCALES: Final[dict[Dimension, dict[str, float]]] = {
     "bytes": {

@@ -105,21 +105,24 @@ SENTENCES = (
     (f"{PLAN} --headroom -1", "--headroom is -1: it lies between 0 and 10"),
     (f"{PLAN} --headroom nan", "--headroom is nan"),
     (f"{PLAN} --confidence maybe", "it is surely or likely"),
-    (f"{PLAN} --rank-by year", "it is month or token"),
+    (f"{PLAN} --rank-by year", "it is month, token, ttft, tpot, e2e, energy or capex"),
     (f"{PLAN} --vendor nvidea", "it is one of NVIDIA, AMD"),
     (f"{PLAN} --provider nobody", "prices are known of aws"),
     (f"{PLAN} --gpu h100", "say which"),
     (f"{PLAN} --weights q99", "no weight format is called 'q99'"),
     (f"{PLAN} --kv q99", "--kv is 'q99': it is one of"),
     (f"{PLAN} --input 0", "--input is 0"),
+    (f"{PLAN} --input 1e3", "--input is '1e3': a plan takes a whole number of tokens"),
+    ("plan llama-3.1-8b", "how many requests come? Add --rate 5/s"),
+    ("plan --rate 5/s", "which model?"),
     (f"{PLAN} --input 131072 --output 1000", "was made for 131,072"),
 )
 
 # Commands that Typer itself refuses: a usage line, where to find help, an error.
 USAGES = (
-    "nosuch", "--nosuch", "fit", "fit llama-3.1-8b", "plan llama-3.1-8b", "compare", "gpus show",
+    "nosuch", "--nosuch", "fit", "fit llama-3.1-8b", "compare", "gpus show",
     f"{FIT} --context nan", f"{FIT} --context 8k", f"{FIT} --concurrency 1.5", f"{FIT} surplus",
-    f"{FIT} --tp two", f"{PLAN} --headroom much", f"{PLAN} --input 1e3",
+    f"{FIT} --tp two", f"{PLAN} --headroom much",
 )  # fmt: skip
 
 EMPTY = (

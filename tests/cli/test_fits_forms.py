@@ -32,8 +32,11 @@ SENTENCES = (
     ("fits --on 1xl4 --cards 2", "--cards goes with --matrix only"),
     ("fits --on 1xl4 --save out", "--save goes with --matrix only"),
     ("fits --on 1xl4 --versus 2xl4 --all", "--all does not go with --versus"),
+    ("fits --on 1xl4 --versus-os linux --all", "--all does not go with --versus-os"),
     (f"{MATRIX} --on 1xl4", "--on does not go with --matrix"),
     (f"{MATRIX} --versus 1xl4", "--versus does not go with --matrix"),
+    (f"{MATRIX} --versus-runtime vllm", "--versus-runtime does not go with --matrix"),
+    (f"{MATRIX} --versus-os linux", "--versus-os does not go with --matrix"),
     (f"{MATRIX} --runtime vllm", "--runtime does not go with --matrix"),
     (f"{MATRIX} --weights fp8", "--weights does not go with --matrix"),
     (f"{MATRIX} --kv fp8", "--kv does not go with --matrix"),
@@ -53,6 +56,11 @@ SENTENCES = (
     (f"{MATRIX} --save /dev/null/x", "--save /dev/null/x: cannot be written to"),
     ("fits --on 1xl4 --versus nosuch", "no GPU is called 'nosuch'"),
     ("fits --on 1xl4 --versus=", "is no rig"),
+    ("fits --versus-os linux", "name a rig with --on"),
+    ("fits --on 1xl4 --versus-runtime=", "no runtime is called ''"),
+    ("fits --on 1xl4 --versus-runtime nosuch", "no runtime is called 'nosuch'"),
+    ("fits --on 1xl4 --versus-os amiga", "write linux, windows, macos"),
+    ("fits --on 1xl4 --versus-runtime sglang --versus-os windows", "does not run under Windows"),
     ("fits --on 1xl4 --os amiga", "--os 'amiga': write linux, windows, macos"),
     ("fits --on 1xl4 --runtime sglang --os windows", "SGLang does not run under Windows"),
     # MIG instances.
@@ -154,8 +162,8 @@ def test_wrong_use_is_answered_in_one_sentence(program: Program, command: str, s
         (
             "fits",
             (
-                "--on", "--versus", "--matrix", "--gpus", "--models", "--formats", "--cards",
-                "--context", "--concurrency", "--runtime", "--weights", "--kv", "--os", "--all",
+                "--on", "--versus", "--versus-runtime", "--versus-os", "--matrix", "--gpus",
+                "--models", "--formats", "--cards", "--context", "--concurrency", "--runtime", "--weights", "--kv", "--os", "--all",
                 "--save", "--catalog", "--json",
             ),
         ),
@@ -247,6 +255,32 @@ def test_versus_lists_changes_with_reasons(program: Program) -> None:
     lost = sum(change["after"] == "no" for change in found["changes"])
     text = program.text("fits --on 4xrtx-4090 --versus 2xrtx-4090")
     assert f"{lost} models no longer fit, 0 more do" in text
+
+
+def test_versus_runtime_lists_what_another_engine_changes_on_the_same_rig(program: Program) -> None:
+    found = program.json("fits --on 1xrtx-4090 --runtime vllm --versus-runtime sglang")
+    assert (found["before"], found["after"]) == ("1xrtx-4090", "1xrtx-4090")
+    assert found["runtimes"] == ["vllm", "sglang"]
+    assert found["operating_systems"] == [None, None]
+    # SGLang has no code for Falcon, and vLLM has.
+    lost = {c["model"]: c["reason"] for c in found["changes"] if c["after"] == "no"}
+    assert "SGLang" in lost["tiiuae/falcon-7b"]
+
+
+def test_versus_os_keeps_what_else_is_fixed(program: Program) -> None:
+    words = "fits --on 2xrtx-4090 --os linux --weights fp8 --versus 1xrtx-4090 --versus-os windows"
+    found = program.json(words)
+    assert found["operating_systems"] == ["linux", "windows"]
+    title = program.text(words)
+    assert "From 2xrtx-4090 under linux to 1xrtx-4090 under windows" in title
+    # Half the cards hold no model that two do not.
+    assert found["changes"]
+    assert all(change["before"] != "no" for change in found["changes"])
+
+
+def test_the_same_side_twice_changes_nothing(program: Program) -> None:
+    found = program.json("fits --on 1xl4 --runtime vllm --versus-runtime vllm")
+    assert found["changes"] == []
 
 
 def test_a_runtime_and_formats_may_be_fixed(program: Program) -> None:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from rightrig.cli import main
 

@@ -17,8 +17,6 @@ from rightrig.prediction.kernel_fit import (
 )
 from rightrig.work.operators import attention_flop, cache_bytes, gemm_bytes, gemm_flop
 
-pytest.importorskip("scipy")
-
 PEAK = DevicePeak(compute_flop_per_s=989.4e12, memory_bytes_per_s=3.35e12)
 ROWS = (1, 8, 32, 64, 128, 256, 512, 1024, 4096, 8192)
 SHAPES = ((8192, 8192), (1024, 8192), (4096, 12288))

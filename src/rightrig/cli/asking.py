@@ -195,7 +195,7 @@ def _whole(text: str | None, usual: int, name: str) -> int:
         ) from None
 
 
-def optional(
+def _optional(
     text: str | None, dimension: Dimension, name: str, limit: float = 1e12
 ) -> float | None:
     """Return a quantity that may be absent."""
@@ -214,9 +214,9 @@ def _limits(words: Bounds, catalog: Catalog) -> Limits:
         )
     machines = words.max_machines
     return Limits(
-        budget_usd_per_month=optional(words.budget, "money_per_month", "--budget"),
-        max_capex_usd=optional(words.capex, "money", "--capex"),
-        max_power_w=optional(words.max_power, "power", "--max-power"),
+        budget_usd_per_month=_optional(words.budget, "money_per_month", "--budget"),
+        max_capex_usd=_optional(words.capex, "money", "--capex"),
+        max_power_w=_optional(words.max_power, "power", "--max-power"),
         max_gpus_count=check_count(words.max_gpus, name="--max-gpus", limit=MAX_GPUS),
         max_machines_count=None
         if machines is None
@@ -261,7 +261,8 @@ def _count_from_0(count: int, name: str) -> int:
 def _one_of(value: str, allowed: Sequence[str], name: str) -> None:
     """Refuse a word that is none of those allowed."""
     if value not in allowed:
-        raise InputError(f"{name} is {value[:40]!r}: it is one of {', '.join(allowed)}")
+        words = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise InputError(f"{name} is {value[:40]!r}: it is {words}")
 
 
 def _vendor(name: str | None) -> str | None:

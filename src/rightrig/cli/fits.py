@@ -9,6 +9,8 @@ from rightrig.cli.answer import answer
 def fits(
     on: o.OnOrNone = None,
     versus: o.Versus = None,
+    versus_runtime: o.VersusRuntime = None,
+    versus_os: o.VersusOs = None,
     matrix: o.AsMatrix = False,
     gpus: o.MatrixGpus = None,
     models: o.MatrixModels = None,
@@ -26,12 +28,12 @@ def fits(
     json: o.Json = False,
 ) -> None:
     """Which models fit a rig, or each card, and in which format."""
-    from rightrig.cli.holding import Asked, Choices, answer_of
+    from rightrig.cli.holding import Asked, Choices, Versus, answer_of
 
     asked = Asked(
-        o.chosen(catalog), on, versus, gpus, models, formats, cards, context, concurrency,
-        Choices(runtime, weights, kv, operating_system=os), as_matrix=matrix, every_model=all,
-        save=save,
+        o.chosen(catalog), on, Versus(versus, versus_runtime, versus_os), gpus, models, formats,
+        cards, context, concurrency, Choices(runtime, weights, kv, operating_system=os),
+        as_matrix=matrix, every_model=all, save=save,
     )  # fmt: skip
     found = answer_of(asked)
     answer(

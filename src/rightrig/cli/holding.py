@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.answer import Found
@@ -13,18 +13,42 @@ from rightrig.demand.workload import MAX_TOKENS
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import MAX_CARDS_PER_NODE, parse_rig
 from rightrig.errors import InputError
-from rightrig.planning.fits import changes, models_that_fit
+from rightrig.planning.fits import Side, changes, models_that_fit
 from rightrig.quantities import check_count
 
 if TYPE_CHECKING:
-    from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.llm import Llm
     from rightrig.planning.fits import ModelFit
 
-__all__ = ["Asked", "Choices", "answer_of"]
+__all__ = ["Asked", "Choices", "Versus", "answer_of"]
 _ANY_MODEL: Final = "meta-llama/Llama-3.2-1B-Instruct"
 _MOST_NAMES: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """What is another on the second side; the rest stays as it is."""
+
+    rig: str | None = None
+    runtime: str | None = None
+    operating_system: str | None = None
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The options that were given, by name."""
+        names = ("--versus", "--versus-runtime", "--versus-os")
+        given = zip(names, astuple(self), strict=True)
+        return {name: value for name, value in given if value is not None}
+
+    def changed(self, choices: Choices) -> Choices:
+        """Return the choices of the second side."""
+        runtime, system = self.runtime, self.operating_system
+        return replace(
+            choices,
+            runtime=choices.runtime if runtime is None else runtime,
+            operating_system=choices.operating_system if system is None else system,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +57,7 @@ class Asked:
 
     catalog: Catalog
     on: str | None
-    versus: str | None
+    versus: Versus
     gpus: str | None
     models: str | None
     formats: str | None
@@ -62,7 +86,7 @@ def answer_of(asked: Asked) -> Found:
     _check_form(asked)
     if asked.as_matrix:
         return _matrix(asked)
-    return _held(asked) if asked.versus is None else _changed(asked)
+    return _changed(asked) if asked.versus.words else _held(asked)
 
 
 def _check_form(asked: Asked) -> None:
@@ -73,7 +97,7 @@ def _check_form(asked: Asked) -> None:
     }  # fmt: skip
     choices = asked.choices
     of_rig = {
-        "--on": asked.on, "--versus": asked.versus, "--runtime": choices.runtime,
+        "--on": asked.on, **asked.versus.words, "--runtime": choices.runtime,
         "--weights": choices.weights, "--kv": choices.kv, "--os": choices.operating_system,
         "--all": asked.every_model or None,
         "--concurrency": None if asked.concurrency == 1 else asked.concurrency,
@@ -86,20 +110,20 @@ def _check_form(asked: Asked) -> None:
         wrong = next((name for name, value in of_matrix.items() if value is not None), None)
         if wrong:
             raise InputError(f"{wrong} goes with --matrix only")
-        if asked.versus is not None and asked.every_model:
-            raise InputError("--all does not go with --versus, which lists what changes")
+        if asked.versus.words and asked.every_model:
+            given = next(iter(asked.versus.words))
+            raise InputError(f"--all does not go with {given}, which lists what changes")
         if asked.on is None:
             raise InputError("name a rig with --on, such as --on 1xrtx-4090, or ask for --matrix")
 
 
-def _models_on(asked: Asked, on: str) -> tuple[Rig, tuple[ModelFit, ...]]:
-    """Return a rig, and every model of the catalogue with its verdict on it."""
+def _models_on(asked: Asked, side: Side) -> tuple[ModelFit, ...]:
+    """Return every model of the catalogue with its verdict."""
     catalog = asked.catalog
-    rig = parse_rig(on, catalog)
     llms = [catalog.llm(slug) for slug in catalog.slugs("llms")]
     # A choice that no model could have is wrong input, not a "no" for each model.
-    propose(catalog, catalog.llm(_ANY_MODEL), rig, asked.choices)
-    return rig, models_that_fit(catalog, rig, asked.context, asked.concurrency, asked.choices, llms)
+    propose(catalog, catalog.llm(_ANY_MODEL), side.rig, side.choices)
+    return models_that_fit(catalog, side.rig, asked.context, asked.concurrency, side.choices, llms)
 
 
 def _held(asked: Asked) -> Found:
@@ -107,7 +131,8 @@ def _held(asked: Asked) -> Found:
     from rightrig.planning.largest import largest_dense_params
     from rightrig.report.fits import capped_note, fits_document, fits_json
 
-    rig, models = _models_on(asked, asked.on or "")
+    rig = parse_rig(asked.on or "", asked.catalog)
+    models = _models_on(asked, Side(rig, asked.choices))
     largest = largest_dense_params(
         asked.catalog, rig, asked.context, asked.concurrency, asked.choices
     )
@@ -123,12 +148,15 @@ def _held(asked: Asked) -> Found:
 
 
 def _changed(asked: Asked) -> Found:
-    """Return the models whose verdict differs between two rigs."""
+    """Return the models whose verdict differs between two rigs, runtimes or systems."""
     from rightrig.report.fits import capped_note, changes_document, changes_json
 
-    before, old = _models_on(asked, asked.on or "")
-    after, new = _models_on(asked, asked.versus or "")
-    found = changes(old, new)
+    on = asked.on or ""
+    other = on if asked.versus.rig is None else asked.versus.rig
+    before = Side(parse_rig(on, asked.catalog), asked.choices)
+    after = Side(parse_rig(other, asked.catalog), asked.versus.changed(asked.choices))
+    new = _models_on(asked, after)
+    found = changes(_models_on(asked, before), new)
     return Found(
         data=lambda: changes_json(before, after, found),
         document=lambda: (
@@ -136,7 +164,7 @@ def _changed(asked: Asked) -> Found:
             *capped_note((m.llm for m in new), asked.context),
         ),
         yes=True,
-        records=(*(g.gpu for rig in (before, after) for g in rig.groups),),
+        records=(*(g.gpu for side in (before, after) for g in side.rig.groups),),
     )
 
 

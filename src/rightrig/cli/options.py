@@ -60,6 +60,10 @@ ContextOrUsual = Annotated[
 ]
 Sequences = Annotated[int, typer.Option("--concurrency", help="Sequences at once.")]
 Versus = Annotated[str | None, typer.Option(help="Another rig: only models whose verdict changes.")]
+VersusRuntime = Annotated[
+    str | None, typer.Option(help="Another runtime: what changes, on --versus or the same rig.")
+]
+VersusOs = Annotated[str | None, typer.Option(help="The same, under another system.")]
 AsMatrix = Annotated[
     bool, typer.Option("--matrix", help="Models × cards × formats instead of one rig.")
 ]

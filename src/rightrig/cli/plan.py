@@ -50,6 +50,9 @@ def plan(
     country: Annotated[str | None, typer.Option(help="Where data may be: fi,no or eu.")] = None,
     licence: Annotated[str | None, typer.Option(help="Model: open or commercial.")] = None,
     spot: Annotated[bool, typer.Option("--spot", help="Spot prices too.")] = False,
+    spot_waste: Annotated[
+        float | None, typer.Option(help="With --job --spot: share of time lost, 0.1.")
+    ] = None,
     runtime: Annotated[str | None, typer.Option(help="Only these: vllm,sglang.")] = None,
     weights: o.Weights = None,
     kv: o.Kv = None,

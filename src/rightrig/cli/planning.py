@@ -23,6 +23,7 @@ T = TypeVar("T")
 _MOST_TOKENS: Final = 1e18
 _LONGEST_JOB_S: Final = 3.2e8
 _USUAL_DEADLINE: Final = "24h"
+_MOST_WASTE_RATIO: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Mode:
 
     Attributes:
         own, job, sweep: What makes it another question.
+        spot_waste: Of a job on spot instances, the share of the time that is lost.
         by: Deadline of a job.
         growth, start: Growth of the rate, and from when.
         engine, jobs, save: How a sweep is run.
@@ -38,6 +40,7 @@ class Mode:
 
     own: str | None = None
     job: str | None = None
+    spot_waste: float | None = None
     by: str | None = None
     why: bool = False
     explain: bool = False
@@ -99,14 +102,21 @@ def _check_mode(asked: Asked, mode: Mode) -> None:
         raise InputError("which model? Write rightrig plan MODEL --rate 5/s")
     if mode.sweep is not None and asked.model:
         raise InputError("--sweep takes its models from the file; leave MODEL out")
-    if mode.by is not None and mode.job is None:
-        raise InputError("--by is the deadline of a batch; add --job 10B-tokens")
-    if mode.start is not None and mode.growth is None:
-        raise InputError("--start says when growth begins; add --growth 10%/month")
+    _check_details(asked, mode)
     shown = {"--explain": mode.explain, "--growth": mode.growth, "--simulate": asked.simulate}
     wrong = next((name for name, value in shown.items() if value), None)
     if given and wrong is not None:
         raise InputError(f"{wrong} is about a plan for traffic; drop it, or {given[0]}")
+
+
+def _check_details(asked: Asked, mode: Mode) -> None:
+    """Refuse details of questions that were not asked."""
+    if mode.by is not None and mode.job is None:
+        raise InputError("--by is the deadline of a batch; add --job 10B-tokens")
+    if mode.spot_waste is not None and not (mode.job is not None and asked.bounds.spot):
+        raise InputError("--spot-waste is about a batch on spot instances; add --job and --spot")
+    if mode.start is not None and mode.growth is None:
+        raise InputError("--start says when growth begins; add --growth 10%/month")
     if mode.sweep is None and mode.save is not None:
         raise InputError("--save keeps the results of a sweep; add --sweep FILE")
 
@@ -135,11 +145,13 @@ def _explained(found: Plan, question: Posed, mode: Mode) -> Extra:
     """Return what the answer hangs on, and how long it lasts."""
     from rightrig.cli.asking_layout import growth_ratio_per_month, start_of
     from rightrig.planning.explain import hinges
+    from rightrig.planning.least import least_objectives
     from rightrig.planning.questions.growth import Span, runway
     from rightrig.planning.questions.measure_next import measure_next
     from rightrig.report.plan import Extra
 
     hung = hinges(found, question.space) if mode.explain else None
+    least = least_objectives(found, question.space) if mode.explain else ()
     measure = measure_next(found, question.space) if mode.explain and found.plans else None
     lasts = None
     if mode.growth is not None and found.plans:
@@ -147,7 +159,7 @@ def _explained(found: Plan, question: Posed, mode: Mode) -> Extra:
             question.llm, question.question, question.space, found.plans[0],
             growth_ratio_per_month(mode.growth), Span(start_of(mode.start)),
         )  # fmt: skip
-    return Extra(hinges=hung, measurement=measure, runway=lasts)
+    return Extra(hinges=hung, least=least, measurement=measure, runway=lasts)
 
 
 def _job(catalog: Catalog, asked: Asked, mode: Mode) -> Found:
@@ -160,9 +172,8 @@ def _job(catalog: Catalog, asked: Asked, mode: Mode) -> Found:
     # How many come a second plays no part; the lengths of a request do.
     words = replace(asked.traffic, rate="1/s") if asked.traffic.trace is None else asked.traffic
     question = posed(catalog, replace(asked, traffic=words))
-    job = Job(_tokens(mode.job or ""), parse(
-        mode.by or _USUAL_DEADLINE, "time", name="--by", limit=_LONGEST_JOB_S
-    ))  # fmt: skip
+    deadline = parse(mode.by or _USUAL_DEADLINE, "time", name="--by", limit=_LONGEST_JOB_S)
+    job = Job(_tokens(mode.job or ""), deadline, _waste_ratio(mode.spot_waste))
     found = plan_job(question.llm, question.question, question.space, job, asked.top)
     cards = (catalog.gpu(rig.gpu) for rig in found.rigs)
     prices = (rig.purchase.price for rig in found.rigs)
@@ -172,6 +183,19 @@ def _job(catalog: Catalog, asked: Asked, mode: Mode) -> Found:
         yes=bool(found.rigs),
         records=(question.llm, *cards, *prices),
     )
+
+
+def _waste_ratio(share_ratio: float | None) -> float:
+    """Return the share of the time on spot instances that is lost."""
+    from rightrig.planning.job import SPOT_WASTE_RATIO
+
+    if share_ratio is None:
+        return SPOT_WASTE_RATIO
+    if not 0.0 <= share_ratio <= _MOST_WASTE_RATIO:
+        raise InputError(
+            f"--spot-waste is {share_ratio:g}: it lies between 0 and {_MOST_WASTE_RATIO:g}"
+        )
+    return share_ratio
 
 
 def _tokens(text: str) -> float:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rightrig.demand.workload import Workload
     from rightrig.planning.table import Table
 
-    Column = NDArray[np.float64]
+    Miss = NDArray[np.float64]
+    """How far rows miss a rule, in any unit that orders them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Constraint(Protocol):
         """Return the smallest change of the question that would let one row keep it."""
         ...
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far each row misses it, in any unit that orders them."""
         ...
 
@@ -81,7 +82,7 @@ class IsSold:
         """Return what would let it pass."""
         return f"a price for {table.gpu(number).slug} in your own --catalog"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.rows["cards"].astype(float)
 
@@ -114,7 +115,7 @@ class FitsMemory:
         """Return what would let it pass."""
         return "smaller --weights, or a shorter --input and --output"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.short_bytes
 
@@ -169,7 +170,7 @@ class KeepsLatency:
         one, least_s = self._worst(table, number)
         return f"--{self.metric}-p{one.percentile} {_above(least_s)}"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it: the largest latency over its limit."""
         own = [table.judged_s[o] / o.limit_s for o in table.judged_s if o.metric == self.metric]
         return np.maximum.reduce(own) if own else np.zeros(len(table.rows))
@@ -209,7 +210,7 @@ class WithinGpus:
         """Return what would let it pass."""
         return f"--max-gpus {int(table.cards_count[number])}"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.cards_count
 
@@ -235,7 +236,7 @@ class WithinMachines:
         """Return what would let it pass."""
         return f"--max-machines {int(table.machines_count[number])}"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.machines_count
 
@@ -261,7 +262,7 @@ class WithinStock:
         """Return what would let it pass."""
         return f"--available {table.gpu(number).slug}={int(table.cards_count[number])}"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.cards_count
 
@@ -289,7 +290,7 @@ class WithinBudget:
         """Return what would let it pass."""
         return f"--budget {math.ceil(float(table.usd[number]))}/month"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.usd
 
@@ -317,7 +318,7 @@ class WithinCapex:
         """Return what would let it pass."""
         return f"--capex {math.ceil(float(table.usd[number]))}"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return table.usd
 
@@ -348,7 +349,7 @@ class WithinPower:
         """Return what would let it pass."""
         return f"--max-power {math.ceil(float(table.rated_power_w[number]))}W"
 
-    def miss(self, table: Table) -> Column:
+    def miss(self, table: Table) -> Miss:
         """Return how far rows miss it."""
         return np.nan_to_num(table.rated_power_w, nan=np.inf)
 

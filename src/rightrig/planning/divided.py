@@ -93,7 +93,7 @@ class Divided:
         later = (self.lengths.output_tokens - 1.0) * self.tpot_s(running_seqs, percentile)
         return self.ttft_s(rate_per_s, percentile) + later
 
-    def running_at(self, rate_per_s: Column) -> Column:
+    def steady_seqs(self, rate_per_s: Column) -> Column:
         """Return the sequences in a decoding engine at a rate (Little's law, bisected)."""
         low, high = np.full_like(rate_per_s, 1e-6), np.maximum(self.running_seqs, 2e-6)
         for _ in range(2 * _BISECTIONS):

@@ -54,7 +54,7 @@ class Group:
         """Return what was measured near a row."""
         return self.table.measured[int(self.table.kinds[place])]
 
-    def high_ratios(self, quantity: Quantity) -> Column:
+    def high_ratio(self, quantity: Quantity) -> Column:
         """Return the high end of a percentile's interval over its middle, an element a row."""
         has_experts = self.timer.llm.has_experts
         ends = [
@@ -89,16 +89,16 @@ def _group(llm: Llm, candidates: Candidates, numbers: NDArray[np.int64]) -> Grou
         shard=Shard(
             rows["tp"].astype(float),
             rows["pp"].astype(float),
-            _plain(rows["dp"]),
-            _plain(rows["ep"]),
-            _plain(rows["cp"]),
+            _ranks_count(rows["dp"]),
+            _ranks_count(rows["ep"]),
+            _ranks_count(rows["cp"]),
         ),
         pace=_pace(candidates, rows),
     )
     return Group(numbers, timer, table)
 
 
-def _plain(column: NDArray[np.int32]) -> Floats:
+def _ranks_count(column: NDArray[np.int32]) -> Floats:
     """Return a column, or 1 where nothing is divided: whole operators fall away then."""
     return 1.0 if (column == 1).all() else column.astype(float)
 
@@ -118,7 +118,7 @@ def _pace(candidates: Candidates, rows: NDArray[np.void]) -> Pace:
     )
 
 
-def raise_ratios(
+def raised_ratio(
     group: Group, objectives: Sequence[Objective], confidence: Confidence
 ) -> list[Floats]:
     """Return by how much each objective's latency is raised before it is judged.
@@ -127,7 +127,7 @@ def raise_ratios(
     """
     if confidence == "likely":
         return [1.0 for _ in objectives]
-    known = {name: group.high_ratios(name) for name in {QUANTITY_OF[o.metric] for o in objectives}}
+    known = {name: group.high_ratio(name) for name in {QUANTITY_OF[o.metric] for o in objectives}}
     return [known[QUANTITY_OF[o.metric]] for o in objectives]
 
 
@@ -142,17 +142,17 @@ def largest_loads(
 def goals_of(group: Group, slo: Slo, confidence: Confidence) -> list[Goal]:
     """Return the objectives with their limits, lowered where they are judged surely."""
     objectives = slo.objectives()
-    raised = raise_ratios(group, objectives, confidence)
+    raised = raised_ratio(group, objectives, confidence)
     return [
         Goal(one.metric, one.percentile, one.limit_s / ratio)
         for one, ratio in zip(objectives, raised, strict=True)
     ]
 
 
-def judged(group: Group, flows: Sequence[Flow], slo: Slo, confidence: Confidence) -> list[Column]:
+def judged_s(group: Group, flows: Sequence[Flow], slo: Slo, confidence: Confidence) -> list[Column]:
     """Return what each objective's latency is judged by: the worst of some flows, raised."""
     objectives = slo.objectives()
-    raised = raise_ratios(group, objectives, confidence)
+    raised = raised_ratio(group, objectives, confidence)
     return [
         np.maximum.reduce([np.asarray(f.tail_s(o.metric, o.percentile)) for f in flows]) * ratio
         for o, ratio in zip(objectives, raised, strict=True)

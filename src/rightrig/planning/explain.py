@@ -151,7 +151,7 @@ def hinges(plan: Plan, space: Space) -> Hinges | None:
     """
     if not plan.plans:
         return None
-    lean = _lean(space, plan.question)
+    lean = sold_only(space, plan.question)
     llm, question, best = plan.llm, plan.question, plan.plans[0]
     table = evaluated(llm, question, lean)
     rival = next((p for p in plan.plans if p.gpu != best.gpu), None)
@@ -169,7 +169,7 @@ def hinges(plan: Plan, space: Space) -> Hinges | None:
     )
 
 
-def _lean(space: Space, question: Question) -> Space:
+def sold_only(space: Space, question: Question) -> Space:
     """Return the space without cards that nobody rents or sells."""
     sold = {p.gpu for p in (space.goods if question.limits.buys else space.prices)}
     return replace(space, gpus=tuple(gpu for gpu in space.gpus if gpu.slug in sold))
@@ -211,13 +211,13 @@ def _changes(
 def _priced(space: Space, gpu: str, factor_ratio: float) -> Space:
     """Return the space with every price of one card changed."""
 
-    def scaled(price_usd: float | None) -> float | None:
+    def scaled_usd(price_usd: float | None) -> float | None:
         return None if price_usd is None else price_usd * factor_ratio
 
     prices = tuple(
         price.model_copy(update={
-            "on_demand_usd_per_hour": scaled(price.on_demand_usd_per_hour),
-            "spot_usd_per_hour": scaled(price.spot_usd_per_hour),
+            "on_demand_usd_per_hour": scaled_usd(price.on_demand_usd_per_hour),
+            "spot_usd_per_hour": scaled_usd(price.spot_usd_per_hour),
         }) if price.gpu == gpu else price
         for price in space.prices
     )  # fmt: skip

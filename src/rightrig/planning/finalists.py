@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from rightrig.prediction.serving import Flow
 
     Column = NDArray[np.float64]
+    Keys = NDArray[np.float64]
+    """What orders rows, smaller first: dollars, seconds or watts."""
 
 MOST_ON_FRONT: Final = 50
 """Candidates of the Pareto front that are worked out in full, cheapest first."""
@@ -42,12 +44,12 @@ MOST_ON_FRONT: Final = 50
 
 def ranking(table: Table, numbers: NDArray[np.int64], question: Question) -> NDArray[np.int64]:
     """Return rows best first: by what is asked, then the lower TPOT, then the lower TTFT."""
-    key = rank_values(table, question)[numbers]
+    key = rank_keys(table, question)[numbers]
     order = np.lexsort((numbers, table.ttft_p99_s[numbers], table.tpot_p99_s[numbers], key))
     return numbers[order]
 
 
-def rank_values(table: Table, question: Question) -> Column:
+def rank_keys(table: Table, question: Question) -> Keys:
     """Return what rows are ranked by, smaller is better: dollars, seconds or watts.
 
     ``token`` is the rent over the tokens that the rig carries within the objectives, ``energy``
@@ -143,7 +145,7 @@ def _parts(table: Table, group: Group, lengths: Lengths, question: Question) -> 
     engines = divided(group, lengths, table.capacity_seqs[group.numbers], goals)
     decoding = table.engines_count[group.numbers] - limits.spare_engines_count - reading
     share = np.where(reading > 0, rate / np.maximum(reading, 1), 0.0)
-    running = engines.running_at(rate / np.maximum(decoding, 1.0))
+    running = engines.steady_seqs(rate / np.maximum(decoding, 1.0))
     return _Parts(engines, reading > 0, share, running)
 
 
@@ -171,7 +173,7 @@ class _Operating:
         measured = self.group.measured(place)
         has_experts = self.group.timer.llm.has_experts
 
-        def tail(objective: Objective | None, metric: Metric) -> Interval:
+        def tail_s(objective: Objective | None, metric: Metric) -> Interval:
             percentile: Percentile = 99 if objective is None else objective.percentile
             mid = self._tail_s(place, metric, percentile)
             ends = p99_end_ratios(QUANTITY_OF[metric], measured, has_experts=has_experts)
@@ -181,11 +183,11 @@ class _Operating:
             running_seqs=float(np.asarray(self.flow.running_seqs)[place]),
             ttft_mean_s=float(self.ttft_mean_s[place]),
             tpot_mean_s=float(self.tpot_mean_s[place]),
-            ttft_p99_s=tail(None, "ttft"),
-            tpot_p99_s=tail(None, "tpot"),
+            ttft_p99_s=tail_s(None, "ttft"),
+            tpot_p99_s=tail_s(None, "tpot"),
             use_ratio=float(self.use_ratio[place]),
             evidence=measured.evidence,
-            met=met([(o, tail(o, o.metric)) for o in question.slo.objectives()]),
+            met=met([(o, tail_s(o, o.metric)) for o in question.slo.objectives()]),
         )
 
 
@@ -216,17 +218,14 @@ def _planned(
     table: Table, number: int, question: Question, at: _Point, tariff: Tariff
 ) -> PlannedRig:
     """Return one row as a plan."""
-    workload, limits = question.workload, question.limits
+    limits = question.limits
     engines = int(table.engines_count[number])
     split = replace(table.split(number), replicas=engines)
     bought = table.suppliers.bought(number, engines) if limits.buys else None
     purchase = None if limits.buys else table.suppliers.purchase(number, engines)
     rent = 0.0 if purchase is None else purchase.rent_usd_per_month
-    capacity = float(table.capacity_requests_per_s[number])
     power = _power_w(table, number, engines, at)
-    tokens = workload.input_tokens + workload.output_tokens
-    rate = workload.rate_requests_per_s
-    return PlannedRig(
+    one = PlannedRig(
         number=number,
         gpu=table.gpu(number).slug,
         cards_count=split.cards,
@@ -240,23 +239,36 @@ def _planned(
         rent_usd_per_month=rent,
         capex_usd=0.0 if bought is None else bought.capex_usd,
         machines_count=int(table.machines_count[number]),
-        cost_usd_per_token=cost_usd_per_token(rent, rate * tokens),
-        cost_usd_per_output_token=cost_usd_per_token(rent, rate * workload.output_tokens),
-        full_cost_usd_per_token=cost_usd_per_token(rent, capacity * tokens),
-        capacity_requests_per_s=capacity,
+        capacity_requests_per_s=float(table.capacity_requests_per_s[number]),
         running_seqs=at.running_seqs * max(engines - limits.spare_engines_count, 1),
         ttft_mean_s=at.ttft_mean_s,
         tpot_mean_s=at.tpot_mean_s,
         ttft_p99_s=at.ttft_p99_s,
         tpot_p99_s=at.tpot_p99_s,
         met=at.met,
-        power_w=power,
-        energy_usd_per_month=None
-        if power is None
-        else energy_usd_per_month(power, tariff.pue_ratio, tariff.usd_per_kwh),
         evidence=at.evidence,
         quality=quality_note(table.format_name(number), table.kv_name(number)),
         prefill_count=int(table.prefill_count[number]),
+    )
+    return priced(one, question, tariff, power)
+
+
+def priced(
+    plan: PlannedRig, question: Question, tariff: Tariff, power_w: float | None
+) -> PlannedRig:
+    """Return a plan with what its tokens cost, and with its electricity."""
+    workload, rent = question.workload, plan.rent_usd_per_month
+    tokens = workload.input_tokens + workload.output_tokens
+    rate = workload.rate_requests_per_s
+    return replace(
+        plan,
+        cost_usd_per_token=cost_usd_per_token(rent, rate * tokens),
+        cost_usd_per_output_token=cost_usd_per_token(rent, rate * workload.output_tokens),
+        full_cost_usd_per_token=cost_usd_per_token(rent, plan.capacity_requests_per_s * tokens),
+        power_w=power_w,
+        energy_usd_per_month=None
+        if power_w is None
+        else energy_usd_per_month(power_w, tariff.pue_ratio, tariff.usd_per_kwh),
     )
 
 

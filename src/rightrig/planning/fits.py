@@ -111,12 +111,27 @@ def _deployments(catalog: Catalog, rig: Rig, choices: Choices, llm: Llm) -> Iter
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: cards, and what the user fixed for them."""
+
+    rig: Rig
+    choices: Choices
+
+    @property
+    def text(self) -> str:
+        """The side in words: ``4xrtx-4090``, ``4xrtx-4090 with sglang under linux``."""
+        runtime, system = self.choices.runtime, self.choices.operating_system
+        with_runtime = f" with {runtime}" if runtime else ""
+        return f"{self.rig.text}{with_runtime}{f' under {system}' if system else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """A model whose verdict differs between two rigs.
+    """A model whose verdict differs between two sides.
 
     Attributes:
         before, after: The model on each.
-        reason: Why the verdict of the second rig is what it is.
+        reason: Why the verdict of the second side is what it is.
     """
 
     before: ModelFit
@@ -125,10 +140,10 @@ class Change:
 
 
 def changes(before: Sequence[ModelFit], after: Sequence[ModelFit]) -> tuple[Change, ...]:
-    """Return the models whose verdict changes from one rig to another, losses first.
+    """Return the models whose verdict changes from one side to another, losses first.
 
     Args:
-        before: What ``models_that_fit`` says of one rig.
+        before: What ``models_that_fit`` says of one side.
         after: What it says of the other, of the same models.
     """
     known = {model.llm.name: model for model in after}

@@ -66,7 +66,7 @@ class JobRig:
         duration_s: Until the last token, with the interval of the throughput.
         tokens_per_s: Of all engines, prompt and answer together.
         usd: Rent for that time; by the second.
-        usd_high: The same at the slow end of the interval.
+        high_usd: The same at the slow end of the interval.
     """
 
     gpu: str
@@ -78,7 +78,7 @@ class JobRig:
     duration_s: Interval
     tokens_per_s: float
     usd: float
-    usd_high: float
+    high_usd: float
     evidence: Evidence
     quality: str
 
@@ -252,7 +252,7 @@ class _Book:
             duration_s=duration,
             tokens_per_s=float(self.rate_per_s[number]) * self._tokens * engines,
             usd=rent * duration.mid,
-            usd_high=rent * duration.high,
+            high_usd=rent * duration.high,
             evidence=evidence,
             quality=quality_note(weights, kv),
         )

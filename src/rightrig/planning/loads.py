@@ -11,9 +11,9 @@ from rightrig.planning.divided import SENDING, divided
 from rightrig.planning.evaluate import (
     flows_at_rate,
     goals_of,
-    judged,
+    judged_s,
     largest_loads,
-    raise_ratios,
+    raised_ratio,
 )
 from rightrig.prediction.regimes import Lengths
 
@@ -88,7 +88,7 @@ class Loads:
         self.engines_count[numbers] = engines
         with np.errstate(invalid="ignore"):
             self.capacity_per_s[numbers] = np.where(np.isfinite(engines), each * working, 0.0)
-        found = judged(group, (load, flow), slo, limits.confidence)
+        found = judged_s(group, (load, flow), slo, limits.confidence)
         for column, values in zip(self.judged_s, found, strict=True):
             column[numbers] = values
         self.ttft_p99_s[numbers] = flow.tail_s("ttft", 99)
@@ -123,9 +123,9 @@ class Loads:
         numbers = group.numbers
         fewer = total < self.engines_count[numbers]
         rate = np.where(fewer, workload.rate_requests_per_s / np.maximum(reading, 1.0), 0.0)
-        running = found.running_at(workload.rate_requests_per_s / np.maximum(decoding, 1.0))
+        running = found.steady_seqs(workload.rate_requests_per_s / np.maximum(decoding, 1.0))
         objectives = question.slo.objectives()
-        raised = raise_ratios(group, objectives, limits.confidence)
+        raised = raised_ratio(group, objectives, limits.confidence)
         tails = [
             found.tail_s(one.metric, one.percentile, rate, running) * ratio
             for one, ratio in zip(objectives, raised, strict=True)

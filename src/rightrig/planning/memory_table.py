@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from rightrig.prediction.engine_memory import CardShare
 
     Column = NDArray[np.float64]
+    Part = tuple[float, ...]
+    Parts = NDArray[np.float64]
+    """Several quantities, along the last axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def memory(
     capacity, short = np.zeros(count), np.zeros(count)
     bounded = np.zeros(count, bool)
     totals = np.array([gpu.memory_bytes.mid for gpu in candidates.gpus])
-    lacking = _weights_beyond_cards(llm, candidates, numbers, totals)
+    lacking = _beyond_cards_bytes(llm, candidates, numbers, totals)
     bounded[numbers] = lacking > 0.0
     short[numbers] = np.maximum(lacking, 0.0)
     left = numbers[lacking <= 0.0]
@@ -81,7 +84,7 @@ def memory(
     return Memory(capacity, short, bounded)
 
 
-def _weights_beyond_cards(
+def _beyond_cards_bytes(
     llm: Llm, candidates: Candidates, numbers: NDArray[np.int64], totals_bytes: Column
 ) -> Column:
     """Return by how much the weights alone, divided evenly, pass the memory of a card."""
@@ -114,8 +117,8 @@ def _exact(
     totals = np.array([
         gpu.memory_bytes.low if is_sure else gpu.memory_bytes.mid for gpu in candidates.gpus
     ])[candidates.rows["gpu"][numbers], None]  # fmt: skip
-    ratio = places[:, 3, None] / _RATIO_PARTS
-    room = _rooms(frame, weights, totals, ratio)
+    ratio = places[:, 3, None] / _PARTS_COUNT
+    room = _rooms_bytes(frame, weights, totals, ratio)
     lacking = np.maximum(first - room, 0.0).max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         held = np.maximum(np.floor(room / first), np.floor((room - shared) / further))
@@ -125,12 +128,12 @@ def _exact(
     return np.minimum(held, most) * groups, lacking
 
 
-_RATIO_PARTS: Final = 1e6
+_PARTS_COUNT: Final = 1e6
 """Memory fractions travel as whole millionths beside indices."""
 _RULES: Final = ("of-total", "static-share", "of-free", "exact")
 
 
-def _rooms(frame: Column, weights: Column, totals_bytes: Column, ratio: Column) -> Column:
+def _rooms_bytes(frame: Parts, weights: Parts, totals_bytes: Column, ratio: Column) -> Column:
     """Return what each stage's cards have for the cache, by the rules of ``CardShare``.
 
     Args:
@@ -201,7 +204,7 @@ class Book:
         frame = found[1]
         stored_key = (runtime_index, format_index, layout)
         if stored_key not in self._stored:
-            self._stored[stored_key] = (len(self._stored), self._weights_of(frame, row, split))
+            self._stored[stored_key] = (len(self._stored), self._weight_bytes(frame, row, split))
         cached_key = (runtime_index, kv_index, layout, step_tokens, *formats)
         if cached_key not in self._cached:
             bits = KV_BITS[self._candidates.kvs[kv_index]]
@@ -212,13 +215,13 @@ class Book:
                     for share in frame.shares
                 ),
             )
-        ratio = round(limits.memory_ratio * _RATIO_PARTS)
+        ratio = round(limits.memory_ratio * _PARTS_COUNT)
         return (
             found[0], self._stored[stored_key][0], self._cached[cached_key][0], ratio,
             limits.max_seqs,
         )  # fmt: skip
 
-    def tables(self, confidence: Confidence) -> tuple[Column, Column, Column]:
+    def tables(self, confidence: Confidence) -> tuple[Parts, Parts, Parts]:
         """Return frames, weights and caches as arrays (kind, stage, value).
 
         Kinds of fewer stages repeat their last one, which changes no minimum.
@@ -285,7 +288,7 @@ class Book:
             self._alike[stages_count] = tuple(kinds.values())
         return self._alike[stages_count]
 
-    def _weights_of(
+    def _weight_bytes(
         self, frame: Frame, row: tuple[int, ...], split: Parallelism
     ) -> tuple[Interval, ...]:
         """Return the weights of the frame's stages in a format; nothing where they are in it."""
@@ -300,7 +303,7 @@ class Book:
 
 def _frame_values(
     share: CardShare, frame: Frame, *, is_sure: bool
-) -> tuple[float, ...]:  # fmt: skip
+) -> Part:  # fmt: skip
     """Return a share as numbers: rule, fixed parts (middle, spread), parts outside, own part."""
     parts = [p for p in share.fixed if p.is_budgeted and (frame.has_formats or p.name != "weights")]
     fixed = sum_if_independent(part.size_bytes for part in parts)
@@ -312,6 +315,6 @@ def _frame_values(
     )  # fmt: skip
 
 
-def _padded(kinds: Sequence[Sequence[tuple[float, ...]]], stages_count: int) -> Column:
+def _padded(kinds: Sequence[Sequence[Part]], stages_count: int) -> Parts:
     """Return lists of tuples as one array; short lists repeat their last tuple."""
     return np.array([[*kind, *([kind[-1]] * (stages_count - len(kind)))] for kind in kinds])

@@ -12,7 +12,7 @@ from rightrig.planning.planned import Relaxation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rightrig.planning.constraints import Question
+    from rightrig.planning.constraints import Miss, Question
     from rightrig.planning.table import Table
 
 
@@ -48,7 +48,7 @@ def rejected_cards(
     return tuple(sorted(found))
 
 
-def _least(values: NDArray[np.float64]) -> int:
+def _least(values: Miss) -> int:
     """Return the place of the least value that is a number, else the first."""
     return int(np.nanargmin(values)) if np.isfinite(values).any() else 0
 

@@ -78,9 +78,6 @@ class PlannedRig:
     rent_usd_per_month: float
     capex_usd: float
     machines_count: int
-    cost_usd_per_token: float
-    cost_usd_per_output_token: float
-    full_cost_usd_per_token: float
     capacity_requests_per_s: float
     running_seqs: float
     ttft_mean_s: float
@@ -88,9 +85,12 @@ class PlannedRig:
     ttft_p99_s: Interval
     tpot_p99_s: Interval
     met: Met
-    power_w: float | None
-    energy_usd_per_month: float | None
     evidence: Evidence
+    cost_usd_per_token: float = 0.0
+    cost_usd_per_output_token: float = 0.0
+    full_cost_usd_per_token: float = 0.0
+    power_w: float | None = None
+    energy_usd_per_month: float | None = None
     quality: str = ""
     method: Method = "analytic"
     on_front: bool = False

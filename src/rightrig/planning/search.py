@@ -226,7 +226,7 @@ def standing(llm: Llm, question: Question, space: Space) -> Standing:
 
 def evaluated(llm: Llm, question: Question, space: Space) -> Table:
     """Return all candidates with what was found out about them."""
-    return _loaded(llm, standing(llm, question, space), question)
+    return loaded(llm, standing(llm, question, space), question)
 
 
 def _held(
@@ -274,7 +274,7 @@ def _options_not_held(
     return [(gpu, (runtime, name, kv)) for gpu, runtime, name, kv in left]
 
 
-def _loaded(llm: Llm, found: Standing, question: Question) -> Table:
+def loaded(llm: Llm, found: Standing, question: Question) -> Table:
     """Return the table: loads of the rows that fit, engines for the traffic, and their price."""
     candidates, suppliers, sold, held = (
         found.candidates, found.suppliers, found.is_sold, found.memory,
@@ -321,12 +321,12 @@ def repriced(table: Table, question: Question, space: Space) -> Table:
 
 
 def _priced(
-    suppliers: Suppliers, engines: Column, sold: NDArray[np.bool_]
+    suppliers: Suppliers, engines_count: Column, sold: NDArray[np.bool_]
 ) -> tuple[Column, Column]:
     """Return dollars and machines of every row whose engines somebody rents or sells."""
-    usd, machines = np.full(len(engines), np.nan), np.full(len(engines), np.nan)
-    carried = np.flatnonzero(np.isfinite(engines) & sold)
-    supply = suppliers.supply(carried, engines[carried])
+    usd, machines = np.full(len(sold), np.nan), np.full(len(sold), np.nan)
+    carried = np.flatnonzero(np.isfinite(engines_count) & sold)
+    supply = suppliers.supply(carried, engines_count[carried])
     usd[carried], machines[carried] = supply.usd, supply.machines_count
     return usd, machines
 

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rightrig.costs.money import cost_usd_per_token, energy_usd_per_month
 from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.rig import CardGroup, Rig
+from rightrig.planning.finalists import priced
 from rightrig.planning.layouts import machine_cards
 from rightrig.planning.limits import limits_for
 from rightrig.planning.winner import why_first
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _LIMIT_REQUESTS: Final = 4_000
 _REQUESTS: Final = 10_000
-_ROUNDING: Final = 1e-9
+_ROUNDING_COUNT: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ def _tried_divided(
     if carried <= 0.0:
         return replace(plan, met="not", method="simulated")
     factor = question.workload.rate_requests_per_s * (1.0 + limits.headroom_ratio) / carried
-    reading = math.ceil(plan.prefill_count * max(factor, 1.0) - _ROUNDING)
-    decoding = math.ceil((working - plan.prefill_count) * max(factor, 1.0) - _ROUNDING)
+    reading = math.ceil(plan.prefill_count * max(factor, 1.0) - _ROUNDING_COUNT)
+    decoding = math.ceil((working - plan.prefill_count) * max(factor, 1.0) - _ROUNDING_COUNT)
     grown = replace(plan, prefill_count=reading)
     count = reading + decoding
     whole = replace(deployment, parallelism=replace(plan.split, replicas=count))
@@ -156,50 +156,48 @@ def _resized(
     plan: PlannedRig, asked: Plan, engines: int, each_per_s: float, outcome: Outcome
 ) -> PlannedRig:
     """Return a plan of other engines, with what the simulator saw of them."""
-    workload, limits, tariff = asked.question.workload, asked.question.limits, asked.tariff
-    before = plan.split.replicas
-    purchase = plan.purchase
-    if purchase is not None and engines != before:
-        per_instance = max(purchase.cards_per_instance // plan.split.engine_cards, 1)
-        per_engine = max(plan.split.engine_cards // purchase.cards_per_instance, 1)
-        count = -(-engines * per_engine // per_instance)
-        each_usd = purchase.rent_usd_per_month / purchase.instances_count
-        purchase = replace(purchase, instances_count=count, rent_usd_per_month=count * each_usd)
-    bought = plan.bought
-    if bought is not None and engines != before:
-        units = -(-bought.units_count * engines // before)
-        bought = replace(bought, units_count=units)
-    rent = 0.0 if purchase is None else purchase.rent_usd_per_month
-    capacity = each_per_s * (engines - limits.spare_engines_count)
-    tokens = workload.input_tokens + workload.output_tokens
-    rate = workload.rate_requests_per_s
-    power = None if outcome.power_w is None else outcome.power_w.mid
+    spares = asked.question.limits.spare_engines_count
     ttft, tpot = outcome.latencies["ttft"], outcome.latencies["tpot"]
-    return replace(
-        plan,
+    one = replace(
+        _acquired(plan, engines),
         split=replace(plan.split, replicas=engines),
         cards_count=engines * plan.split.engine_cards,
-        purchase=purchase,
-        bought=bought,
-        rent_usd_per_month=rent,
-        capex_usd=0.0 if bought is None else bought.capex_usd,
-        machines_count=purchase.instances_count if purchase is not None else plan.machines_count,
-        cost_usd_per_token=cost_usd_per_token(rent, rate * tokens),
-        cost_usd_per_output_token=cost_usd_per_token(rent, rate * workload.output_tokens),
-        full_cost_usd_per_token=cost_usd_per_token(rent, capacity * tokens),
-        capacity_requests_per_s=capacity,
+        capacity_requests_per_s=each_per_s * (engines - spares),
         running_seqs=outcome.running_seqs,
         ttft_mean_s=ttft["mean"].mid,
         tpot_mean_s=tpot["mean"].mid,
         ttft_p99_s=ttft["p99"].joined,
         tpot_p99_s=tpot["p99"].joined,
         met=_met(outcome, plan),
-        power_w=power,
-        energy_usd_per_month=None
-        if power is None
-        else energy_usd_per_month(power, tariff.pue_ratio, tariff.usd_per_kwh),
         method="simulated",
     )
+    power = None if outcome.power_w is None else outcome.power_w.mid
+    return priced(one, asked.question, asked.tariff, power)
+
+
+def _acquired(plan: PlannedRig, engines: int) -> PlannedRig:
+    """Return a plan with room for other engines, rented or bought where it was."""
+    cards = plan.split.engine_cards
+    if plan.purchase is not None:
+        bought = plan.purchase
+        held, parts = (
+            max(bought.cards_per_instance // cards, 1),
+            max(cards // bought.cards_per_instance, 1),
+        )
+        count = -(-engines * parts // held)
+        rent = bought.rent_usd_per_month / bought.instances_count * count
+        purchase = replace(bought, instances_count=count, rent_usd_per_month=rent)
+        return replace(plan, purchase=purchase, rent_usd_per_month=rent, machines_count=count)
+    if plan.bought is None:  # a plan is rented or bought
+        raise AssertionError(plan.rig)
+    good = plan.bought.good
+    units = (
+        engines * cards
+        if good.cards_count == 1
+        else -(-engines // max(good.cards_count // cards, 1))
+    )
+    goods = replace(plan.bought, units_count=units)
+    return replace(plan, bought=goods, capex_usd=goods.capex_usd, machines_count=units)
 
 
 def _met(outcome: Outcome, plan: PlannedRig) -> Met:

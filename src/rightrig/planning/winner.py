@@ -20,7 +20,9 @@ def why_first(plan: Plan) -> Explanation:
         alone = [
             f"{one.option} alone would do ({one.engine}, every other limit kept) [{one.rule}]."
             for one in plan.relaxations
-        ] or ["No single limit stands in the way alone: at least two must give."]
+        ]
+        if not alone and "[LIMIT" in plan.nearest:
+            alone = ["No single limit stands in the way alone: at least two must give."]
         return Explanation(("No plan: every card breaks a rule.", plan.nearest, *alone))
     best = plan.plans[0]
     sentences = [_first(best), *_quicker(plan.plans)]

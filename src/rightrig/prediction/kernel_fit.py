@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rightrig.errors import InputError, MissingError
+from rightrig.errors import InputError
 from rightrig.prediction.network import all_reduce_s
 from rightrig.prediction.roofline import smooth_max_s
 
@@ -291,12 +291,9 @@ def _minimise(
     residuals: Callable[[Array], Array], starts: Sequence[Array], bounds: tuple[Array, Array]
 ) -> Array:
     """Return the bounded soft-L1 least-squares solution, the best of several starts."""
-    try:
-        # Here, not above: scipy takes longer to load than a prediction takes to make, and it
-        # comes with the optional extra.
-        from scipy.optimize import least_squares  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingError("fitting needs scipy: pip install 'rightrig[calibrate]'") from error
+    # Here, not above: scipy takes longer to load than a prediction takes to make.
+    from scipy.optimize import least_squares  # noqa: PLC0415
+
     solutions = [
         least_squares(
             residuals, start, bounds=bounds, loss="soft_l1", f_scale=_SOFT_RATIO, xtol=1e-12

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rightrig.errors import MissingError
 from rightrig.prediction.parameters import KINDS, prior
 from rightrig.prediction.run_design import Array, Design, predicted_values
 
@@ -99,11 +98,9 @@ def fit_runs(
     design: Design, weights: Array, *, start: Array | None = None, rounds_count: int = 30
 ) -> Fitted:
     """Return the parameters that agree best with the runs of a weight above 0."""
-    try:
-        # Here, not above: predictions do without scipy.
-        from scipy.optimize import least_squares  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingError("fitting needs scipy: pip install 'rightrig[calibrate]'") from error
+    # Here, not above: scipy takes longer to load than a prediction takes to make.
+    from scipy.optimize import least_squares  # noqa: PLC0415
+
     priors = [prior(kind, key) for kind, key in design.names]
     mids = np.log([p.mid for p in priors])
     problem = _Problem(design, weights, mids, np.array([p.spread for p in priors]))

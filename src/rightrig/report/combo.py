@@ -11,7 +11,7 @@ from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.rig import Rig
 from rightrig.planning.combo_links import LINK_NAMES
 from rightrig.planning.combo_speed import LENGTHS, STREAM_TOKENS_PER_S
-from rightrig.quantities import GB, GIB, show_gib, show_number, show_seconds, show_usd
+from rightrig.quantities import GB, GIB, TERA, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.runtimes import support_document
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _MOST_MATRIX: Final = 8
 _SMALL_BOARD: Final = 4
-_TERA: Final = 1e12
 _NO: Final = "–"
 
 
@@ -304,7 +303,7 @@ def _alternatives(found: Combo) -> Document:
 def _rival_row(what: str, one: Rival) -> tuple[str, ...]:
     """Return one rig as a line, all columns by the same rules."""
     price = one.purchase.price if one.purchase else None
-    peak = f"{one.peak_format} {(one.peak_flop_per_s or 0.0) / _TERA:,.0f}"
+    peak = f"{one.peak_format} {(one.peak_flop_per_s or 0.0) / TERA:,.0f}"
     gpu = one.rig.gpu
     return (
         one.rig.text,

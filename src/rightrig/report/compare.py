@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rightrig.facts import derivation
-from rightrig.quantities import GIB, show_usd
+from rightrig.quantities import GIB, GIGA, TERA, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.factors import factors_document, factors_json, gaps, like_for_like
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
     from rightrig.facts.price import Price
     from rightrig.report.values import Json
-
-_TERA = 1e12
-_GIGA = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def _memory_lines(rigs: Sequence[Rig]) -> list[Line]:
             "memory_bandwidth_bytes_per_s",
             "memory bandwidth of a card",
             [gpu.memory_bandwidth_bytes_per_s for gpu in gpus],
-            lambda v: f"{v / _GIGA:,.0f} GB/s",
+            lambda v: f"{v / GIGA:,.0f} GB/s",
         ),
         _line(
             "bandwidth_per_byte_per_s",
@@ -98,7 +95,7 @@ def _rate_lines(rigs: Sequence[Rig]) -> list[Line]:
         ("fp64_tensor_flop_per_s", "FP64 tensor", [g.peak.fp64_tensor_flop_per_s for g in gpus]),
     )
     return [
-        _line(name, label, values, lambda v: f"{v / _TERA:,.1f} TFLOP/s")
+        _line(name, label, values, lambda v: f"{v / TERA:,.1f} TFLOP/s")
         for name, label, values in rates
     ]
 
@@ -112,7 +109,7 @@ def _link_and_power(rigs: Sequence[Rig], prices: list[Price]) -> list[Line]:
             "card_link_bytes_per_s",
             "fastest link of a card",
             [derivation.link_bytes_per_s(rig.gpu) for rig in rigs],
-            lambda v: f"{v / _GIGA:,.1f} GB/s",
+            lambda v: f"{v / GIGA:,.1f} GB/s",
         ),
         _line(
             "link_bytes_per_s",
@@ -121,7 +118,7 @@ def _link_and_power(rigs: Sequence[Rig], prices: list[Price]) -> list[Line]:
                 link.bytes_per_s if linked else None
                 for link, linked in zip(links, has_links, strict=True)
             ],
-            lambda v: f"{v / _GIGA:,.1f} GB/s",
+            lambda v: f"{v / GIGA:,.1f} GB/s",
         ),
         _line(
             "power_w",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.compatibility_formats import capability
 from rightrig.facts import derivation
+from rightrig.quantities import GIGA, TERA
 from rightrig.report.document import Document, Grid
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.report.values import Json
 
-_TERA: Final = 1e12
-_GIGA: Final = 1e9
 _NOTICEABLE: Final = 0.005
 _FIRST_SPARSE: Final = (8, 0)
 _SPARSE_AMD: Final = frozenset({"CDNA3", "CDNA4"})
@@ -97,7 +96,7 @@ def bandwidth_gap(a: Gpu, b: Gpu) -> Gap | None:
     ratio = over.memory_bandwidth_bytes_per_s / under.memory_bandwidth_bytes_per_s
     bus = _factor("bus, bits", (over.memory_bus_bits, under.memory_bus_bits), 1.0)
     pins = (over.memory_pin_bits_per_s, under.memory_pin_bits_per_s)
-    pin = _factor("rate of a pin, Gb/s", pins, _GIGA)
+    pin = _factor("rate of a pin, Gb/s", pins, GIGA)
     if bus is None or pin is None:
         return None
     return _closed(Gap("memory bandwidth", over.slug, under.slug, (bus, pin)), ratio)
@@ -178,8 +177,8 @@ def _accumulate_note(cards: Sequence[Gpu]) -> str:
     gpu = doubled[0]
     headline, fair = gpu.peak.fp16_fp16_accumulate_flop_per_s or 0.0, gpu.peak.fp16_flop_per_s
     text = (
-        f"The {headline / _TERA:,.1f} TFLOP/s of FP16 printed for {gpu.slug} accumulate in FP16; "
-        f"in FP32, as models need it, it has {(fair or 0.0) / _TERA:,.1f}"
+        f"The {headline / TERA:,.1f} TFLOP/s of FP16 printed for {gpu.slug} accumulate in FP16; "
+        f"in FP32, as models need it, it has {(fair or 0.0) / TERA:,.1f}"
     )
     other = next((g for g in cards if g not in doubled and g.peak.fp16_flop_per_s), None)
     if other is None or not fair:
@@ -207,7 +206,7 @@ def _sparse_note(cards: Sequence[Gpu]) -> str:
     beside = f"; {', '.join(dense_only)} has no such mode" if dense_only else ""
     return (
         f"With 2:4 sparsity, as makers like to print rates, FP16 of {sparse[0].slug} would be "
-        f"{2 * rate / _TERA:,.1f}; dense, as here, it is {rate / _TERA:,.1f}{beside}."
+        f"{2 * rate / TERA:,.1f}; dense, as here, it is {rate / TERA:,.1f}{beside}."
     )
 
 
@@ -219,14 +218,14 @@ def _direction_note(cards: Sequence[Gpu]) -> str:
     gpu, fabric = linked[0], linked[0].fabric
     one = fabric.bytes_per_s
     text = (
-        f"The {2 * one / _GIGA:,.4g} GB/s printed for the {fabric.kind} of {gpu.slug} is the sum "
-        f"of both directions; one is {one / _GIGA:,.4g}"
+        f"The {2 * one / GIGA:,.4g} GB/s printed for the {fabric.kind} of {gpu.slug} is the sum "
+        f"of both directions; one is {one / GIGA:,.4g}"
     )
     other = next((g for g in cards if g.fabric is None and g.pcie is not None), None)
     if other is None or other.pcie is None:
         return f"{text}."
     pcie = other.pcie.bytes_per_s
     return (
-        f"{text}: {one / pcie:.1f} times the {pcie / _GIGA:.1f} GB/s of PCIe of {other.slug} in "
+        f"{text}: {one / pcie:.1f} times the {pcie / GIGA:.1f} GB/s of PCIe of {other.slug} in "
         f"one direction, not {2 * one / pcie:.1f} times."
     )

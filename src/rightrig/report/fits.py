@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rightrig.deployment.rig import Rig
     from rightrig.facts.llm import Llm
-    from rightrig.planning.fits import Change, ModelFit
+    from rightrig.planning.fits import Change, ModelFit, Side
     from rightrig.planning.matrix import Matrix
     from rightrig.report.values import Json
 
@@ -58,8 +58,8 @@ def _largest_paragraph(largest: Mapping[str, float]) -> Document:
     return (Paragraph(f"Largest dense model of usual shape: {sizes}.", "dim"),)
 
 
-def changes_document(before: Rig, after: Rig, found: Sequence[Change], asked: str) -> Document:
-    """Return the models whose verdict changes from one rig to another, each with its reason."""
+def changes_document(before: Side, after: Side, found: Sequence[Change], asked: str) -> Document:
+    """Return the models whose verdict changes from one side to another, each with its reason."""
     lost = sum(c.after.verdict == "no" for c in found)
     won = sum(c.before.verdict == "no" for c in found)
     title = (
@@ -73,11 +73,13 @@ def changes_document(before: Rig, after: Rig, found: Sequence[Change], asked: st
     return (Paragraph(title, "title"), *grid)
 
 
-def changes_json(before: Rig, after: Rig, found: Sequence[Change]) -> Json:
+def changes_json(before: Side, after: Side, found: Sequence[Change]) -> Json:
     """Return the changes as JSON."""
     return {
-        "before": before.text,
-        "after": after.text,
+        "before": before.rig.text,
+        "after": after.rig.text,
+        "runtimes": [side.choices.runtime for side in (before, after)],
+        "operating_systems": [side.choices.operating_system for side in (before, after)],
         "changes": [
             {
                 "model": c.before.llm.name,

@@ -8,7 +8,7 @@ from rightrig.facts import derivation
 from rightrig.facts.generation import generation_of
 from rightrig.facts.price import staleness
 from rightrig.facts.tier import tier_reasons
-from rightrig.quantities import MIB, show_gib, show_usd
+from rightrig.quantities import GIGA, MIB, TERA, show_gib, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.gpu_rates import UNKNOWN, megahertz, rate_notes, rates_grid, rates_json
 from rightrig.report.mig import mig_grid
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rightrig.facts.price import Price
     from rightrig.report.values import Json
 
-_TERA = 1e12
-_GIGA = 1e9
 _ECC_MODE: Final = {
     "none": "none",
     "native": "native, always on",
@@ -42,7 +40,7 @@ def gpus_document(gpus: Sequence[Gpu]) -> Document:
             gpu.architecture,
             gpu.tier,
             show_gib(gpu.memory_bytes.mid),
-            f"{gpu.memory_bandwidth_bytes_per_s / _GIGA:,.0f}",
+            f"{gpu.memory_bandwidth_bytes_per_s / GIGA:,.0f}",
             _tera(gpu.peak.bf16_flop_per_s or gpu.peak.fp16_flop_per_s),
             _tera(gpu.peak.fp8_flop_per_s),
             f"{gpu.board_power_w:.0f}" if gpu.board_power_w else "–",
@@ -62,7 +60,7 @@ def gpus_document(gpus: Sequence[Gpu]) -> Document:
 
 def _tera(rate: float | None) -> str:
     """Return a rate in TFLOP/s."""
-    return f"{rate / _TERA:,.0f}" if rate else "–"
+    return f"{rate / TERA:,.0f}" if rate else "–"
 
 
 def gpus_json(gpus: Iterable[Gpu]) -> Json:
@@ -163,7 +161,7 @@ def _memory_rows(gpu: Gpu) -> tuple[tuple[str, str], ...]:
             _marked(
                 gpu,
                 "memory_bandwidth_bytes_per_s",
-                f"{gpu.memory_bandwidth_bytes_per_s / _GIGA:,.0f} GB/s",
+                f"{gpu.memory_bandwidth_bytes_per_s / GIGA:,.0f} GB/s",
             ),
         ),
         ("bus × pin rate", _marked(gpu, "memory_bus_bits", _bus_text(gpu))),
@@ -185,8 +183,8 @@ def _bus_text(gpu: Gpu) -> str | None:
         return f"{gpu.memory_bus_bits:,} bits × unknown"
     off = made / gpu.memory_bandwidth_bytes_per_s - 1.0
     return (
-        f"{gpu.memory_bus_bits:,} bits × {gpu.memory_pin_bits_per_s / _GIGA:g} Gb/s "
-        f"= {made / _GIGA:,.0f} GB/s ({off:+.1%})"
+        f"{gpu.memory_bus_bits:,} bits × {gpu.memory_pin_bits_per_s / GIGA:g} Gb/s "
+        f"= {made / GIGA:,.0f} GB/s ({off:+.1%})"
     )
 
 
@@ -270,7 +268,7 @@ def _pcie_text(gpu: Gpu) -> str:
     if gpu.pcie is None:
         return "–"
     peers = "" if gpu.pcie.peer_to_peer else ", no peer-to-peer in the stock driver"
-    rate = gpu.pcie.bytes_per_s / _GIGA
+    rate = gpu.pcie.bytes_per_s / GIGA
     return f"gen {gpu.pcie.generation} x{gpu.pcie.lanes}, {rate:.1f} GB/s{peers}"
 
 
@@ -280,9 +278,9 @@ def _fabric_text(gpu: Gpu) -> str:
     if fabric is None:
         return "none"
     generation = f" {fabric.generation}" if fabric.generation else ""
-    peer = f", {fabric.peer_bytes_per_s / _GIGA:g} to one peer" if fabric.peer_bytes_per_s else ""
+    peer = f", {fabric.peer_bytes_per_s / GIGA:g} to one peer" if fabric.peer_bytes_per_s else ""
     return (
-        f"{fabric.kind}{generation}, {fabric.bytes_per_s / _GIGA:g} GB/s{peer}, "
+        f"{fabric.kind}{generation}, {fabric.bytes_per_s / GIGA:g} GB/s{peer}, "
         f"{fabric.topology} of up to {fabric.max_cards}"
     )
 

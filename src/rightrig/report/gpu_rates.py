@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.facts import derivation
 from rightrig.facts.generation import generation_of
+from rightrig.quantities import GIGA, TERA
 from rightrig.report.document import Grid, Paragraph
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from rightrig.report.values import Json
 
 UNKNOWN: Final = "unknown"
-_TERA: Final = 1e12
-_GIGA: Final = 1e9
 _RATE_LABEL: Final = {
     "fp64": "FP64 vector", "fp64_tensor": "FP64 tensor", "fp32": "FP32 vector", "tf32": "TF32",
     "fp16": "FP16", "fp16_fp16_accumulate": "FP16, FP16 accum.", "bf16": "BF16", "fp8": "FP8",
@@ -47,7 +46,7 @@ def rates_grid(gpu: Gpu) -> Grid:
                 f"{_shown(stated)}{'*' if unverified else ''}",
                 f"{fma:,}" if fma else UNKNOWN,
                 _by_clock_text(gpu, rate, stated),
-                f"{by_watt / _GIGA:,.1f}" if by_watt else UNKNOWN,
+                f"{by_watt / GIGA:,.1f}" if by_watt else UNKNOWN,
             )
         )
     headers = ("dense rate", "TFLOP/s", "FMA/clk/SM", "SMs×FMA×2×clock", "GFLOP/s per W")
@@ -92,8 +91,8 @@ def _by_clock_text(gpu: Gpu, rate: str, stated_flop_per_s: float) -> str:
 
 def _shown(flop_per_s: float) -> str:
     """Return a rate in TFLOP/s, with two decimals where one would hide it."""
-    decimals = 2 if flop_per_s < 10 * _TERA else 1
-    return f"{flop_per_s / _TERA:,.{decimals}f}"
+    decimals = 2 if flop_per_s < 10 * TERA else 1
+    return f"{flop_per_s / TERA:,.{decimals}f}"
 
 
 def _is_stated(gpu: Gpu, rate: str) -> bool:

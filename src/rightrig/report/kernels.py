@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rightrig.quantities import GB, GIB, MIB, show_seconds
+from rightrig.quantities import GB, GIB, MIB, TERA, show_seconds
 from rightrig.report.document import Chart, Document, Grid, Length, Paragraph
 from rightrig.report.values import interval_json
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rightrig.interval import Interval
     from rightrig.prediction.kernels import AllReduce, Gemm
     from rightrig.report.values import Json
-
-_TERA = 1e12
 
 
 def gemms_document(found: Sequence[Gemm]) -> Document:
@@ -62,7 +60,7 @@ def _shape(gemm: Gemm) -> str:
 
 def _tera(rate_flop_per_s: float) -> str:
     """Return a rate in TFLOP/s with three figures."""
-    return f"{float(f'{rate_flop_per_s / _TERA:.3g}'):,.10g}"
+    return f"{float(f'{rate_flop_per_s / TERA:.3g}'):,.10g}"
 
 
 def _between(value: Interval) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rightrig.quantities import show_bytes
+from rightrig.quantities import GIGA, show_bytes
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.record import record_json, tail
 from rightrig.work.kv_cache import model_kv_bytes_per_token, recurrent_state_bytes
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from rightrig.facts.terms import Licence
     from rightrig.report.values import Json
 
-_GIGA = 1e9
-
 
 def models_document(llms: Sequence[Llm]) -> Document:
     """Return all models, a line each."""
@@ -34,7 +32,7 @@ def models_document(llms: Sequence[Llm]) -> Document:
             f"{total_params_count(llm) / 1e9:,.2f}",
             f"{active_params_count(llm) / 1e9:,.2f}",
             llm.checkpoint.format,
-            f"{weight_bytes(llm, 'checkpoint') / _GIGA:,.1f}",
+            f"{weight_bytes(llm, 'checkpoint') / GIGA:,.1f}",
             f"{model_kv_bytes_per_token(llm, 16.0):,.0f}",
             f"{llm.max_context_tokens:,}",
         )

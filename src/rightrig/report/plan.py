@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rightrig.facts.price import STALE_AFTER_DAYS, staleness
-from rightrig.quantities import show_seconds, show_usd
+from rightrig.quantities import MILLION, show_seconds, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
 from rightrig.report.questions_layout import growth_document, measure_next_document
 
 if TYPE_CHECKING:
     from rightrig.planning.explain import Hinges
+    from rightrig.planning.least import LeastObjective
     from rightrig.planning.planned import Plan, PlannedRig
     from rightrig.planning.questions.growth import Runway
     from rightrig.planning.questions.measure_next import NextMeasurement
 
-_MILLION = 1e6
 _SHOWN_CARDS = 12
 
 
@@ -30,6 +30,7 @@ class Extra:
         source: Where the traffic is from; empty for fixed lengths.
         every_reason: Whether each rejected card has a line of its own.
         hinges: What the answer hangs on.
+        least: Without a plan, how far each objective would have to give way.
         measurement: What should be measured next.
         runway: How long the first plan lasts.
     """
@@ -37,6 +38,7 @@ class Extra:
     source: str = ""
     every_reason: bool = False
     hinges: Hinges | None = None
+    least: tuple[LeastObjective, ...] = ()
     measurement: NextMeasurement | None = None
     runway: Runway | None = None
 
@@ -97,7 +99,7 @@ def _ranking(plan: Plan) -> Grid:
             + (f" {p.engine_split}" if p.engine_split != f"tp{p.split.engine_cards}" else ""),
             f"{p.runtime} {_formats(p)}",
             show_usd(p.cost_usd),
-            _energy_text(p) if buys else show_usd(p.cost_usd_per_output_token * _MILLION),
+            _energy_text(p) if buys else show_usd(p.cost_usd_per_output_token * MILLION),
             show_seconds(p.ttft_p99_s.mid),
             show_seconds(p.tpot_p99_s.mid),
             f"{p.capacity_requests_per_s:.1f}/s",
@@ -175,6 +177,7 @@ def _hinges(extra: Extra) -> list[Block]:
     if extra.hinges is not None:
         blocks.append(Paragraph("What the answer hangs on", "title"))
         blocks += [Paragraph(sentence) for sentence in extra.hinges.sentences()]
+    blocks += [Paragraph(one.text) for one in extra.least]
     if extra.measurement is not None:
         blocks += measure_next_document(extra.measurement)
     if extra.runway is not None:

@@ -6,14 +6,12 @@ import datetime
 from typing import TYPE_CHECKING
 
 from rightrig.planning.job import show_hours
-from rightrig.quantities import show_number, show_usd
+from rightrig.quantities import MILLION, show_number, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
 from rightrig.report.values import Json, explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.planning.job import JobPlan, JobRig
-
-_MILLION = 1e6
 
 
 def job_document(plan: JobPlan) -> Document:
@@ -50,7 +48,7 @@ def _row(number: int, rig: JobRig, plan: JobPlan) -> tuple[str, ...]:
         show_hours(rig.duration_s.mid),
         between,
         show_usd(rig.usd),
-        show_usd(rig.usd / plan.job.tokens_count * _MILLION),
+        show_usd(rig.usd / plan.job.tokens_count * MILLION),
         "surely" if rig.is_sure(plan.job) else "likely",
         price.provider + spot + ("†" if price.trust == "low" else ""),
     )
@@ -102,8 +100,8 @@ def _rig_json(rig: JobRig, plan: JobPlan) -> Json:
         "duration_s": interval_json(rig.duration_s),
         "tokens_per_s": rig.tokens_per_s,
         "usd": rig.usd,
-        "high_usd": rig.usd_high,
-        "cost_usd_per_million_tokens": rig.usd / plan.job.tokens_count * _MILLION,
+        "high_usd": rig.high_usd,
+        "cost_usd_per_million_tokens": rig.usd / plan.job.tokens_count * MILLION,
         "in_time": "surely" if rig.is_sure(plan.job) else "likely",
         "evidence": rig.evidence,
         "provider": price.provider,

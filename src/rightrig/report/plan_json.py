@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from rightrig.quantities import MILLION
 from rightrig.report.plan import Extra, price_warning
 from rightrig.report.questions_layout_json import growth_json, measure_next_json
 from rightrig.report.values import Json, explanation_json, interval_json
@@ -12,8 +13,6 @@ from rightrig.report.values import Json, explanation_json, interval_json
 if TYPE_CHECKING:
     from rightrig.planning.explain import Hinges
     from rightrig.planning.planned import Plan, PlannedRig
-
-_MILLION = 1e6
 
 
 def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
@@ -24,7 +23,7 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
         "model": plan.llm.name,
         "question": {**workload.model_dump(), **slo.model_dump(), **limits.model_dump()},
         "plans": [_planned_json(p) for p in plan.plans],
-        "front": [_planned_json(p) for p in plan.front],
+        "front": [_front_json(p) for p in plan.front],
         "rejected": [{"gpu": g, "rule": rule, "reason": why} for g, rule, why in plan.rejected],
         "candidates_count": plan.counts.candidates_count,
         "pruned_count": plan.counts.pruned_count,
@@ -40,11 +39,39 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
     }
     if extra.hinges is not None:
         found["hinges"] = _hinges_json(extra.hinges)
+    if extra.least:
+        found["least_objectives"] = [
+            {
+                "metric": one.asked.metric,
+                "percentile": one.asked.percentile,
+                "asked_s": one.asked.limit_s,
+                "least_s": one.least_s,
+            }
+            for one in extra.least
+        ]
     if extra.measurement is not None:
         found["measure_next"] = measure_next_json(extra.measurement)
     if extra.runway is not None:
         found["runway"] = growth_json(extra.runway)
     return found
+
+
+def _front_json(p: PlannedRig) -> Json:
+    """Return a plan of the front in short: what it is, and the four that it is best in."""
+    return {
+        "rig": p.rig,
+        "split": p.engine_split,
+        "replicas": p.split.replicas,
+        "prefill_replicas": p.prefill_count,
+        "runtime": p.runtime,
+        "weights": p.weights,
+        "kv": p.kv,
+        "rent_usd_per_month": p.rent_usd_per_month,
+        "capex_usd": p.capex_usd,
+        "ttft_p99_s": p.ttft_p99_s.mid,
+        "tpot_p99_s": p.tpot_p99_s.mid,
+        "capacity_requests_per_s": p.capacity_requests_per_s,
+    }
 
 
 def _planned_json(p: PlannedRig) -> Json:
@@ -68,9 +95,9 @@ def _planned_json(p: PlannedRig) -> Json:
         "rent_usd_per_month": p.rent_usd_per_month,
         "capex_usd": p.capex_usd,
         "machines_count": p.machines_count,
-        "cost_usd_per_million_tokens": p.cost_usd_per_token * _MILLION,
-        "full_cost_usd_per_million_tokens": p.full_cost_usd_per_token * _MILLION,
-        "cost_usd_per_million_output_tokens": p.cost_usd_per_output_token * _MILLION,
+        "cost_usd_per_million_tokens": p.cost_usd_per_token * MILLION,
+        "full_cost_usd_per_million_tokens": p.full_cost_usd_per_token * MILLION,
+        "cost_usd_per_million_output_tokens": p.cost_usd_per_output_token * MILLION,
         "capacity_requests_per_s": p.capacity_requests_per_s,
         "running_seqs": p.running_seqs,
         "ttft_mean_s": p.ttft_mean_s,

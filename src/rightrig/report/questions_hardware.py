@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rightrig.planning.questions.gpu_count import HELD
 from rightrig.planning.questions.market import weights_text
-from rightrig.quantities import show_gib, show_number, show_seconds, show_usd
+from rightrig.quantities import GIGA, MILLION, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import Json, deployment_json, explanation_json, interval_json
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _SHOWN_PICKS = 8
 _SHOWN_COUNTS = (1, 2, 4, 6, 8)
-_MILLION = 1e6
-_BILLION = 1e9
 
 
 def sentences_of(explanation: Explanation) -> Document:
@@ -296,9 +294,9 @@ def _roles_row(both: Both) -> tuple[str, ...]:
     dear, hire = trained.cost_usd_per_token, served.hire
     return (
         both.gpu.slug,
-        shown_usd(None if cost is None else cost * _MILLION),
+        shown_usd(None if cost is None else cost * MILLION),
         "–" if output is None or hire is None else show_number(output.mid / hire.cards_count),
-        shown_usd(None if dear is None else dear.mid * _BILLION),
+        shown_usd(None if dear is None else dear.mid * GIGA),
         "–" if speed is None else show_number(speed.mid),
         f"{trained.least_cards:,}",
     )
@@ -331,13 +329,13 @@ def _both_json(both: Both) -> Json:
             "saturated_tokens_per_s": optional_json(served.saturated_tokens_per_s),
             "cost_usd_per_million_tokens": None
             if served.cost_usd_per_token is None
-            else served.cost_usd_per_token * _MILLION,
+            else served.cost_usd_per_token * MILLION,
         },
         "training": {
             "tokens_per_s": optional_json(trained.tokens_per_s),
             "least_cards_count": trained.least_cards,
             "cost_usd_per_billion_tokens": optional_json(
-                None if dear is None else dear.scaled(_BILLION)
+                None if dear is None else dear.scaled(GIGA)
             ),
         },
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rightrig.planning.questions.consumer_or_datacenter import full_usd_per_million_tokens
 from rightrig.planning.questions.market import weights_text
-from rightrig.quantities import show_gib, show_number, show_seconds, show_usd
+from rightrig.quantities import MILLION, TERA, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.questions_hardware import (
     hire_json,
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from rightrig.planning.questions.many_or_one import ManyOrOne, Side
     from rightrig.planning.questions.market import Flip
     from rightrig.planning.questions.tiers import HomeLab, Tier, Tiers
-
-_MILLION = 1e6
-_TERA = 1e12
 
 
 def rivals_document(found: ManyOrOne) -> Document:
@@ -58,7 +55,7 @@ def _side_lines(side: Side, request_tokens: int) -> tuple[tuple[str, str], ...]:
     peak, cost = side.peak_flop_per_s, side.cost_usd_per_token(request_tokens)
     split = "–" if option is None else f"{side.engines_count} × {option.split.text}"
     return (
-        ("peak, 16 bits, TFLOP/s", "–" if peak is None else show_number(peak / _TERA)),
+        ("peak, 16 bits, TFLOP/s", "–" if peak is None else show_number(peak / TERA)),
         ("memory, pooled", show_gib(side.pooled_bytes)),
         ("memory, largest shard", show_gib(side.card_bytes)),
         ("best split", split),
@@ -67,7 +64,7 @@ def _side_lines(side: Side, request_tokens: int) -> tuple[tuple[str, str], ...]:
         ("TTFT p99 at that load", "–" if option is None else show_seconds(option.ttft_p99_s)),
         ("TPOT p99 at that load", "–" if option is None else show_seconds(option.tpot_p99_s)),
         ("rent a month", shown_usd(side.rent_usd_per_month)),
-        ("$/M tokens at that load", shown_usd(None if cost is None else cost * _MILLION)),
+        ("$/M tokens at that load", shown_usd(None if cost is None else cost * MILLION)),
         ("cards to buy", shown_usd(side.purchase_usd)),
         ("rated power", "–" if side.rated_power_w is None else f"{side.rated_power_w:,.0f} W"),
         ("hosts", str(side.hosts_count)),
@@ -119,7 +116,7 @@ def _side_json(side: Side, request_tokens: int) -> Json:
         "tpot_p99_s": None if option is None else option.tpot_p99_s,
         "rent_usd_per_month": side.rent_usd_per_month,
         "purchase_usd": side.purchase_usd,
-        "cost_usd_per_million_tokens": None if cost is None else cost * _MILLION,
+        "cost_usd_per_million_tokens": None if cost is None else cost * MILLION,
         "rated_power_w": side.rated_power_w,
     }
 
@@ -274,6 +271,6 @@ def _planned_json(p: PlannedRig | None) -> Json | None:
         "engines_count": p.split.replicas,
         "weights": p.weights,
         "rent_usd_per_month": p.rent_usd_per_month,
-        "cost_usd_per_million_tokens": p.cost_usd_per_token * _MILLION,
+        "cost_usd_per_million_tokens": p.cost_usd_per_token * MILLION,
         "running_seqs": p.running_seqs,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.planning.tenants_isolation import ISOLATION, ISOLATION_SOURCES
-from rightrig.quantities import HOURS_PER_MONTH, show_gib, show_number, show_seconds, show_usd
+from rightrig.quantities import HOURS_PER_MONTH, TERA, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.tenants_layouts import layout_json, stranded_json, stranded_text
 from rightrig.report.values import explanation_json, interval_json
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rightrig.planning.tenants_cost import Cost
     from rightrig.planning.tenants_engine import Tenant, TenantEngine
     from rightrig.report.values import Json
-
-_TERA = 1e12
 
 
 def tenancy_document(found: Tenancy) -> Document:
@@ -201,7 +199,7 @@ def _engine_cells(engine: TenantEngine) -> tuple[str, ...]:
 def _tflops_text(engine: TenantEngine) -> str:
     """Return the dense 16-bit rate of the instance, in Tflop/s."""
     rate = engine.fit.deployment.rig.gpu.peak.bf16_flop_per_s
-    return "unknown" if rate is None else f"{rate / _TERA:.1f}"
+    return "unknown" if rate is None else f"{rate / TERA:.1f}"
 
 
 def engine_json(engine: TenantEngine) -> Json:

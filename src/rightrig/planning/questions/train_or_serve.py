@@ -21,7 +21,7 @@ from rightrig.planning.questions.market import (
     keeping_options,
     market,
 )
-from rightrig.quantities import show_number, show_usd
+from rightrig.quantities import GIGA, show_number, show_usd
 from rightrig.work.step import prefill_flop
 from rightrig.work.weights import total_params_count
 
@@ -37,12 +37,11 @@ MFU_RATIO: Final = Interval(0.35, 0.43, 0.55)
 """Share of the dense 16-bit peak that training reaches: 38 to 43 % for Llama 3 405B on up to
 16,384 H100 (arXiv:2407.21783), 46 % for PaLM 540B on TPU v4 (arXiv:2204.02311); the interval is
 wider than both, because smaller runs lie on either side."""
-STATE_BYTES_PER_PARAM: Final = 16.0
+STATE_BYTES_PER_WEIGHT: Final = 16.0
 """Weights and gradients at 16 bits, and Adam's FP32 copy, mean and variance: 2 + 2 + 12
 (ZeRO, arXiv:1910.02054)."""
-PASSES: Final = 3.0
+PASSES_COUNT: Final = 3.0
 """Forward, and backward at twice its cost."""
-BILLION: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class TrainOrServe:
             _memory_sentence(self),
             (
                 f"Training tokens/s are peak × MFU of {MFU_RATIO.low:.0%} to {MFU_RATIO.high:.0%} "
-                f"over {self.training_flop_per_token / BILLION:.4g} GFLOP a token; activations and "
+                f"over {self.training_flop_per_token / GIGA:.4g} GFLOP a token; activations and "
                 "communication are left out. A command for fine-tuning comes later."
             ),
         )
@@ -148,7 +147,7 @@ def training_flop_per_token(llm: Llm, sequence_tokens: int) -> float:
     # A prefill samples from its last position alone.
     heads_flop = 2.0 * llm.vocab_size * llm.hidden_size * (sequence_tokens - 1)
     forward_flop = prefill_flop(llm, float(sequence_tokens)) + heads_flop
-    return PASSES * forward_flop / sequence_tokens
+    return PASSES_COUNT * forward_flop / sequence_tokens
 
 
 def training_state_bytes(llm: Llm) -> float:
@@ -156,7 +155,7 @@ def training_state_bytes(llm: Llm) -> float:
 
     They are those of training every parameter, experts that rest included.
     """
-    return STATE_BYTES_PER_PARAM * total_params_count(llm)
+    return STATE_BYTES_PER_WEIGHT * total_params_count(llm)
 
 
 def training_tokens_per_s(gpu: Gpu, flop_per_token: float) -> Interval | None:
@@ -252,7 +251,7 @@ def _train_sentence(found: TrainOrServe) -> str:
     best = found.best_to_train
     if best is None or best.training.cost_usd_per_token is None:
         return "To train: nobody rents any of these cards."
-    cost = best.training.cost_usd_per_token.scaled(BILLION)
+    cost = best.training.cost_usd_per_token.scaled(GIGA)
     speed = best.training.tokens_per_s
     rate = "" if speed is None else f", {show_number(speed.mid)} tokens/s a card"
     return (
