@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from figure import Figure
 
+import planning
 import simulation
 from rightrig.demand.objective import Limits, Slo
 from rightrig.demand.workload import Workload
@@ -137,6 +138,7 @@ def measure() -> list[Figure]:
         Figure("whole_catalogue_plan", search_s, "s", 1.0),
         Figure("candidates", float(result.candidates_count), "count"),
         Figure("candidates_rate", result.candidates_count / search_s, "per_s"),
+        *planning.figures(catalog),
         *simulation.figures(catalog),
     ]
 

@@ -42,14 +42,97 @@ JSON_COMMANDS: Final = {
     ),
 }
 
-# Answers whose names are listed in prose; inner objects that are keyed by formats are left out.
+# Answers whose names are listed in prose, by the heading of their section; {folder} has ANSWERS.
 LISTED_JSON: Final = (
-    ("fits", "rightrig fits --on 1xrtx-4090 --all --json"),
-    ("fits", "rightrig fits --on 1xrtx-4090 --versus 1xrtx-5090 --json"),
-    ("fits", "rightrig fits --matrix --models qwen3-8b --gpus l4 --json"),
-    ("compare", "rightrig compare rtx-4090 h100-sxm --json"),
+    ("fits", "fits --on 1xrtx-4090 --all"),
+    ("fits", "fits --on 1xrtx-4090 --versus 1xrtx-5090 --versus-os windows"),
+    ("fits", "fits --matrix --models qwen3-8b --gpus l4"),
+    ("compare", "compare rtx-4090 h100-sxm"),
+    ("plan", "plan qwen3-8b --rate 9/s --e2e-p95 20s --gpu l4 --explain --growth 9%/month --top 2"),
+    ("plan", "plan qwen3-8b --rate 9/s --ttft-p99 20ms --gpu l4 --budget 99/month --explain"),
+    ("plan", "plan qwen3-8b --rate 9/s --gpu rtx-4090 --buy --top 2"),
+    ("plan --job", "plan qwen3-8b --job 10B-tokens --by 48h --gpu rtx-4090"),
+    ("plan --own", "plan qwen3-8b --rate 30/s --tpot-p99 50ms --own 2xrtx-4090 --capex 5000"),
+    ("plan --sweep", "plan --sweep {folder}/sweep.toml --jobs 1 --save {folder}/out"),
+    ("fleet", "fleet examples/fleet.toml"),
+    ("fleet", "fleet {folder}/fleet.toml"),
+    ("tenants", "tenants llama-2-7b --weights awq --on h100-sxm --price 30000"),
+    ("tenants", "tenants llama-3.2-1b --context 2048"),
+    ("tenants --mode shared", "tenants llama-2-7b --weights awq --on rtx-4090"),
+    ("tenants --layouts", "tenants --layouts --on h100-sxm"),
+    ("tenants --layouts", "tenants --layouts --on h100-sxm --profile 3g.40gb,2g.20gb,2g.20gb"),
+    ("ask choose-gpu", "ask choose-gpu llama-2-7b --among l4,rtx-4090"),
+    ("ask gpu-count", "ask gpu-count llama-2-70b --context 4096"),
+    ("ask many-or-one", "ask many-or-one llama-3.3-70b --many 16xrtx-4090 --one 2xh100-sxm"),
+    ("ask tiers", "ask tiers qwen3-8b --max-gpus 8"),
+    (
+        "ask consumer-or-datacenter",
+        "ask consumer-or-datacenter qwen3-8b --weights fp8 --max-gpus 2",
+    ),
+    ("ask overkill", "ask overkill llama-2-7b --on 1xa100-sxm-80gb --rate 1/s --max-gpus 4"),
+    ("ask train-or-serve", "ask train-or-serve h100-sxm l40s llama-3.1-8b"),
+    ("ask split", "ask split llama-3.3-70b --on 4xh100-sxm --rate 5/s --tpot-p99 50ms"),
+    ("ask buy-or-rent", "ask buy-or-rent --gpu rtx-4090"),
+    ("ask scaling", "ask scaling --params 1B --link 4xrtx-4090 --step 2s --measured-speedup 3.2"),
+    ("ask mix", "ask mix llama-3.1-8b --rigs 4xrtx-4090,2xa100-sxm-80gb"),
+    ("ask growth", "ask growth qwen3-8b --rate 5/s --growth 10%/month --max-gpus 8"),
+    ("ask measure-next", "ask measure-next qwen3-8b --on 1xl4 --rate 1/s --tpot-p99 30ms"),
+    ("ask go-no-go", "ask go-no-go --answers yes,yes,yes,yes,no,yes,unknown,yes"),
+    ("ask criteria", "ask criteria {folder}/criteria.toml"),
+    ("ask lock-in", "ask lock-in --on 4xh100-sxm --provider runpod"),
+    ("ask ecosystem", "ask ecosystem rtx-4090 mi300x"),
+    ("rigs show", "rigs show 4xrtx-4090+1xa100-sxm-80gb"),
 )
-KEYED_BY_FORMAT: Final = ("largest_dense_params", "fitting_models")
+ANSWERS: Final = {
+    "sweep.toml": """models = ["llama-3.1-8b"]
+rigs = ["1xl4", "1xrtx-3060-12gb"]
+weights = ["fp8"]
+requests = 20
+seeds = 1
+[slo]
+ttft_p99 = "1s"
+[[demands]]
+preset = "chat"
+rates = ["1/s", "900/s"]
+""",
+    "fleet.toml": """[limits]
+budget = "$300/month"
+[[demand]]
+name = "chat"
+model = "qwen3-8b"
+rate = "12/s"
+[[demand]]
+name = "long"
+model = "qwen3-8b"
+rate = "1/s"
+input = 30000
+""",
+    "criteria.toml": """[[criteria]]
+name = "cost"
+weight_ratio = 0.6
+better = "less"
+[[criteria]]
+name = "ease"
+weight_ratio = 0.4
+[[options]]
+name = "one"
+values = { cost = 5, ease = 5 }
+[[options]]
+name = "two"
+values = { cost = 7, ease = 2 }
+[[options]]
+name = "three"
+values = { cost = 6, ease = 9 }
+""",
+}
+# Objects that other sections describe, and objects whose names are not the program's.
+ELSEWHERE: Final = ("explanation", "deployment", "measure_next", "runway")
+KEYED: Final = (
+    "largest_dense_params", "fitting_models", "available", "statuses_count", "layout", "used",
+    "usd_per_thousand_requests", "engines", "properties", "families_count", "systems_count",
+    "values", "normal_ratios",
+)  # fmt: skip
+INTERVAL: Final = {"low", "mid", "high"}
 
 
 REFRESHER: Final = load_script("docs/refresh_readme.py")
@@ -168,26 +251,46 @@ def test_every_name_of_json_is_documented(verb: str) -> None:
         assert set(answer) == set(re.findall(r"`([a-z0-9_]+)`", first_cells))
 
 
-@pytest.mark.parametrize(("verb", "command"), LISTED_JSON)
-def test_every_name_of_a_listed_answer_is_in_its_section(verb: str, command: str) -> None:
+@pytest.fixture(scope="session")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that some commands read."""
+    folder = tmp_path_factory.mktemp("answers")
+    for name, text in ANSWERS.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("section", "command"), LISTED_JSON)
+def test_every_name_of_a_listed_answer_is_in_its_section(
+    section: str, command: str, answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     text = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
-    section = next(
-        part for part in re.split(r"^## ", text, flags=re.MULTILINE) if part.startswith(f"`{verb}`")
-    )
-    answer = without_formats(json.loads(printed_by(command)))
-    assert set(names_in(answer)) <= set(re.findall(r"`([a-z0-9_]+)(?:\[\])?`", section))
+    parts = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
+    told = next(part for part in parts if part.startswith(f"`{section}`"))
+    words = f"{command.format(folder=answers)} --json".split()
+    printed = CliRunner().invoke(app, words, prog_name="rightrig")
+    names = set(names_in(own_names(json.loads(printed.stdout)))) - {"explanation"}
+    assert names - set(re.findall(r"`([a-z0-9_]+)(?:\[\])?`", told)) == set()
 
 
-def without_formats(value: object) -> object:
-    """Return a JSON value whose objects keyed by formats are empty."""
+def own_names(value: object) -> object:
+    """Return a JSON value without the inner names that its section need not list."""
     if isinstance(value, dict):
         return {
-            name: {} if name in KEYED_BY_FORMAT else without_formats(inner)
+            name: {} if is_told_elsewhere(name, inner) else own_names(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list):
-        return [without_formats(inner) for inner in value]
+        return [own_names(inner) for inner in value]
     return value
+
+
+def is_told_elsewhere(name: str, value: object) -> bool:
+    """Whether a value's names are described elsewhere, or are data."""
+    if not isinstance(value, dict):
+        return False
+    return name in ELSEWHERE or name in KEYED or value.keys() == INTERVAL
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
