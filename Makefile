@@ -20,7 +20,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY = .cache/hypothesis
 # Where the tables of measured runs lie; tests that need them skip when absent.
 export RIGHTRIG_SHARED ?= $(CURDIR)/../shared
 
-.PHONY: help install demo check test fuzz fix bench oracle docs lock index clean
+.PHONY: help install demo check test ray fuzz fix bench oracle docs lock index clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
@@ -60,6 +60,11 @@ check: $(STAMP) ## format, lint, types, layers, spelling
 
 test: $(STAMP) ## run the tests
 	$(PY) -m pytest -q -n 2
+
+# Ray is large, and only a sweep on a cluster needs it.
+ray: $(STAMP) ## install Ray too, and test sweeps on it
+	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r requirements-ray.lock
+	$(PY) -m pytest -q tests/running/test_ray.py
 
 # atheris has no wheels for every Python of ours, so that it gets an environment of its own.
 FUZZ := .cache/fuzz-venv/bin/python
@@ -110,6 +115,9 @@ lock: $(STAMP) ## resolve again and rewrite requirements.lock
 	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra charts --extra hub --extra parquet --group dev \
 	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
 	! grep -nE '://|@ ' requirements.lock
+	echo ray | $(PY) -m uv pip compile -q - --universal --generate-hashes --no-header --no-annotate \
+	  --upgrade -c requirements.lock -o requirements-ray.lock >/dev/null
+	! grep -nE '://|@ ' requirements-ray.lock
 
 clean: ## remove what was built
 	rm -rf .venv .cache site
