@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,25 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rightrig
-from rightrig.costs.offers import cheapest
 from rightrig.demand.objective import Limits, Slo
 from rightrig.demand.workload import Workload
-from rightrig.deployment.compatibility import RULES, broken
-from rightrig.deployment.compatibility_cache import usual_kv
-from rightrig.deployment.deployment import Deployment, Precision
+from rightrig.deployment.compatibility import RULES
 from rightrig.deployment.parallelism import Parallelism
-from rightrig.deployment.rig import CardGroup, Rig
-from rightrig.planning.candidates import enumerate_candidates
 from rightrig.planning.constraints import CONSTRAINTS, Question
-from rightrig.planning.evaluate import NO_LIMIT_S, limits_for
 from rightrig.planning.search import Plan, Space, plan, space_of
-from rightrig.prediction.memory_fit import fit
-from rightrig.prediction.regimes import Lengths
-from rightrig.prediction.serving import largest_load
-from rightrig.prediction.timers import timer_of
 from rightrig.quantities import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
+    from rightrig.costs.offers import Purchase
     from rightrig.planning.planned import PlannedRig
 
 CATALOG = rightrig.shipped()
@@ -75,6 +65,12 @@ def few_cards() -> Space:
 @functools.cache
 def usual(model: str = "llama-3.3-70b") -> Plan:
     return planned(model, asked(), every_card())
+
+
+def rented(p: PlannedRig) -> Purchase:
+    """Return what a plan rents."""
+    assert p.purchase is not None
+    return p.purchase
 
 
 def by_option(found: Plan) -> dict[tuple[str, str], PlannedRig]:
@@ -137,7 +133,7 @@ def test_every_plan_stays_within_budget_power_and_cards(model: str, question: Qu
     limits = question.limits
     for p in planned(model, question).plans:
         assert p.cards_count == p.split.cards <= limits.max_gpus_count
-        assert p.purchase.rented_cards >= p.cards_count
+        assert rented(p).rented_cards >= p.cards_count
         if limits.budget_usd_per_month is not None:
             assert p.rent_usd_per_month <= limits.budget_usd_per_month
         if limits.max_power_w is not None:
@@ -245,60 +241,13 @@ def test_more_headroom_never_takes_fewer_engines(rate: float, one: float, other:
         assert p.split.replicas >= lean[option].split.replicas
 
 
-def brute_force_rents(model: str, question: Question, space: Space) -> list[float]:
-    """The rent of every feasible row, from its deployment alone, one after another."""
-    llm, limits = CATALOG.llm(model), question.limits
-    traffic = question.workload
-    tokens = traffic.input_tokens + traffic.output_tokens
-    lengths = Lengths(float(traffic.input_tokens), float(traffic.output_tokens))
-    candidates = enumerate_candidates(llm, space.gpus, space.runtimes, space.formats, space.kv)
-    rents = []
-    for row in candidates.rows:
-        gpu, runtime = candidates.gpus[row["gpu"]], candidates.runtimes[row["runtime"]]
-        split = Parallelism(int(row["tp"]), int(row["pp"]))
-        one = Deployment(
-            llm, Rig((CardGroup(split.engine_cards, gpu),)), split,
-            Precision(candidates.formats[row["format"]], usual_kv(runtime, llm)), runtime,
-            limits_for(runtime, gpu),
-        )  # fmt: skip
-        assert broken(one) == ()
-        capacity = min(fit(one, tokens, 1).max_concurrency, one.limits.max_seqs)
-        if capacity < 1:
-            continue
-        ttft = question.slo.ttft_p99_s or NO_LIMIT_S
-        tpot = question.slo.tpot_p99_s or NO_LIMIT_S
-        load = largest_load(timer_of(one), lengths, float(capacity), ttft, tpot)
-        keeps = float(load.ttft_p99_s) <= ttft * (1 + 1e-9) and (
-            float(load.tpot_p99_s) <= tpot * (1 + 1e-9)
-        )
-        wanted = traffic.rate_requests_per_s * (1 + limits.headroom_ratio)
-        engines = math.ceil(wanted / float(load.rate_requests_per_s))
-        bought = cheapest(space.prices, gpu.slug, split.engine_cards, engines)
-        if keeps and bought and engines * split.engine_cards <= limits.max_gpus_count:
-            rents.append(bought.rent_usd_per_month)
-    return rents
-
-
-@pytest.mark.parametrize("model", ["llama-3.1-8b", "llama-3.3-70b", "gpt-oss-120b"])
-@pytest.mark.parametrize(("rate", "ttft", "tpot"), [(5.0, 1.0, 0.05), (30.0, None, 0.03)])
-def test_the_first_plan_is_the_cheapest_of_all_rows_taken_one_by_one(
-    model: str, rate: float, ttft: float | None, tpot: float
-) -> None:
-    question = asked(rate, ttft, tpot)
-    space = replace(few_cards(), formats=None)
-    rents = brute_force_rents(model, question, space)
-    found = planned(model, question, space)
-    assert found.feasible_count == len(rents)
-    assert found.plans[0].rent_usd_per_month == pytest.approx(min(rents))
-
-
 def test_rent_is_what_the_instances_cost_around_the_clock() -> None:
     for p in usual().plans:
-        hourly = p.purchase.price.per_gpu_usd_per_hour
+        hourly = rented(p).price.per_gpu_usd_per_hour
         assert hourly is not None
-        expected = p.purchase.rented_cards * hourly * HOURS_PER_MONTH
+        expected = rented(p).rented_cards * hourly * HOURS_PER_MONTH
         assert p.rent_usd_per_month == pytest.approx(expected)
-        assert p.purchase.cards_per_instance >= p.split.engine_cards
+        assert rented(p).cards_per_instance >= p.split.engine_cards
 
 
 def test_tokens_cost_the_rent_over_the_months_tokens() -> None:
@@ -357,7 +306,7 @@ def test_a_plan_never_needs_a_tighter_objective_to_be_cheap() -> None:
 
 
 def test_nothing_is_bought_that_is_not_on_demand() -> None:
-    assert not [p.gpu for p in usual().plans if "not on demand" in p.purchase.price.note]
+    assert not [p.gpu for p in usual().plans if "not on demand" in rented(p).price.note]
 
 
 def test_without_a_plan_the_nearest_miss_names_the_budget_that_would_do() -> None:

@@ -18,7 +18,7 @@ def go_no_go(
     template: Annotated[bool, typer.Option("--template", help="Print a file to fill in.")] = False,
     json: o.Json = False,
 ) -> None:
-    """Is a technique worth it: eight criteria, scored, blocking ones."""
+    """Is a technique worth it: eight scored criteria."""
     from rightrig.cli.deciding import decided, template_text
     from rightrig.report.questions_decisions import go_no_go_document, go_no_go_json
 
@@ -37,7 +37,7 @@ def criteria(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """Options by weighted criteria; which weight would change the winner."""
+    """Options by weighted criteria, and what flips it."""
     from rightrig.cli.deciding import ranking
     from rightrig.report.questions_decisions import criteria_document, criteria_json
 
@@ -58,7 +58,7 @@ def lock_in(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """What ties you to maker, runtime, provider; what leaving costs."""
+    """What ties you to maker, runtime and provider."""
     from rightrig.cli.deciding import Move, locked
     from rightrig.report.questions_decisions import lock_in_document, lock_in_json
 
@@ -75,7 +75,7 @@ def ecosystem(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """Software around cards: runtimes, formats, families, offers."""
+    """The software around cards, counted."""
     from rightrig.planning.questions.ecosystem import ecosystems
     from rightrig.report.questions_decisions import ecosystem_document, ecosystem_json
 

@@ -95,7 +95,7 @@ def scaling(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """What exchanging gradients costs, and why training scales worse."""
+    """What exchanging gradients costs training."""
     from rightrig.cli.asking_money import JobWords, scaled
     from rightrig.report.questions_layout import scaling_document
     from rightrig.report.questions_layout_json import scaling_json
@@ -120,7 +120,7 @@ def mix(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """Cards of several kinds: in one engine, or as pools."""
+    """Cards of several kinds, in one engine or pools."""
     from rightrig.cli.asking_layout import Choices, Words, mixed
     from rightrig.report.questions_layout import mix_document
     from rightrig.report.questions_layout_json import mix_json

@@ -49,7 +49,7 @@ def tenants(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """How many tenants share a card: MIG layouts, room and speed of each, cost."""
+    """How many tenants share a card, with MIG or without."""
     from rightrig.cli.tenanting import Asked, answer_of, show_recipe
 
     words = {

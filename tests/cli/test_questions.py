@@ -1,0 +1,272 @@
+"""The commands of docs/how-to/questions.md, each with the number that decides its answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from user_records import CARD
+
+from rightrig.cli import main
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "questions.md"
+COMMANDS: Final = tuple(
+    line.removeprefix("$ ").partition(" | ")[0].removeprefix("rightrig ")
+    for line in PAGE.read_text(encoding="utf-8").splitlines()
+    if re.match(r"(\$ )?rightrig ", line)
+)
+
+
+class Program:
+    """The program in this process, in a folder with a catalogue of the user."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def run(self, command: str) -> tuple[int, str, str]:
+        """Return the exit code of a command, and what it printed."""
+        self._monkeypatch.setattr(sys, "argv", ["rightrig", *shlex.split(command)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        printed = self._capsys.readouterr()
+        code = left.value.code
+        assert isinstance(code, int)
+        return code, printed.out, printed.err
+
+    def yes(self, begin: str) -> Any:
+        """Return the JSON of the page's command that begins so; its answer is yes."""
+        (command,) = (one for one in COMMANDS if one.startswith(begin))
+        code, out, err = self.run(f"{command} --json")
+        assert code == 0, err
+        return json.loads(out)
+
+
+@pytest.fixture
+def program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Program:
+    folder = tmp_path / "my-catalogue" / "gpus"
+    folder.mkdir(parents=True)
+    (folder / "rtx-4090-super.toml").write_text(CARD, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return Program(monkeypatch, capsys)
+
+
+def least_cards(found: Any) -> dict[str, int | None]:
+    return {row["weights"]: row["least_cards_count"] for row in found["rows"]}
+
+
+def test_one_card_serves_one_user_of_an_8b_model(program: Program) -> None:
+    found = program.yes("ask choose-gpu llama-3.1-8b")
+    assert found["deciding"]["verdict"] == "fits"
+    assert found["deciding"]["does"]
+    # One request each 30 s.
+    assert found["deciding"]["wanted_requests_per_s"] == pytest.approx(1 / 30)
+    assert (found["chosen"]["gpu"], found["chosen"]["cards_count"]) == ("rtx-4090", 1)
+
+
+def test_rtx_4090_holds_70b_on_seven_cards_at_16_bits_and_on_two_at_four(program: Program) -> None:
+    found = program.yes("ask gpu-count llama-2-70b --gpus rtx-4090")
+    least = least_cards(found)
+    # 137.95 GB of weights, 23.5 GiB a card.
+    assert (least["checkpoint"], least["fp8"], least["awq"]) == (7, 4, 2)
+    assert found["rows"][0]["least_tensor_cards_count"] == 8
+    assert {one["tp"] for one in found["forbidden_tp"]} == {3, 5, 6, 7}
+
+
+def test_a_70b_model_in_bf16_is_tight_on_two_h100(program: Program) -> None:
+    (row,) = program.yes("ask gpu-count llama-2-70b --gpus h100-sxm")["rows"]
+    verdicts = {count["cards_count"]: count["verdict"] for count in row["counts"]}
+    assert (verdicts[1], verdicts[2], verdicts[3]) == ("no", "tight", "fits")
+    lacking = row["counts"][0]["splits"][0]["lacking_bytes"]
+    # 68.98e9 × 2 B against a budget of 0.92 × 79.19 GiB; the cache and activations come on top.
+    assert lacking == pytest.approx(137.95e9 - 0.92 * 79.19 * 2**30, rel=0.1)
+
+
+def test_a_dense_model_of_about_ten_billion_fits_24_gb_at_16_bits(program: Program) -> None:
+    found = program.yes("fits --on 1xrtx-4090")
+    assert found["largest_dense_params"]["bf16"] == pytest.approx(10.2e9, rel=0.03)
+    verdicts = {model["model"]: model["verdict"] for model in found["models"]}
+    assert verdicts["meta-llama/Llama-3.1-8B"] == "fits"
+    assert verdicts["deepseek-ai/DeepSeek-V3"] == "no"
+
+
+def test_half_of_four_h100_loses_models_and_wins_none(program: Program) -> None:
+    found = program.yes("fits --on 4xh100-sxm --versus")
+    changed = {change["model"]: (change["before"], change["after"]) for change in found["changes"]}
+    # 405 B in four bits are 203 GB: below 4 × 80 GB, above 2 × 80 GB.
+    assert changed["meta-llama/Llama-3.1-405B"] == ("fits", "no")
+    assert all(before != "no" for before, _ in changed.values())
+
+
+def test_sglang_has_no_code_for_a_model_that_vllm_serves(program: Program) -> None:
+    found = program.yes("fits --on 1xrtx-4090 --runtime vllm --versus-runtime")
+    assert found["runtimes"] == ["vllm", "sglang"]
+    lost = {change["model"] for change in found["changes"] if change["after"] == "no"}
+    assert "tiiuae/falcon-7b" in lost
+
+
+def test_a_smaller_card_under_another_system_loses_models(program: Program) -> None:
+    found = program.yes("fits --on 1xrtx-4090 --versus 1xrtx-4080")
+    assert (found["after"], found["operating_systems"]) == ("1xrtx-4080", [None, "windows"])
+    assert all(change["before"] != "no" for change in found["changes"])
+
+
+def test_a_card_without_a_record_is_refused_and_one_of_the_user_is_not(program: Program) -> None:
+    refused = "fit llama-3.1-8b --on 1xrtx-4090-super"
+    assert refused in COMMANDS
+    code, out, err = program.run(refused)
+    assert (code, out) == (2, "")
+    assert "did you mean rtx-4090 or rtx-4080-super" in err
+    found = program.yes(f"{refused} --catalog")
+    assert found["verdict"] == "fits"
+    assert [record["kind"] for record in found["user_records"]] == ["gpus"]
+    assert found["weights_bytes"] == pytest.approx(16.06e9, rel=1e-3)
+
+
+def test_a_premium_is_measured_by_goodput(program: Program) -> None:
+    found = program.yes("ask many-or-one llama-3.1-8b")
+    assert found["one"]["peak_flop_per_s"] / found["many"]["peak_flop_per_s"] == pytest.approx(
+        989.4 / 165.2, rel=1e-3
+    )
+    rent = next(one for one in found["premiums"] if one["basis"] == "rent")
+    rents = [found[side]["rent_usd_per_month"] for side in ("one", "many")]
+    assert rent["price_ratio"] == pytest.approx(rents[0] / rents[1])
+    goods = [found[side]["goodput_requests_per_s"]["mid"] for side in ("one", "many")]
+    # Within the objective the dear card carries about six times as much, far below 16.
+    assert goods[0] / goods[1] == pytest.approx(5.8, rel=0.2)
+    assert (rent["justified"] == "not") == (goods[0] / goods[1] < rent["price_ratio"])
+
+
+def test_sixteen_cards_pool_384_gb_and_deliver_a_share_of_their_peak(program: Program) -> None:
+    found = program.yes("ask many-or-one llama-3.3-70b")
+    many, one = found["many"], found["one"]
+    assert many["hosts_count"] == 2
+    assert many["pooled_bytes"] == pytest.approx(16 * 23.516 * 2**30, rel=1e-3)
+    assert many["peak_flop_per_s"] == pytest.approx(16 * 165.2e12, rel=1e-3)
+    peaks = many["peak_flop_per_s"] / one["peak_flop_per_s"]
+    assert peaks == pytest.approx(2.67, rel=0.01)
+    assert many["rated_power_w"] == 16 * 450.0
+    assert one["engines_count"] == 1
+
+
+def test_an_a100_is_too_much_for_one_request_a_second_of_7b(program: Program) -> None:
+    found = program.yes("ask overkill")
+    assert found["overkill"]
+    assert found["memory_ratio"] == pytest.approx(0.24, abs=0.03)
+    assert found["saving_usd_per_month"] == pytest.approx(
+        found["rent_usd_per_month"] - found["cheapest"]["rent_usd_per_month"]
+    )
+    assert found["saving_usd_per_month"] > 0
+
+
+def test_the_cheaper_market_changes_with_the_rate(program: Program) -> None:
+    found = program.yes("ask consumer-or-datacenter")
+    rates = [flip["at_requests_per_s"] for flip in found["flips"]]
+    assert len(rates) > 1
+    assert rates == sorted(rates)
+    asked = next(flip for flip in found["flips"] if flip["at_requests_per_s"] >= 20)
+    assert found["cheapest_at_asked"] == asked["before"]
+
+
+def test_training_8b_takes_128_gb_of_states_whatever_the_card(program: Program) -> None:
+    found = program.yes("ask train-or-serve")
+    assert found["state_bytes"] == pytest.approx(16 * 8_030_261_248)
+    least = {one["gpu"]: one["training"]["least_cards_count"] for one in found["cards"]}
+    # 128.5 GB over 80, 80 and 48 GB.
+    assert least == {"h100-sxm": 2, "a100-sxm-80gb": 2, "l40s": 3}
+    served = {one["gpu"]: one["serving"]["cost_usd_per_million_tokens"] for one in found["cards"]}
+    assert found["best_to_serve"] == min(served, key=served.__getitem__)
+
+
+def test_a_larger_budget_carries_more_and_none_is_passed(program: Program) -> None:
+    found = program.yes("ask tiers")
+    ends = [tier["to_usd_per_month"] for tier in found["tiers"]]
+    assert ends == [500.0, 5000.0, None]
+    rented = [tier["rented"] for tier in found["tiers"]]
+    assert rented[0]["rent_usd_per_month"] <= 500.0 < rented[1]["rent_usd_per_month"] <= 5000.0
+    carried = [one["capacity_requests_per_s"] for one in rented]
+    assert carried == sorted(carried)
+    assert found["home"]["capital_usd"] <= found["home"]["capital_limit_usd"] == 5000.0
+    assert found["home"]["power_limit_w"] == 1440.0
+
+
+def test_software_is_the_mean_of_counts(program: Program) -> None:
+    cards = {one["gpu"]: one for one in program.yes("ask ecosystem")["cards"]}
+    for card in cards.values():
+        shares = [part["ratio"] for part in card["components"]]
+        assert card["score_ratio"] == pytest.approx(sum(shares) / len(shares))
+    assert cards["rtx-4090"]["compute_capability"] == "8.9"
+    assert cards["rtx-4090"]["score_ratio"] > cards["mi300x"]["score_ratio"]
+
+
+def test_one_wide_engine_carries_most_of_70b_over_nvlink(program: Program) -> None:
+    (rig,) = program.yes("ask split")["rigs"]
+    splits = {one["split"]: one for one in rig["splits"]}
+    assert rig["recommended"] == "tp4"
+    wide, narrow = splits["tp4"], splits["2×tp2"]
+    assert wide["goodput_requests_per_s"] > narrow["goodput_requests_per_s"] > 0
+    # Twice as many ranks read half as much each.
+    assert narrow["tpot_s"]["mid"] / wide["tpot_s"]["mid"] == pytest.approx(1.8, abs=0.15)
+
+
+def test_six_unlike_cards_divide_no_heads_but_two_pools_do(program: Program) -> None:
+    found = program.yes("ask mix")
+    barred = found["one_engine"][0]["barred"]
+    assert "32 attention heads do not divide by tp=6" in {one["reason"] for one in barred}
+    layers = {share["gpu"]: share["layers"] for share in found["one_engine"][0]["shares"]}
+    assert 4 * layers["rtx-4090"] + 2 * layers["a100-sxm-80gb"] == 32
+    prices = {route["usd_per_token"]: route["chosen"] for route in found["routes"]}
+    assert prices[min(prices)]
+
+
+def test_an_h100_has_seven_tenants_at_a_seventh_of_its_price(program: Program) -> None:
+    found = program.yes("tenants")
+    assert found["tenants_count"] == 7
+    assert found["cost"]["tenant_price_usd"] == pytest.approx(30_000 / 7)
+    assert found["cost"]["tenant_rent_usd_per_month"] == pytest.approx(
+        found["cost"]["rent_usd_per_month"] / 7
+    )
+    assert {one["sm_count"] for one in found["cards"][0]["instances"]} == {16}
+
+
+def test_four_cards_that_wait_14_s_of_19_do_slightly_more_than_one(program: Program) -> None:
+    found = program.yes("ask scaling")
+    assert found["sync_s"]["mid"] == pytest.approx(14.0)
+    assert found["without_overlap"]["speedup_ratio"] == pytest.approx(4 * 5 / 19)
+
+
+def test_a_card_of_600_to_800_dollars_has_paid_after_2_4_to_3_2_months_of_rent(
+    program: Program,
+) -> None:
+    found = program.yes("ask buy-or-rent")
+    gross = found["gross_low_months_count"], found["gross_high_months_count"]
+    assert gross == (pytest.approx(2.42, abs=0.005), pytest.approx(3.22, abs=0.005))
+    # With electricity the higher price takes 3.6.
+    assert found["high_months_count"] == pytest.approx(3.604902668)
+
+
+def test_the_next_run_measures_the_objective_that_lies_in_its_interval(program: Program) -> None:
+    found = program.yes("ask measure-next")
+    doubt = found["doubts"][0]
+    assert doubt["quantity"] == "tpot_p99_s"
+    assert doubt["now_s"]["low"] < doubt["limit_s"] == 0.02 < doubt["now_s"]["high"]
+    assert 0 < doubt["met_ratio"] < 1
+    assert "--request-rate 2 " in doubt["run"]
+
+
+def test_every_command_of_the_page_is_asked_here() -> None:
+    """Each begins as one of the texts that the tests above look for."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    begins = re.findall(r'(?:yes\(f?|refused = )"([^"]+)"', source)
+    begins = [
+        begin.replace("{refused}", "fit llama-3.1-8b --on 1xrtx-4090-super") for begin in begins
+    ]
+    unasked = [one for one in COMMANDS if not any(one.startswith(begin) for begin in begins)]
+    assert COMMANDS
+    assert unasked == []
