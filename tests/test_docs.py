@@ -101,11 +101,14 @@ budget = "$300/month"
 name = "chat"
 model = "qwen3-8b"
 rate = "12/s"
+input = 1000
+output = 300
 [[demand]]
 name = "long"
 model = "qwen3-8b"
 rate = "1/s"
 input = 30000
+output = 300
 """,
     "criteria.toml": """[[criteria]]
 name = "cost"
@@ -212,7 +215,7 @@ def test_every_verb_has_its_help_in_the_reference() -> None:
 def rule_rows() -> dict[str, str]:
     """Return ID → sentence of the tables of rules, in their order."""
     text = (DOCS / "methodology" / "planning.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"^\| `([A-Z]+-[A-Z]+)` \| (.+?) \|", text, re.MULTILINE))
+    return dict(re.findall(r"^\| `([A-Z]+-[A-Z0-9]+)` \| (.+?) \|", text, re.MULTILINE))
 
 
 def sentence(rule: object) -> str:

@@ -53,6 +53,7 @@ EXEMPT: Final = {
     "cli.asking.Bounds.headroom": "called as its option, --headroom",
     "cli.plan.plan(spot_waste)": "called as its option, --spot-waste",
     "cli.planning.Mode.spot_waste": "called as its option, --spot-waste",
+    "planning.simulated.rank_key": "dollars, seconds or watts a request, by what is asked",
     "planning.speed_table._taken.at": "rows of any column",
     "quantities.MILLION": "a power of ten",
     "quantities.GIGA": "a power of ten",

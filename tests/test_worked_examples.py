@@ -2,14 +2,13 @@
 
 An example begins with its row's id. Rows for later issues, which bring the functions:
 
-- W038 to W047, W091 to W095: memory and speed of training (finetune).
+- W038 to W042, W091 to W094: memory and speed of training (finetune).
 - W059, W060: tiles and waves of one matrix product; fitted shares stand for them.
 - W072, W073: NCCL's own tuner; fitted all-reduces stand for it.
 - W077, W078, W089, W090: bubbles of training pipelines, disaggregated serving.
 - W081 to W086: queues (simulation).
 - W096 to W107: failures, checkpoints, bit errors (reliability).
-- W112, W113, W115, W116: ownership, break-even, spot (costs).
-- W118: which partitions of a card go together (tenants).
+- W112, W113, W116: ownership, spot (costs).
 """
 
 from __future__ import annotations
@@ -23,12 +22,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from rightrig.costs.break_even import break_even_months_count
 from rightrig.costs.money import energy_usd_per_month, owned_cost_usd_per_token
 from rightrig.deployment.deployment import Companions
 from rightrig.facts.catalog import shipped
 from rightrig.facts.llm import Attention, Block, Ffn
 from rightrig.facts.mig import least_compute_ratio
 from rightrig.facts.quantization import GGML_BITS, weight_format
+from rightrig.planning.mig_layouts import maximal_layouts, multisets
+from rightrig.prediction.gradient_sync import Sharing, exposed_s, training_state_bytes
 from rightrig.prediction.network import ring_all_reduce_s, tensor_parallel_decode_s
 from rightrig.prediction.power import energy_per_token_j
 from rightrig.prediction.roofline import (
@@ -74,8 +76,8 @@ class Example:
     """One row: its id and subject, what the table expects, and how the library gets there."""
 
     name: str
-    expected: float
-    found: Callable[[], float]
+    expected: float | str
+    found: Callable[[], float | str]
 
     @property
     def row_id(self) -> str:
@@ -206,6 +208,25 @@ def usd_per_million(usd: float, tokens_per_s: float) -> Callable[[], float]:
     return lambda: 1e6 * owned_cost_usd_per_token(usd, tokens_per_s, 3.0)
 
 
+def states_gb(params_count: float, ranks: int, sharing: Sharing) -> Callable[[], float]:
+    return lambda: training_state_bytes(params_count, 16.0, ranks, sharing) / 1e9
+
+
+def gradients_s(params_count: float) -> float:
+    """Return what a step waits for two cards' gradients at 0.8 × 300 GB/s, without overlap."""
+    return exposed_s(ring_all_reduce_s(2.0 * params_count, 2, 0.0, 0.8 * 300e9), 1.0, 0.0)
+
+
+def layouts_text(name: str) -> str:
+    """Return the full layouts of the five classic profiles, with places told apart and not."""
+    table = shipped().mig_table(name)
+    assert table is not None
+    classic = [p for p in table.profiles if p.profile in CLASSIC]
+    found = maximal_layouts(table, classic)
+    return f"{len(found)} / {len(multisets(found))}"
+
+
+CLASSIC: Final = ("1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb")
 EXAMPLES: Final = (
     # F1: parameters.
     Example("W001 Llama-2-7B parameters", 6738415616, total("llama-2-7b")),
@@ -277,6 +298,12 @@ EXAMPLES: Final = (
         4.821311689,
         lambda: 39.60 * GIB * 8 / total_params_count(llm("llama-3-70b")),
     ),
+    # F4: states of training.
+    Example("W043 every card has all states", 120.0, states_gb(7.5e9, 64, "none")),
+    Example("W044 optimizer shared", 31.40625, states_gb(7.5e9, 64, "zero-1")),
+    Example("W045 gradients shared too", 16.640625, states_gb(7.5e9, 64, "zero-2")),
+    Example("W046 weights shared too", 1.875, states_gb(7.5e9, 64, "zero-3")),
+    Example("W047 states of Llama-2-70B", 1103.626371, states_gb(68_976_648_192, 1, "none")),
     # F5: work and rooflines.
     Example(
         "W049 Llama-2-7B flop of a token", 15362170880.0, lambda: decode_flop("llama-2-7b", 4096)
@@ -363,6 +390,7 @@ EXAMPLES: Final = (
         "W087 tokens of a verified step", 3.3616, lambda: float(speculated_tokens_count(0.8, 4))
     ),
     Example("W088 speed-up of speculation", 2.801333333, lambda: speculated_speedup(0.05)),
+    Example("W095 gradients of Llama-2-70B", 0.5748054016, lambda: gradients_s(68_976_648_192)),
     # F8: capacity; F12: money; F13: energy.
     Example("W079 KV tokens of an H100", 121488, kv_capacity_tokens),
     Example(
@@ -379,6 +407,12 @@ EXAMPLES: Final = (
         2459.808,
         lambda: 12 * energy_usd_per_month(2340.0, 1.0, 0.12),
     ),
+    Example(
+        "W115 months until a card has paid",
+        3.604902668,
+        lambda: break_even_months_count(800.0, 0.34 * 730.0, 0.45 * 0.08 * 730.0),
+    ),
+    Example("W118 full layouts of an A100", "19 / 14", lambda: layouts_text("a100-sxm-80gb")),
     Example("W117 energy of a token", 0.12, lambda: energy_per_token_j(300.0, 2500.0)),
 )
 
@@ -394,7 +428,7 @@ def rows_of_table() -> dict[str, str]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_the_library_finds_what_the_table_expects(example: Example) -> None:
-    if isinstance(example.expected, int):
+    if isinstance(example.expected, int | str):
         assert example.found() == example.expected
     else:
         assert example.found() == pytest.approx(example.expected, rel=1e-9)
@@ -402,7 +436,8 @@ def test_the_library_finds_what_the_table_expects(example: Example) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.row_id)
 def test_an_example_stands_in_the_shared_table(example: Example) -> None:
-    assert float(rows_of_table()[example.row_id]) == example.expected
+    stands = rows_of_table()[example.row_id]
+    assert (stands if isinstance(example.expected, str) else float(stands)) == example.expected
 
 
 def test_every_row_is_an_example_or_left_to_a_later_issue() -> None:

@@ -16,10 +16,19 @@ from rightrig.cli import main
 
 SCRIPT = Path(sys.executable).with_name("rightrig")
 MOST_BYTES = 200_000
-VERBS = ("fit", "predict", "plan", "compare")
+VERBS = (
+    "fit", "fits", "predict", "simulate", "plan", "fleet", "tenants", "compare", "accuracy",
+    "calibrate", "ask",
+)  # fmt: skip
+QUESTIONS = (
+    "choose-gpu", "gpu-count", "many-or-one", "tiers", "consumer-or-datacenter", "overkill",
+    "train-or-serve", "split", "buy-or-rent", "scaling", "mix", "growth", "measure-next",
+    "go-no-go", "criteria", "lock-in", "ecosystem",
+)  # fmt: skip
 GROUPS = ("gpus", "models", "rigs", "prices", "runtimes")
 FIT = "fit llama-3.3-70b --on 4xh100-sxm"
 PREDICT = "predict llama-3.1-8b --on h100-sxm --concurrency 8"
+FLEET = f"fleet {Path(__file__).parents[2] / 'examples' / 'fleet.toml'}"
 PLAN = "plan llama-3.1-8b --rate 5/s --ttft-p99 1s --tpot-p99 50ms"
 # One command of each kind, and how it leaves.
 COMMANDS = {
@@ -29,12 +38,43 @@ COMMANDS = {
     "fit deepseek-v3 --on 8xh200-sxm": 0,
     "fit llama-3.1-8b --on 2xrtx-3090+1xrtx-4090": 0,
     "fits --on 1xrtx-4090": 0,
+    "fits --on 1xrtx-4090 --versus-runtime sglang": 0,
     PREDICT: 0,
     "predict llama-3.1-8b --on rtx-4090 --concurrency max": 0,
     "predict llama-3.3-70b --on rtx-4090": 1,
     PLAN: 0,
     "plan llama-3.3-70b --rate 20/s --ttft-p99 1ms": 1,
-    f"{PLAN} --why --top 1000": 0,
+    f"{PLAN} --why --top 80": 0,
+    f"{PLAN} --gpu l4 --explain": 0,
+    "plan llama-3.1-8b --rate 1/s --gpu rtx-4090 --buy": 0,
+    "plan llama-3.1-8b --job 10B-tokens --by 48h --gpu rtx-4090": 0,
+    "plan llama-3.1-8b --own 2xrtx-4090 --rate 90/s --tpot-p99 50ms --capex 50000": 0,
+    "plan llama-3.1-8b --own 1xl4 --rate 90/s --tpot-p99 50ms --capex 100": 1,
+    FLEET: 0,
+    "tenants llama-2-7b --weights awq --context 4096 --on h100-sxm --profile 1g.10gb": 0,
+    "tenants llama-2-7b --weights awq --context 4096 --on rtx-4090": 0,
+    "tenants llama-3.3-70b --weights bf16 --on h100-sxm": 1,
+    "tenants --layouts --on h100-sxm": 0,
+    "ask choose-gpu llama-2-7b --users 1": 0,
+    "ask choose-gpu llama-3.3-70b --among l4 --max-gpus 1 --weights bf16": 1,
+    "ask gpu-count llama-2-70b --context 4096": 0,
+    "ask many-or-one llama-3.3-70b --many 16xrtx-4090 --one 2xh100-sxm --rate 1/s": 0,
+    "ask tiers llama-3.1-8b --max-gpus 8": 0,
+    "ask consumer-or-datacenter llama-3.1-8b --weights fp8 --max-gpus 2": 0,
+    "ask overkill llama-2-7b --on 1xa100-sxm-80gb --rate 1/s --max-gpus 4": 0,
+    "ask train-or-serve h100-sxm l40s llama-3.1-8b": 0,
+    "ask split llama-3.3-70b --on 4xh100-sxm --rate 5/s --tpot-p99 50ms": 0,
+    "ask buy-or-rent --price 1700 --rent 0.34/h --power 450W --tariff 0.08": 0,
+    "ask buy-or-rent --price 90000 --rent 0.34/h --power 450W --tariff 0.08": 1,
+    "ask scaling --params 1B --link 4xrtx-4090 --step 2s --measured-speedup 3.2": 0,
+    "ask scaling --params 7B --link 4xrtx-4090 --step 5s --job-cost 136": 1,
+    "ask mix llama-3.1-8b --rigs 4xrtx-4090,2xa100-sxm-80gb": 0,
+    "ask mix llama-3.3-70b --rigs 4xrtx-4090,1xa100-sxm-80gb": 1,
+    "ask growth llama-3.1-8b --rate 5/s --growth 10%/month --max-gpus 8": 0,
+    "ask measure-next llama-3.1-8b --on 1xl4 --rate 1/s --tpot-p99 30ms": 0,
+    "ask go-no-go --answers yes,yes,yes,yes,no,yes,unknown,yes": 1,
+    "ask lock-in --on 4xh100-sxm --provider runpod": 0,
+    "ask ecosystem rtx-4090 mi300x": 0,
     "compare rtx-4090 h100-sxm": 0,
     "compare 4xl40s 2xh100-sxm 1xmi300x": 0,
     "gpus list": 0,
@@ -43,6 +83,7 @@ COMMANDS = {
     "models show deepseek-v3": 0,
     "rigs list": 0,
     "rigs show dgx-h100": 0,
+    "rigs show 2xrtx-4090": 0,
     "prices list": 0,
     "prices show h100-sxm": 0,
     "prices show mi300x": 1,
@@ -93,7 +134,9 @@ def test_a_command_leaves_with_0_for_an_answer_and_1_for_no(program: Program, co
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_json_parses_stays_small_and_leaves_alike(program: Program, command: str) -> None:
+def test_json_parses_stays_small_leaves_alike_and_has_no_ambiguous_unit(
+    program: Program, command: str
+) -> None:
     code, text = program.run(f"{command} --json")
     assert code == COMMANDS[command]
     assert len(text.encode()) < MOST_BYTES
@@ -101,7 +144,8 @@ def test_json_parses_stays_small_and_leaves_alike(program: Program, command: str
     def refuse(constant: str) -> None:
         pytest.fail(f"{constant} is no JSON")
 
-    json.loads(text, parse_constant=refuse)
+    for key in keys_in(json.loads(text, parse_constant=refuse)):
+        assert not key.endswith(("_gb", "_gbps", "_flops", "_ms", "_percent"))
 
 
 def keys_in(value: object) -> set[str]:
@@ -110,12 +154,6 @@ def keys_in(value: object) -> set[str]:
     if isinstance(value, list):
         return {key for part in value for key in keys_in(part)}
     return set()
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_json_names_end_in_no_ambiguous_unit(program: Program, command: str) -> None:
-    for key in keys_in(program.json(command)):
-        assert not key.endswith(("_gb", "_gbps", "_flops", "_ms", "_percent"))
 
 
 def test_fit_names_its_verdict_and_the_components_of_every_card(program: Program) -> None:
@@ -222,7 +260,7 @@ def test_a_lever_typed_as_it_is_printed_makes_it_fit(program: Program, command: 
         assert changed["verdict"] in {"fits", "tight"}, lever["change"]
 
 
-@pytest.mark.parametrize("verb", [*VERBS, *GROUPS])
+@pytest.mark.parametrize("verb", [*VERBS, *GROUPS, *(f"ask {name}" for name in QUESTIONS)])
 def test_every_verb_has_help_that_opens_with_what_it_answers(program: Program, verb: str) -> None:
     code, text = program.run(f"{verb} --help")
     assert code == 0
@@ -247,6 +285,11 @@ def test_the_list_of_verbs_is_not_cut_short(program: Program) -> None:
 def test_help_names_every_verb(program: Program) -> None:
     text = program.text("--help")
     assert all(f" {verb} " in text for verb in (*VERBS, *GROUPS))
+
+
+def test_help_of_ask_names_every_question(program: Program) -> None:
+    listed = program.run("ask --help")[1].partition("Commands:\n")[2]
+    assert tuple(line.split()[0] for line in listed.splitlines() if line[2] != " ") == QUESTIONS
 
 
 @pytest.mark.parametrize("start", [[sys.executable, "-m", "rightrig"], [str(SCRIPT)]])

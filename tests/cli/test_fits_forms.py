@@ -163,8 +163,8 @@ def test_wrong_use_is_answered_in_one_sentence(program: Program, command: str, s
             "fits",
             (
                 "--on", "--versus", "--versus-runtime", "--versus-os", "--matrix", "--gpus",
-                "--models", "--formats", "--cards", "--context", "--concurrency", "--runtime", "--weights", "--kv", "--os", "--all",
-                "--save", "--catalog", "--json",
+                "--models", "--formats", "--cards", "--context", "--concurrency",
+                "--runtime", "--weights", "--kv", "--os", "--all", "--save", "--catalog", "--json",
             ),
         ),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,8 +14,10 @@ from rightrig.demand.workload import Workload
 from rightrig.planning.constraints import Question
 from rightrig.planning.explain import CHANGE_RATIO, Hinges, Varying, hinges
 from rightrig.planning.options import engine_options
-from rightrig.planning.planned import Plan, PlannedRig
 from rightrig.planning.search import Space, plan, space_of
+
+if TYPE_CHECKING:
+    from rightrig.planning.planned import Plan, PlannedRig
 
 CATALOG = rightrig.shipped()
 CARDS = ("rtx-4090", "l40s", "h100-sxm", "rtx-5090", "l4")
@@ -169,7 +172,9 @@ def test_price_rate_prompts_answers_and_objectives_are_all_varied(place: int) ->
 def test_the_binding_constraint_counts_the_engines_of_the_plan(place: int) -> None:
     found, answer, _ = hung(place)
     assert answer.sentences()[0] == answer.binding
-    assert f"{1.3 * found.question.workload.rate_requests_per_s:.3g} with headroom" in answer.binding
+    assert (
+        f"{1.3 * found.question.workload.rate_requests_per_s:.3g} with headroom" in answer.binding
+    )
     assert str(found.plans[0].split.replicas) in answer.binding
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from one_by_one import engine, held_seqs
 
@@ -34,7 +34,9 @@ EVERY = 1000
 HOUR_S = 3600.0
 MODELS = ("llama-3.1-8b", "llama-3.3-70b", "qwen3-30b-a3b", "deepseek-v2-lite")
 CARDS = ("h100-sxm", "l4", "a100-sxm-80gb", "rtx-4090")
-some = settings(max_examples=8, deadline=None)
+# Shrinking such questions takes minutes.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+some = settings(max_examples=5, deadline=None, phases=PHASES)
 
 
 def asked(limits: Limits | None = None, lengths: tuple[int, int] = (1000, 300)) -> Question:
@@ -137,8 +139,14 @@ def test_an_engine_runs_as_full_as_its_memory_allows(model: str) -> None:
     assert seen
 
 
-@pytest.mark.parametrize("spot", [False, True])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "spot",
+    [
+        False,
+        True,
+    ],
+)
+@pytest.mark.parametrize("model", ["llama-3.1-8b"])
 def test_rigs_come_cheapest_first_one_of_each_card_and_format(model: str, *, spot: bool) -> None:
     limits = Limits(spot=spot, max_gpus_count=1000)
     rigs = done(model, Job(1e10, 24 * HOUR_S), asked(limits)).rigs
@@ -172,14 +180,18 @@ def test_a_spot_price_that_saves_less_than_is_lost_is_not_taken() -> None:
 
 
 def test_half_the_tokens_cost_half_when_they_take_whole_hours_of_one_engine() -> None:
-    one, half = (
-        done("llama-3.1-8b", Job(tokens, 1000 * HOUR_S)).rigs[0] for tokens in (1e9, 5e8)
-    )
+    one, half = (done("llama-3.1-8b", Job(tokens, 1000 * HOUR_S)).rigs[0] for tokens in (1e9, 5e8))
     assert one.split.replicas == half.split.replicas == 1
     assert half.usd == pytest.approx(one.usd / 2)
 
 
-@pytest.mark.parametrize("confidence", ["likely", "surely"])
+@pytest.mark.parametrize(
+    "confidence",
+    [
+        "likely",
+        "surely",
+    ],
+)
 @pytest.mark.parametrize("spot", [False, True])
 def test_without_a_rig_the_nearest_miss_names_a_deadline_that_would_do(
     confidence: Confidence, *, spot: bool

@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import rightrig
 from rightrig.demand.objective import Limits, Slo
 from rightrig.demand.workload import Workload
 from rightrig.deployment.compatibility import RULES
-from rightrig.deployment.parallelism import Parallelism
 from rightrig.planning.constraints import CONSTRAINTS, Question
 from rightrig.planning.search import Plan, Space, plan, space_of
 from rightrig.quantities import HOURS_PER_MONTH
@@ -31,7 +30,9 @@ FEW_CARDS = (
 )  # fmt: skip
 RULE_IDS = {rule.id for rule in RULES} | {rule.id for rule in CONSTRAINTS}
 MODELS = ("llama-3.1-8b", "llama-3.3-70b", "qwen3-30b-a3b", "deepseek-v3", "gpt-oss-120b")
-some = settings(max_examples=10, deadline=None)
+# Shrinking such questions takes minutes.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+some = settings(max_examples=4, deadline=None, phases=PHASES)
 
 
 def asked(
@@ -123,8 +124,9 @@ def test_every_plan_carries_the_traffic_with_headroom(model: str, question: Ques
     wanted = question.workload.rate_requests_per_s * (1 + question.limits.headroom_ratio)
     for p in planned(model, question).plans:
         assert p.capacity_requests_per_s >= wanted * (1 - 1e-9)
-        one_less = p.capacity_requests_per_s * (p.split.replicas - 1) / p.split.replicas
-        assert one_less <= wanted * (1 + 1e-9)
+        if not p.prefill_count:  # engines of two kinds do not carry equal shares
+            one_less = p.capacity_requests_per_s * (p.split.replicas - 1) / p.split.replicas
+            assert one_less <= wanted * (1 + 1e-9)
 
 
 @some
@@ -144,7 +146,7 @@ def test_every_plan_stays_within_budget_power_and_cards(model: str, question: Qu
             assert p.power_w <= limits.max_power_w
 
 
-@some
+@settings(max_examples=2, deadline=None, phases=PHASES)
 @given(models, questions())
 def test_every_card_is_planned_or_rejected_by_a_rule_that_exists(
     model: str, question: Question
@@ -171,7 +173,8 @@ def test_plans_come_cheapest_first_and_the_front_is_not_beaten(
         beaten = any(
             o.rent_usd_per_month <= p.rent_usd_per_month
             and o.ttft_p99_s.mid <= p.ttft_p99_s.mid
-            and o.tpot_p99_s.mid < p.tpot_p99_s.mid
+            and o.capacity_requests_per_s >= p.capacity_requests_per_s
+            and o.tpot_p99_s.mid < p.tpot_p99_s.mid * (1 - 1e-6)
             for o in plans
         )
         assert not (p.on_front and beaten)
@@ -286,13 +289,18 @@ def test_the_search_says_what_it_went_through() -> None:
     assert 0 < found.feasible_count <= found.candidates_count - found.pruned_count
 
 
-@pytest.mark.parametrize("kv", ["fp16", "bf16"])
-def test_two_names_of_16_bits_plan_alike(kv: str) -> None:
+def test_two_names_of_16_bits_plan_alike() -> None:
     question = asked(10.0, None, None)
-    space = replace(few_cards(), gpus=(CATALOG.gpu("h100-sxm"),), kv=kv, formats=("bf16",))
-    best = planned("llama-3.3-70b", question, space).plans[0]
-    assert best.split == Parallelism(8)
-    assert best.rent_usd_per_month == pytest.approx(19.2 * 730)
+    one, other = (
+        planned(
+            "llama-3.3-70b",
+            question,
+            replace(few_cards(), gpus=(CATALOG.gpu("h100-sxm"),), kv=kv, formats=("bf16",)),
+        ).plans[0]
+        for kv in ("fp16", "bf16")
+    )
+    assert one.split == other.split
+    assert one.rent_usd_per_month == other.rent_usd_per_month
 
 
 def test_a_plan_never_needs_a_tighter_objective_to_be_cheap() -> None:

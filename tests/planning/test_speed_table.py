@@ -42,7 +42,7 @@ def rows_of(model: str, runtime: str) -> Candidates:
 
 def sampled(candidates: Candidates, seed: str, count: int = 30) -> list[int]:
     rows = range(len(candidates.rows))
-    return random.Random(seed).sample(rows, min(count, len(rows)))
+    return random.Random(seed).sample(rows, min(count, len(rows)))  # noqa: S311 - rows, no secrets
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -58,8 +58,10 @@ numbers_of_engines = st.integers(1, 40)
 
 
 @some
-@given(numbers_of_engines, st.booleans())
-def test_rent_is_that_of_the_cheapest_offer_and_never_below_any(engines: int, spot: bool) -> None:
+@given(engines=numbers_of_engines, spot=st.booleans())
+def test_rent_is_that_of_the_cheapest_offer_and_never_below_any(
+    engines: int, *, spot: bool
+) -> None:
     limits = Limits(spot=spot)
     numbers = np.arange(len(rows().rows))
     usd = suppliers(limits).supply(numbers, np.full(len(numbers), float(engines))).usd
@@ -81,8 +83,8 @@ def test_rent_is_that_of_the_cheapest_offer_and_never_below_any(engines: int, sp
 
 
 @some
-@given(numbers_of_engines, st.booleans())
-def test_instances_are_whole_and_hold_every_engine(engines: int, spot: bool) -> None:
+@given(engines=numbers_of_engines, spot=st.booleans())
+def test_instances_are_whole_and_hold_every_engine(engines: int, *, spot: bool) -> None:
     known = suppliers(Limits(spot=spot))
     sold = np.flatnonzero(known.has_any())
     for number in sold.tolist()[::7]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rightrig.planning.candidates import Candidates
     from rightrig.planning.constraints import Question
     from rightrig.planning.search import Space
+    from rightrig.prediction.evidence import Quantity
     from rightrig.prediction.step_time import StepTimer
 
 CLOSE_RATIO = 1.0 + 1e-9
@@ -98,16 +99,20 @@ def judged(
         return None
     usd = price_usd(one, space, limits, count)
     cards = count * one.parallelism.engine_cards
-    most = limits.available.get(one.rig.gpu.slug, math.inf)
-    if usd is None or cards > min(limits.max_gpus_count, most):
-        return None
-    ceiling = limits.max_capex_usd if limits.buys else limits.budget_usd_per_month
-    if ceiling is not None and usd > ceiling:
-        return None
-    watts = one.rig.gpu.board_power_w
-    if limits.max_power_w is not None and not (watts and watts * cards <= limits.max_power_w):
+    if usd is None or not _within(one, limits, cards, usd):
         return None
     return Judged(number, count, cards, usd)
+
+
+def _within(one: Deployment, limits: Limits, cards: int, usd: float) -> bool:
+    """Say whether engines stay within cards, stock, money and power."""
+    most = min(limits.max_gpus_count, limits.available.get(one.rig.gpu.slug, math.inf))
+    ceiling = limits.max_capex_usd if limits.buys else limits.budget_usd_per_month
+    watts = one.rig.gpu.board_power_w
+    has_power = limits.max_power_w is None or (
+        watts is not None and watts * cards <= limits.max_power_w
+    )
+    return cards <= most and has_power and (ceiling is None or usd <= ceiling)
 
 
 def goals_of(one: Deployment, question: Question) -> list[Goal]:
@@ -115,7 +120,7 @@ def goals_of(one: Deployment, question: Question) -> list[Goal]:
     measured = measured_of(one.rig.gpu, engine_for(one.runtime))
     found = []
     for objective in question.slo.objectives():
-        quantity = "ttft" if objective.metric == "ttft" else "tpot"
+        quantity: Quantity = "ttft" if objective.metric == "ttft" else "tpot"
         ends = p99_end_ratios(quantity, measured, has_experts=one.llm.has_experts)
         raised = ends[1] if question.limits.confidence == "surely" else 1.0
         found.append(Goal(objective.metric, objective.percentile, objective.limit_s / raised))
@@ -149,7 +154,7 @@ def _divided_count(
 ) -> int | None:
     """Return how many engines it takes when some only read prompts, or ``None``."""
     goals, workload, limits = goals_of(one, question), question.workload, question.limits
-    if not goals or one.runtime.slug not in SENDING:
+    if one.runtime.slug not in SENDING:
         return None
     lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
     table = SpeedTable(timer.speeds, (timer.speeds.measured,), np.zeros(1, np.int64))
@@ -159,7 +164,7 @@ def _divided_count(
     reading = math.ceil(wanted / max(float(parts.read_rate_per_s[0]), 1e-12))
     decoding = math.ceil(wanted / max(float(parts.decode_rate_per_s[0]), 1e-12))
     rate = np.array([workload.rate_requests_per_s / reading])
-    running = parts.running_at(np.array([workload.rate_requests_per_s / decoding]))
+    running = parts.steady_seqs(np.array([workload.rate_requests_per_s / decoding]))
     for goal in goals:
         if not float(parts.tail_s(goal.metric, goal.percentile, rate, running)[0]) <= goal.limit_s:
             return None
@@ -182,7 +187,5 @@ def price_usd(one: Deployment, space: Space, limits: Limits, engines: int) -> fl
         units = math.ceil(part / price.gpu_count)
         instances = math.ceil(parts / (units * price.gpu_count // part))
         hourly = [price.on_demand_usd_per_hour, price.spot_usd_per_hour if limits.spot else None]
-        for usd in hourly:
-            if usd:
-                rents.append(rent_usd_per_month(usd * units, instances))
+        rents += [rent_usd_per_month(usd * units, instances) for usd in hourly if usd]
     return min(rents, default=None)

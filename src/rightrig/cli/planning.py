@@ -10,7 +10,7 @@ from rightrig.cli.asking import Asked, Bounds, Posed, posed, records_of, search
 from rightrig.cli.requesting import Words
 from rightrig.demand.objective import METRICS, PERCENTILES
 from rightrig.errors import InputError
-from rightrig.quantities import parse
+from rightrig.quantities import check_count, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,10 +103,30 @@ def _check_mode(asked: Asked, mode: Mode) -> None:
     if mode.sweep is not None and asked.model:
         raise InputError("--sweep takes its models from the file; leave MODEL out")
     _check_details(asked, mode)
+    _check_bounds(asked.bounds, mode)
     shown = {"--explain": mode.explain, "--growth": mode.growth, "--simulate": asked.simulate}
     wrong = next((name for name, value in shown.items() if value), None)
     if given and wrong is not None:
         raise InputError(f"{wrong} is about a plan for traffic; drop it, or {given[0]}")
+
+
+def _check_bounds(bounds: Bounds, mode: Mode) -> None:
+    """Refuse limits that a batch, or an upgrade, does not read."""
+    usual = Bounds()
+    names: tuple[str, ...]
+    if mode.job is not None:
+        names = ("budget", "capex", "buy", "headroom", "spare", "min_engines", "rank_by")
+        why = "a batch is rented for the time that it takes"
+    elif mode.own is not None:
+        names = ("budget", "max_machines", "available", "provider", "region", "country", "spot",
+                 "spare", "min_engines", "rank_by", "max_power")  # fmt: skip
+        why = "an upgrade is bought, as many engines as its cards take"
+    else:
+        return
+    for name in names:
+        if getattr(bounds, name) != getattr(usual, name):
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} plays no part here: {why}; drop it")
 
 
 def _check_details(asked: Asked, mode: Mode) -> None:
@@ -115,6 +135,9 @@ def _check_details(asked: Asked, mode: Mode) -> None:
         raise InputError("--by is the deadline of a batch; add --job 10B-tokens")
     if mode.spot_waste is not None and not (mode.job is not None and asked.bounds.spot):
         raise InputError("--spot-waste is about a batch on spot instances; add --job and --spot")
+    if mode.sweep is None and (mode.engine != "local" or mode.jobs is not None):
+        option = "--jobs" if mode.jobs is not None else "--engine"
+        raise InputError(f"{option} says how a sweep is run; add --sweep FILE")
     if mode.start is not None and mode.growth is None:
         raise InputError("--start says when growth begins; add --growth 10%/month")
     if mode.sweep is None and mode.save is not None:
@@ -173,6 +196,7 @@ def _job(catalog: Catalog, asked: Asked, mode: Mode) -> Found:
     words = replace(asked.traffic, rate="1/s") if asked.traffic.trace is None else asked.traffic
     question = posed(catalog, replace(asked, traffic=words))
     deadline = parse(mode.by or _USUAL_DEADLINE, "time", name="--by", limit=_LONGEST_JOB_S)
+    check_count(asked.top, name="--top", limit=1000)
     job = Job(_tokens(mode.job or ""), deadline, _waste_ratio(mode.spot_waste))
     found = plan_job(question.llm, question.question, question.space, job, asked.top)
     cards = (catalog.gpu(rig.gpu) for rig in found.rigs)
@@ -221,6 +245,7 @@ def _upgrade(catalog: Catalog, asked: Asked, own: str) -> Found:
     if asked.bounds.capex is None:
         raise InputError("--own says what you have; add --capex $5000 for what you may spend")
     rig = parse_rig(own, catalog)
+    check_count(asked.top, name="--top", limit=1000)
     bounds = replace(asked.bounds, buy=True)
     question = posed(catalog, replace(asked, bounds=bounds))
     found = upgrades(question.llm, question.question, catalog, rig, top=asked.top)

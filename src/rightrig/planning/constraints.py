@@ -143,7 +143,7 @@ class KeepsLatency:
         """Return which rows miss one even when nearly idle."""
         found = np.zeros(len(table.rows), bool)
         for one in self._objectives(question):
-            found |= ~(table.judged_s[one] <= one.limit_s * _ROUNDING_RATIO)
+            found |= ~(table.judged_s[one] <= one.limit_s * ROUNDING_RATIO)
         return found
 
     def _objectives(self, question: Question) -> list[Objective]:
@@ -186,7 +186,7 @@ def _end(question: Question) -> str:
     return " at the pessimistic end" if question.limits.confidence == "surely" else ""
 
 
-_ROUNDING_RATIO: Final = 1.0 + 1e-9
+ROUNDING_RATIO: Final = 1.0 + 1e-9
 """The bisection ends on the objective itself."""
 
 

@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from rightrig.planning.constraints import CONSTRAINTS, first_broken
+from rightrig.planning.divided import SENDING, divided
+from rightrig.planning.evaluate import goals_of, groups, largest_loads
 from rightrig.planning.finalists import planned_rigs, ranking
 from rightrig.planning.loads import engines_count
+from rightrig.planning.options import carries
 from rightrig.planning.search import evaluated, repriced
-from rightrig.planning.winner import cost_text, engines_text
+from rightrig.planning.winner import cost_text, engines_text, parts_text
+from rightrig.prediction.regimes import Lengths
+from rightrig.prediction.serving import largest_steady_seqs
 from rightrig.quantities import show_seconds
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ _RATE_SPAN_RATIO: Final = 16.0
 """Rates from a sixteenth to sixteen times the asked one are searched for another winner."""
 _RATE_STEPS: Final = 33
 _BISECTIONS: Final = 12
+_MOST_CHANGES: Final = 8
 _SHOWN_FLIPS: Final = 6
 _BINDS_RATIO: Final = 0.97
 """An objective binds an engine whose latency reaches this share of it."""
@@ -163,7 +169,7 @@ def hinges(plan: Plan, space: Space) -> Hinges | None:
     return Hinges(
         binding=_binding(table, plan),
         varied=varied,
-        flips=tuple(_flips(table, question)),
+        flips=tuple(_flips(table, llm, question)),
         price_margin_ratio=None if rival is None else rival.cost_usd / best.cost_usd - 1.0,
         rival=rival,
     )
@@ -202,6 +208,9 @@ def _changes(
         tokens = max(1, round(workload.input_tokens * factor))
         longer = workload.model_copy(update={"input_tokens": tokens})
         yield "input", ratio, replace(question, workload=longer), space
+        tokens = max(1, round(workload.output_tokens * factor))
+        longer = workload.model_copy(update={"output_tokens": tokens})
+        yield "output", ratio, replace(question, workload=longer), space
         for one in question.slo.objectives():
             name = f"{one.metric}_p{one.percentile}_s"
             slo = question.slo.model_copy(update={name: one.limit_s * factor})
@@ -233,23 +242,43 @@ def _priced(space: Space, gpu: str, factor_ratio: float) -> Space:
 def _binding(table: Table, plan: Plan) -> str:
     """Return what keeps one engine of the first plan from carrying more."""
     best, question = plan.plans[0], plan.question
-    number = _row_of(table, best)
     need = question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
-    each = float(table.engine_rate_per_s[number])
-    tight = max(
-        table.judged_s, key=lambda o: float(table.judged_s[o][number]) / o.limit_s, default=None
-    )
-    if tight is not None and float(table.judged_s[tight][number]) >= _BINDS_RATIO * tight.limit_s:
-        why = (
-            f"{tight.metric.upper()} p{tight.percentile} reaches its objective of "
-            f"{show_seconds(tight.limit_s)}"
+    if best.prefill_count:
+        parts = parts_text(best).removeprefix("; ")
+        return (
+            f"Binding: {parts}, {best.split.replicas} in all, carry "
+            f"{best.capacity_requests_per_s:.3g} requests/s; {need:.3g} with headroom are wanted."
         )
-    else:
-        why = f"its memory is full at {table.capacity_seqs[number]:.0f} sequences"
+    number = _row_of(table, best)
+    each = float(table.engine_rate_per_s[number])
+    why = _bound_by(table, number, plan.llm, question)
     return (
         f"Binding: one engine carries {each:.3g} requests/s, where {why}; {need:.3g} with headroom "
         f"take {best.split.replicas} of them."
     )
+
+
+def _bound_by(table: Table, number: int, llm: Llm, question: Question) -> str:
+    """Return what binds one engine at its largest load: an objective, prompts, or memory."""
+    tight = max(
+        table.judged_s, key=lambda o: float(table.judged_s[o][number]) / o.limit_s, default=None
+    )
+    if tight is not None and float(table.judged_s[tight][number]) >= _BINDS_RATIO * tight.limit_s:
+        return (
+            f"{tight.metric.upper()} p{tight.percentile} reaches its objective of "
+            f"{show_seconds(tight.limit_s)}"
+        )
+    workload, held = question.workload, float(table.capacity_seqs[number])
+    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    (group,) = groups(llm, table.candidates, np.array([number]))
+    capacity = np.array([held])
+    confidence = question.limits.confidence
+    flow = largest_loads(group, lengths, capacity, question.slo, confidence)
+    if float(np.asarray(flow.running_seqs)[0]) < _BINDS_RATIO * float(
+        np.asarray(largest_steady_seqs(capacity))[0]
+    ):
+        return "prompts fill its steps"
+    return f"its memory is full at {held:.0f} sequences"
 
 
 def _row_of(table: Table, plan: PlannedRig) -> int:
@@ -268,31 +297,76 @@ def _row_of(table: Table, plan: PlannedRig) -> int:
     raise AssertionError(engines_text(plan))  # the plan came from such a table
 
 
-def _flips(table: Table, question: Question) -> Iterator[Flip]:
+@dataclass(frozen=True, slots=True)
+class _Rivals:
+    """Rows that might be the cheapest at some rate, with what one engine of each carries.
+
+    Attributes:
+        read_rate_per_s, decode_rate_per_s: Of engines that only read prompts, or only decode; 0
+            where a runtime does not divide them.
+    """
+
+    table: Table
+    rows: NDArray[np.int64]
+    rate_per_s: Column
+    read_rate_per_s: Column
+    decode_rate_per_s: Column
+
+    def taken(self, places: NDArray[np.int64]) -> _Rivals:
+        """Return some of them."""
+        return _Rivals(
+            self.table, self.rows[places], self.rate_per_s[places],
+            self.read_rate_per_s[places], self.decode_rate_per_s[places],
+        )  # fmt: skip
+
+    def cheapest(self, question: Question, rate_requests_per_s: float) -> int:
+        """Return the cheapest row at another rate; -1 where all break a limit of size."""
+        workload = question.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s})
+        asked = replace(question, workload=workload)
+        engines = engines_count(self.rate_per_s, asked)
+        wanted = rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+        with np.errstate(divide="ignore"):
+            parts = np.ceil(wanted / self.read_rate_per_s) + np.ceil(
+                wanted / self.decode_rate_per_s
+            )
+        parts = np.maximum(parts, question.limits.min_engines_count)
+        engines = np.minimum(engines, parts + question.limits.spare_engines_count)
+        usd = self.table.suppliers.supply(self.rows, engines).usd
+        cards = engines * self.table.rows["cards"][self.rows]
+        usd = np.where(cards <= question.limits.max_gpus_count, usd, np.inf)
+        usd = np.nan_to_num(usd, nan=np.inf)
+        # Of equally cheap ones the one that carries more, so that the answer does not waver.
+        best = int(np.lexsort((-self.rate_per_s, usd))[0])
+        return int(self.rows[best]) if np.isfinite(usd[best]) else -1
+
+
+def _flips(table: Table, llm: Llm, question: Question) -> Iterator[Flip]:
     """Yield the rates between which another card's engines become the cheapest.
 
     What an engine carries within the objectives does not depend on the rate; only how many are
     taken does. Of engines of one card and size the one that carries most is never beaten.
     """
-    rows = _strongest(table)
-    if not len(rows):
+    rivals = _rivals(table, llm, question)
+    if not len(rivals.rows):
         return
     asked = question.workload.rate_requests_per_s
-    low, high = asked / _RATE_SPAN_RATIO, asked * _RATE_SPAN_RATIO
-    grid = np.geomspace(low, high, _RATE_STEPS)
-    winners = [_cheapest_at(table, rows, question, rate) for rate in grid.tolist()]
+    grid = np.geomspace(asked / _RATE_SPAN_RATIO, asked * _RATE_SPAN_RATIO, _RATE_STEPS)
+    winners = [rivals.cheapest(question, rate) for rate in grid.tolist()]
     for place in range(1, len(grid)):
-        before, after = winners[place - 1], winners[place]
-        if before == after or -1 in {before, after}:
-            continue
-        if table.rows["gpu"][before] == table.rows["gpu"][after]:
-            continue
-        under, over = float(grid[place - 1]), float(grid[place])
-        for _ in range(_BISECTIONS):
-            middle = math.sqrt(under * over)
-            is_before = _cheapest_at(table, rows, question, middle) == before
-            under, over = (middle, over) if is_before else (under, middle)
-        yield Flip(over, _engine_text(table, before), _engine_text(table, after))
+        before, after, under = winners[place - 1], winners[place], float(grid[place - 1])
+        # Between two rates of the grid the winner may change more than once.
+        for _ in range(_MOST_CHANGES):
+            if before == after or -1 in {before, after}:
+                break
+            low, high = under, float(grid[place])
+            for _ in range(_BISECTIONS):
+                middle = math.sqrt(low * high)
+                is_before = rivals.cheapest(question, middle) == before
+                low, high = (middle, high) if is_before else (low, middle)
+            now, under = rivals.cheapest(question, high), high
+            if now != -1 and table.rows["gpu"][before] != table.rows["gpu"][now]:
+                yield Flip(high, _engine_text(table, before), _engine_text(table, now))
+            before = now
 
 
 def _engine_text(table: Table, number: int) -> str:
@@ -300,30 +374,27 @@ def _engine_text(table: Table, number: int) -> str:
     return f"{table.engine_cards(number)}x{table.gpu(number).slug}"
 
 
-def _strongest(table: Table) -> NDArray[np.int64]:
-    """Return, of each card and size of engine, the row that carries most within the objectives."""
-    ok = table.is_sold & (table.engine_rate_per_s > 0.0)
-    for one, values in table.judged_s.items():
-        ok &= values <= one.limit_s * (1.0 + 1e-9)
-    numbers = np.flatnonzero(ok)
-    order = numbers[np.argsort(-table.engine_rate_per_s[numbers], kind="stable")]
-    keys = table.rows["gpu"][order].astype(np.int64) * 1000 + table.rows["cards"][order]
-    _, first = np.unique(keys, return_index=True)
-    return order[first]
-
-
-def _cheapest_at(
-    table: Table, rows: NDArray[np.int64], question: Question, rate_requests_per_s: float
-) -> int:
-    """Return the cheapest of some rows at another rate; -1 where all take too many cards."""
-    workload = question.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s})
-    asked = replace(question, workload=workload)
-    engines = engines_count(table.engine_rate_per_s[rows], asked)
-    usd = table.suppliers.supply(rows, engines).usd
-    cards = engines * table.rows["cards"][rows]
-    usd = np.where(cards <= question.limits.max_gpus_count, usd, np.nan)
-    if np.isnan(usd).all():
-        return -1
-    # Of equally cheap ones the one that carries more, so that the answer does not waver.
-    order = np.lexsort((-table.engine_rate_per_s[rows], np.nan_to_num(usd, nan=np.inf)))
-    return int(rows[order[0]])
+def _rivals(table: Table, llm: Llm, question: Question) -> _Rivals:
+    """Return, of each card and size, the rows that carry most, divided and undivided."""
+    numbers = np.flatnonzero(carries(table))
+    sends = np.array([runtime.slug in SENDING for runtime in table.candidates.runtimes])
+    read, decode = np.zeros(len(table.rows)), np.zeros(len(table.rows))
+    workload, limits = question.workload, question.limits
+    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    dividing = numbers[sends[table.rows["runtime"][numbers]]]
+    for group in groups(llm, table.candidates, dividing):
+        goals = goals_of(group, question.slo, limits.confidence)
+        found = divided(group, lengths, table.capacity_seqs[group.numbers], goals)
+        read[group.numbers] = found.read_rate_per_s
+        decode[group.numbers] = found.decode_rate_per_s
+    rate = table.engine_rate_per_s
+    all_of_them = _Rivals(table, numbers, rate[numbers], read[numbers], decode[numbers])
+    keys = table.rows["gpu"][numbers].astype(np.int64) * 1000 + table.rows["cards"][numbers]
+    best = []
+    with np.errstate(divide="ignore"):
+        pairs = 1.0 / (1.0 / all_of_them.read_rate_per_s + 1.0 / all_of_them.decode_rate_per_s)
+    for strength in (all_of_them.rate_per_s, all_of_them.read_rate_per_s,
+                     all_of_them.decode_rate_per_s, pairs):  # fmt: skip
+        order = np.argsort(-strength, kind="stable")
+        best.append(order[np.unique(keys[order], return_index=True)[1]])
+    return all_of_them.taken(np.unique(np.concatenate(best)))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rightrig.costs.offers import Purchase
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.facts.llm import Llm
+    from rightrig.facts.price import Price
     from rightrig.interval import Interval
     from rightrig.planning.candidates import Candidates
     from rightrig.planning.constraints import Question
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 SPOT_WASTE_RATIO: Final = 0.1
 """Share of the time on spot instances that is lost to interruptions: an assumption, said in every
 answer. Work since the last finished request is lost, which is little; starting anew is not."""
+
+
+_ROUNDING_RATIO: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def plan_job(llm: Llm, question: Question, space: Space, job: Job, top: int = 10
         top: How many rigs to return.
     """
     started_s = time.perf_counter()
-    found = standing(llm, question, space)
+    prices = tuple(_worthwhile(price, job) for price in space.prices)
+    found = standing(llm, question, replace(space, prices=prices))
     book = _Book(llm, question, job, found)
     book.work_out()
     numbers = book.feasible()
@@ -178,6 +183,14 @@ def plan_job(llm: Llm, question: Question, space: Space, job: Job, top: int = 10
     )
 
 
+def _worthwhile(price: Price, job: Job) -> Price:
+    """Return an offer without its spot price where that saves less than is lost."""
+    spot, usual = price.spot_usd_per_hour, price.on_demand_usd_per_hour
+    if spot is None or usual is None or spot / (1.0 - job.spot_waste_ratio) < usual:
+        return price
+    return price.model_copy(update={"spot_usd_per_hour": None})
+
+
 class _Book:
     """Throughput, engines and cost of every candidate."""
 
@@ -191,6 +204,8 @@ class _Book:
         self.rate_per_s: Column = np.zeros(count)
         self.engines: Column = np.full(count, np.inf)
         self.usd: Column = np.full(count, np.nan)
+        self._slow_ratio: Column = np.ones(count)
+        self._machines: Column = np.full(count, np.nan)
         self._ends: dict[int, tuple[tuple[float, float], Evidence]] = {}
 
     @property
@@ -214,22 +229,42 @@ class _Book:
                 self._ends[number] = (ends, measured.evidence)
         with np.errstate(divide="ignore"):
             alone_s = job.tokens_count / self._tokens / self.rate_per_s
-        if self._question.limits.spot:
-            alone_s /= 1.0 - job.spot_waste_ratio
-        if self._question.limits.confidence == "surely":
-            for number, ((low, _), _) in self._ends.items():
-                alone_s[number] /= low
-        self.engines = np.ceil(alone_s / job.deadline_s * (1.0 - 1e-9))
+        for number, ((low, _), _) in self._ends.items():
+            self._slow_ratio[number] = 1.0 / low
+        is_sure = self._question.limits.confidence == "surely"
+        late_s = alone_s * (self._slow_ratio if is_sure else 1.0)
+        self.engines = np.ceil(late_s / job.deadline_s * (1.0 - _ROUNDING_RATIO))
         carried = np.flatnonzero(np.isfinite(self.engines))
-        rent = self._suppliers.supply(carried, self.engines[carried]).usd
-        hours = alone_s[carried] / self.engines[carried] / SECONDS_PER_HOUR
-        self.usd[carried] = rent / HOURS_PER_MONTH * hours
+        # What is lost to interruptions takes more engines, and more time, where they are on spot.
+        spot = self._suppliers.supply(carried, self.engines[carried]).is_spot
+        lost = np.where(spot, 1.0 / (1.0 - job.spot_waste_ratio), 1.0)
+        late_s[carried] *= lost
+        self.engines = np.ceil(late_s / job.deadline_s * (1.0 - _ROUNDING_RATIO))
+        supply = self._suppliers.supply(carried, self.engines[carried])
+        hours = alone_s[carried] * lost / self.engines[carried] / SECONDS_PER_HOUR
+        self.usd[carried] = supply.usd / HOURS_PER_MONTH * hours
+        self._machines[carried] = supply.machines_count
 
     def feasible(self) -> NDArray[np.int64]:
         """Return the rows that do the job within the limits."""
-        limits = self._question.limits
-        cards = self.engines * self._candidates.rows["cards"]
-        return np.flatnonzero(np.isfinite(self.usd) & (cards <= limits.max_gpus_count))
+        limits, known = self._question.limits, self._candidates
+        cards = self.engines * known.rows["cards"]
+        allowed = np.isfinite(self.usd) & (cards <= self._most_cards_count())
+        if limits.max_machines_count is not None:
+            allowed &= self._machines <= limits.max_machines_count
+        return np.flatnonzero(allowed)
+
+    def _most_cards_count(self) -> Column:
+        """Return the cards that the limits allow, for each row."""
+        limits, known = self._question.limits, self._candidates
+        most = []
+        for gpu in known.gpus:
+            stock = float(limits.available.get(gpu.slug, np.inf))
+            power = np.inf
+            if limits.max_power_w is not None:
+                power = limits.max_power_w / gpu.board_power_w if gpu.board_power_w else 0.0
+            most.append(min(float(limits.max_gpus_count), stock, power))
+        return np.asarray(np.array(most)[known.rows["gpu"]])
 
     def rig(self, number: int) -> JobRig:
         """Return one row in full."""
@@ -260,8 +295,11 @@ class _Book:
     def nearest(self) -> str:
         """Say what comes nearest: the most that the limits allow of the quickest card."""
         limits = self._question.limits
-        held = limits.max_gpus_count // self._candidates.rows["cards"]
-        rate = self.rate_per_s * held
+        held = self._most_cards_count() // self._candidates.rows["cards"]
+        is_sure = limits.confidence == "surely"
+        rate = self.rate_per_s * held / (self._slow_ratio if is_sure else 1.0)
+        if limits.spot:  # whichever offer it is, this is enough
+            rate *= 1.0 - self._job.spot_waste_ratio
         sold = self._suppliers.has_any()
         if not len(rate) or not (rate * sold).any():
             return "No card that somebody rents holds this model; name smaller --weights."
@@ -270,7 +308,7 @@ class _Book:
         row = self._candidates.rows[number]
         name = f"{row['cards']}x{self._candidates.gpus[row['gpu']].slug}"
         return (
-            f"Nearest: {int(held[number])} × {name}, all that --max-gpus {limits.max_gpus_count} "
-            f"allows, would take {show_hours(seconds)}. It would take at least "
+            f"Nearest: {int(held[number])} × {name}, all that the limits of cards allow, would "
+            f"take {show_hours(seconds)}. It would take at least "
             f"--by {math.ceil(seconds / SECONDS_PER_HOUR)}h, or more cards."
         )

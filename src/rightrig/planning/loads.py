@@ -99,11 +99,8 @@ class Loads:
     ) -> NDArray[np.int64]:
         """Return the rows whose engines might be fewer when they are divided.
 
-        Two engines at least are needed then, so that two cannot become fewer. Without objectives
-        none do: an engine that does everything wastes nothing.
+        Two engines at least are needed then, so that two cannot become fewer.
         """
-        if not question.slo.objectives():
-            return numbers[:0]
         sends = np.array([runtime.slug in SENDING for runtime in candidates.runtimes])
         spares = question.limits.spare_engines_count
         many = self.engines_count[numbers] - spares > max(

@@ -137,18 +137,17 @@ def _rooms_bytes(frame: Parts, weights: Parts, totals_bytes: Column, ratio: Colu
     """Return what each stage's cards have for the cache, by the rules of ``CardShare``.
 
     Args:
-        frame: Per row and stage: rule, fixed parts but weights (middle, spread), parts outside
-            the engine's share, the runtime's own part.
-        weights: Per row and stage: weights (middle, spread).
+        frame: Per row and stage: rule, fixed parts but weights (middle, spread up and down), parts
+            outside the engine's share, the runtime's own part.
+        weights: Per row and stage: weights (middle, spread up and down).
         totals_bytes: Of the card.
         ratio: The engine's memory fraction.
     """
-    rule, fixed_mid, fixed_spread, outside, own = np.moveaxis(frame, -1, 0)
-    mid, spread = np.moveaxis(weights, -1, 0)
-    spread = np.hypot(fixed_spread, spread)
-    fixed = fixed_mid + mid + spread
+    rule, fixed_mid, fixed_up, fixed_down, outside, own = np.moveaxis(frame, -1, 0)
+    mid, up, down = np.moveaxis(weights, -1, 0)
+    fixed = fixed_mid + mid + np.hypot(fixed_up, up)
     # What "0.9 of what is free" leaves is judged with the smaller share that a smaller need grants.
-    low_fixed = fixed_mid + mid - spread
+    low_fixed = fixed_mid + mid - np.hypot(fixed_down, down)
     granted = np.where(rule == 1, ratio * (totals_bytes - own) + own, ratio * totals_bytes)
     granted = np.minimum(granted, totals_bytes - outside)
     free = low_fixed + ratio * np.maximum(totals_bytes - low_fixed, 0.0)
@@ -233,7 +232,7 @@ class Book:
             for _, frame in self._frames.values()
         ]
         stored = [
-            [(part.mid, part.high - part.mid if is_sure else 0.0) for part in parts]
+            [(part.mid, *(_spreads_bytes(part) if is_sure else (0.0, 0.0))) for part in parts]
             for _, parts in self._stored.values()
         ]
         cached = [list(parts) for _, parts in self._cached.values()]
@@ -304,15 +303,20 @@ class Book:
 def _frame_values(
     share: CardShare, frame: Frame, *, is_sure: bool
 ) -> Part:  # fmt: skip
-    """Return a share as numbers: rule, fixed parts (middle, spread), parts outside, own part."""
+    """Return a share as numbers: rule, fixed parts (middle, spreads), parts outside, own part."""
     parts = [p for p in share.fixed if p.is_budgeted and (frame.has_formats or p.name != "weights")]
     fixed = sum_if_independent(part.size_bytes for part in parts)
     outside, own = share.outside_bytes, runtime_bytes(share.fixed)
-    spread = fixed.high - fixed.mid if is_sure else 0.0
+    spreads = _spreads_bytes(fixed) if is_sure else (0.0, 0.0)
     return (
-        float(_RULES.index(share.rule)), fixed.mid, spread,
+        float(_RULES.index(share.rule)), fixed.mid, *spreads,
         outside.high if is_sure else outside.mid, own.low if is_sure else own.mid,
     )  # fmt: skip
+
+
+def _spreads_bytes(size_bytes: Interval) -> tuple[float, float]:
+    """Return how far the ends of an interval lie above and below its middle."""
+    return size_bytes.high - size_bytes.mid, size_bytes.mid - size_bytes.low
 
 
 def _padded(kinds: Sequence[Sequence[Part]], stages_count: int) -> Parts:

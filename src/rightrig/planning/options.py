@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rightrig.planning.constraints import ROUNDING_RATIO
 from rightrig.planning.search import evaluated
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.planning.constraints import Question
     from rightrig.planning.search import Space
+    from rightrig.planning.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,21 @@ class EngineOption:
     tpot_p99_s: float
 
 
+def carries(table: Table) -> NDArray[np.bool_]:
+    """Return which rows carry some load within the objectives, undivided."""
+    found = table.is_sold & (table.engine_rate_per_s > 0.0)
+    for one, values in table.judged_s.items():
+        found &= values <= one.limit_s * ROUNDING_RATIO
+    return np.asarray(found)
+
+
 def engine_options(llm: Llm, question: Question, space: Space) -> tuple[EngineOption, ...]:
     """Return every engine that carries some load within the objectives of a question.
 
     Args:
         llm: The model.
-        question: Traffic, objectives, confidence; the rate itself plays no part.
+        question: Traffic, objectives, confidence. What one engine carries does not depend on the
+            rate; its latencies are those at the rate, shared by the engines that it takes.
         space: What may be chosen from.
     """
     table = evaluated(llm, question, space)
@@ -66,5 +79,5 @@ def engine_options(llm: Llm, question: Question, space: Space) -> tuple[EngineOp
             ttft_p99_s=float(table.ttft_p99_s[number]),
             tpot_p99_s=float(table.tpot_p99_s[number]),
         )
-        for number in np.flatnonzero(table.engine_rate_per_s > 0.0).tolist()
+        for number in np.flatnonzero(carries(table)).tolist()
     )

@@ -17,7 +17,7 @@ from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.planning.finalists import priced
 from rightrig.planning.layouts import machine_cards
 from rightrig.planning.limits import limits_for
-from rightrig.planning.winner import why_first
+from rightrig.planning.winner import cost_text, engines_text, why_first
 from rightrig.simulation.limit import find_limit
 from rightrig.simulation.simulate import Setting, simulate
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.runtime import Runtime
+    from rightrig.planning.constraints import Question
     from rightrig.planning.planned import Met, Plan, PlannedRig
     from rightrig.planning.search import Space
     from rightrig.simulation.outcome import Outcome
@@ -91,11 +92,51 @@ def simulated(plan: Plan, space: Space, how: Simulating) -> Plan:
     runtimes = {runtime.slug: runtime for runtime in space.runtimes}
     chosen, rest = plan.plans[: how.count], plan.plans[how.count :]
     tried = [_tried(deployment_of(plan.llm, gpus, runtimes, one), one, plan, how) for one in chosen]
-    kept = sorted((one for one in tried if one.met != "not"), key=lambda one: one.cost_usd)
-    lost = [one for one in tried if one.met == "not"]
-    found = replace(plan, plans=(*kept, *rest, *lost))
+    judged = [(one, _reason(one, plan.question)) for one in tried]
+    kept = sorted(
+        (one for one, reason in judged if reason is None),
+        key=lambda one: rank_key(one, plan.question),
+    )
+    lost = [(one.gpu, *reason) for one, reason in judged if reason is not None]
+    nearest = "" if kept or rest or not lost else f"Nearest: {lost[0][2]} [{lost[0][1]}]."
+    rejected = tuple(sorted([*plan.rejected, *lost]))
+    found = replace(plan, plans=(*kept, *rest), rejected=rejected, nearest=nearest)
     elapsed = plan.elapsed_s + time.perf_counter() - started_s
     return replace(found, reasons=why_first(found), elapsed_s=elapsed)
+
+
+def _reason(plan: PlannedRig, question: Question) -> tuple[str, str] | None:
+    """Return the rule that a simulated plan breaks, and why; ``None`` where it breaks none."""
+    limits, cards, machines = question.limits, plan.cards_count, plan.machines_count
+    stock = limits.available.get(plan.gpu, cards)
+    most = limits.max_machines_count or machines
+    budget = limits.budget_usd_per_month or plan.rent_usd_per_month
+    capex = limits.max_capex_usd or plan.capex_usd
+    broken = (
+        (plan.met == "not", "SLO-SIMULATED", "misses an objective at any load"),
+        (cards > limits.max_gpus_count, "LIMIT-GPUS", f"takes {cards} cards"),
+        (machines > most, "LIMIT-MACHINES", f"takes {machines} machines"),
+        (cards > stock, "LIMIT-STOCK", f"takes {cards} cards and {stock} are available"),
+        (plan.rent_usd_per_month > budget, "LIMIT-BUDGET", f"costs {cost_text(plan)}"),
+        (plan.capex_usd > capex, "LIMIT-CAPEX", f"costs {cost_text(plan)}"),
+    )
+    name = engines_text(plan)
+    found = ((rule, f"simulated, {name} {text}") for breaks, rule, text in broken if breaks)
+    return next(found, None)
+
+
+def rank_key(plan: PlannedRig, question: Question) -> float:
+    """Return what a plan is ranked by, smaller is better, as ``finalists.rank_keys``."""
+    by = question.limits.rank_by
+    later = question.workload.output_tokens - 1.0
+    keys = {
+        "token": plan.full_cost_usd_per_token,
+        "ttft": plan.ttft_p99_s.mid,
+        "tpot": plan.tpot_p99_s.mid,
+        "e2e": plan.ttft_p99_s.mid + later * plan.tpot_p99_s.mid,
+        "energy": (plan.power_w or math.inf) / max(plan.capacity_requests_per_s, _ROUNDING_COUNT),
+    }
+    return keys.get(by, plan.cost_usd)
 
 
 def _tried(deployment: Deployment, plan: PlannedRig, asked: Plan, how: Simulating) -> PlannedRig:

@@ -46,10 +46,12 @@ class Supply:
     Attributes:
         usd: Rent a month, or once when bought.
         machines_count: Instances, or machines and cards bought.
+        is_spot: Whether it is for what may be withdrawn at any time.
     """
 
     usd: Column
     machines_count: Column
+    is_spot: NDArray[np.bool_]
 
 
 class Suppliers:
@@ -96,13 +98,16 @@ class Suppliers:
     def supply(self, numbers: NDArray[np.int64], engines_count: Column) -> Supply:
         """Return what the engines of some rows cost, cheapest of all offers."""
         usd, machines = np.full(len(numbers), np.nan), np.full(len(numbers), np.nan)
+        spot = np.zeros(len(numbers), bool)
         for (gpu_index, cards, parts), places in self._alike(numbers):
             engines = engines_count[places]
             if self._limits.buys:
                 usd[places], machines[places] = self._bought(gpu_index, cards * parts, engines)
             else:
-                usd[places], machines[places] = self._rented(gpu_index, cards, engines * parts)
-        return Supply(usd, machines)
+                usd[places], machines[places], spot[places] = self._rented(
+                    gpu_index, cards, engines * parts
+                )
+        return Supply(usd, machines, spot)
 
     def purchase(self, number: int, engines_count: int) -> Purchase:
         """Return the cheapest rental of one row's engines."""
@@ -137,15 +142,17 @@ class Suppliers:
 
     def _rented(
         self, gpu_index: int, part_cards: int, parts_count: Column
-    ) -> tuple[Column, Column]:
-        """Return the least rent of some parts, and the instances that it is for."""
+    ) -> tuple[Column, Column, NDArray[np.bool_]]:
+        """Return the least rent of some parts, the instances that it is for, and if of spot."""
         best, machines = np.full(len(parts_count), np.nan), np.full(len(parts_count), np.nan)
+        spot = np.zeros(len(parts_count), bool)
         for one in self.instances(gpu_index, part_cards):
             count = np.ceil(parts_count / one.parts_count)
             rent = one.usd_per_hour * count * HOURS_PER_MONTH
             better = ~(rent >= best)
             best, machines = np.where(better, rent, best), np.where(better, count, machines)
-        return best, machines
+            spot = np.where(better, one.is_spot, spot)
+        return best, machines, spot
 
     def _bought(
         self, gpu_index: int, engine_cards: int, engines_count: Column

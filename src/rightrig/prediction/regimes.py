@@ -132,9 +132,16 @@ def next_moments(
     share = wanted / chunk
     read = prompt_step(pace, plain.decode_seqs, chunk, lengths)
     if not pace.mixes_prompts:
+        if come_singly:
+            # Steps with prompts stand alone: micro-batches and groups wait for each other's.
+            others = (pace.in_flight_count - 1.0) / pace.in_flight_count
+            share = share * (1.0 + others) * pace.groups_count
         return (Moment(1.0, plain), Moment(share, read))
     share = np.minimum(share, 1.0)
     if come_singly:
+        # Groups of ranks that share experts start their steps together: a prompt in one of them
+        # holds up all.
+        share = 1.0 - np.power(1.0 - share, pace.groups_count)
         share = delayed_ratio(share, pace.in_flight_count)
     return (Moment(1.0 - share, plain), Moment(share, read))
 

@@ -111,9 +111,9 @@ def step_s(tables: Rows, kind: Row, load: tuple[int, float, int, float, int]) ->
         # Stages: a micro-batch without a prompt waits for its share of those that have one.
         with_prompt = min(prompt_tokens / (each * kind.stages), 1.0)
         waited = with_prompt * (2.0 - with_prompt) if kind.stages > 1 else 1.0
-    device_s = _device_s(tables, kind, seqs, context_tokens) if seqs > 0 else 0.0
-    device_s += waited * _prompt_s(tables, kind, seqs, each, attended)
-    launched_s = _smooth_max_s(device_s, kind.eager_s)
+    plain_s = _device_s(tables, kind, seqs, context_tokens) if seqs > 0 else 0.0
+    device_s = plain_s + _prompt_s(tables, kind, seqs, each, attended)
+    launched_s = plain_s + waited * (_smooth_max_s(device_s, kind.eager_s) - plain_s)
     sequences_s = kind.sequence_s * seqs
     if kind.overlapped:
         return float(kind.step_s + _smooth_max_s(launched_s, sequences_s))
