@@ -24,7 +24,10 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-_SIMULATED = ("tests/simulation/", "test_simulate_command.py", "test_simulate_report.py")
+_SIMULATED = (
+    "tests/simulation/", "test_simulate_command.py", "test_simulate_report.py",
+    "planning/test_simulated.py", "test_plan_command.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,7 +29,7 @@ from rightrig.facts.catalog import shipped
 from rightrig.facts.llm import Attention, Block, Ffn
 from rightrig.facts.mig import least_compute_ratio
 from rightrig.facts.quantization import GGML_BITS, weight_format
-from rightrig.planning.mig_layouts import maximal_layouts, multisets
+from rightrig.planning.tenancy.mig_layouts import maximal_layouts, multisets
 from rightrig.prediction.gradient_sync import Sharing, exposed_s, training_state_bytes
 from rightrig.prediction.network import ring_all_reduce_s, tensor_parallel_decode_s
 from rightrig.prediction.power import energy_per_token_j

@@ -18,7 +18,7 @@ from rightrig.cli import sweep_progress
 from rightrig.cli.sweep import swept_of
 from rightrig.demand.sweep import read_sweep
 from rightrig.errors import InputError, MissingError
-from rightrig.planning.sweep import COLUMNS, sweep_of
+from rightrig.planning.sweeps.sweep import COLUMNS, sweep_of
 from rightrig.report.terminal import plain_text
 
 pytestmark = pytest.mark.usefixtures("compiled")

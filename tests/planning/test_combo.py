@@ -12,13 +12,13 @@ import rightrig
 from rightrig.deployment.propose import Choices
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explainable
-from rightrig.planning.combo import Combo, combo
-from rightrig.planning.combo_links import topology
-from rightrig.planning.combo_memory import pooled_memory
-from rightrig.planning.combo_models import MODEL_CLASSES, long_sequence, models_on
-from rightrig.planning.combo_rivals import purchase_of
-from rightrig.planning.combo_speed import reference_speeds, streams_of
-from rightrig.planning.combo_traits import AVOID_RULES
+from rightrig.planning.combos.combo import Combo, combo
+from rightrig.planning.combos.links import topology
+from rightrig.planning.combos.memory import pooled_memory
+from rightrig.planning.combos.models import MODEL_CLASSES, long_sequence, models_on
+from rightrig.planning.combos.rivals import purchase_of
+from rightrig.planning.combos.speed import reference_speeds, streams_of
+from rightrig.planning.combos.traits import AVOID_RULES
 from rightrig.planning.fits import models_that_fit
 from rightrig.quantities import GIB
 

@@ -12,9 +12,9 @@ import rightrig
 from rightrig.demand.objective import MAX_GPUS, Limits, Slo
 from rightrig.demand.workload import Workload
 from rightrig.planning.constraints import Question
-from rightrig.planning.fleet import Fleet, fleet
-from rightrig.planning.fleet_market import FleetMarket, Owned, rented_machines
-from rightrig.planning.fleet_options import Bucket, choices_for
+from rightrig.planning.fleets.fleet import Fleet, fleet
+from rightrig.planning.fleets.market import FleetMarket, Owned, rented_machines
+from rightrig.planning.fleets.options import Bucket, choices_for
 from rightrig.planning.options import engine_options
 from rightrig.planning.search import plan, space_of
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rightrig.planning.fleet_model import (
+from rightrig.planning.fleets.model import (
     Ceiling,
     EngineKind,
     Machine,

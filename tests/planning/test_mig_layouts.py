@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.facts.index import DATA
-from rightrig.planning.mig_layouts import (
+from rightrig.planning.tenancy.mig_layouts import (
     Layout,
     NoPlace,
     Placed,

@@ -14,16 +14,23 @@ from hypothesis import strategies as st
 import rightrig
 from rightrig.demand.sweep import SweepFile
 from rightrig.errors import InputError
-from rightrig.planning.sweep import COLUMNS, COMBINATION, Sweep, results_of, split_of, sweep_of
-from rightrig.planning.sweep_summary import summary_of
-from rightrig.planning.sweep_work import MEASURES, sources_key
+from rightrig.planning.sweeps.summary import summary_of
+from rightrig.planning.sweeps.sweep import (
+    COLUMNS,
+    COMBINATION,
+    Sweep,
+    results_of,
+    split_of,
+    sweep_of,
+)
+from rightrig.planning.sweeps.work import MEASURES, sources_key
 from rightrig.simulation.simulate import Setting, simulate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rightrig.facts.catalog import Catalog
-    from rightrig.planning.sweep_work import Row
+    from rightrig.planning.sweeps.work import Row
 
 CATALOG: Final = rightrig.shipped()
 RIGS: Final = ("1xl4", "1xl40s", "2xl40s")

@@ -15,9 +15,9 @@ from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.facts.explanation import Explainable
-from rightrig.planning.tenants import Tenancy, tenancies, tenancy
-from rightrig.planning.tenants_engine import Tenant, engine_on, usual_lengths
-from rightrig.planning.tenants_packing import Fill, fewest_cards
+from rightrig.planning.tenancy.engine import Tenant, engine_on, usual_lengths
+from rightrig.planning.tenancy.packing import Fill, fewest_cards
+from rightrig.planning.tenancy.tenants import Tenancy, tenancies, tenancy
 from rightrig.quantities import GB, GIB
 
 CATALOG: Final = shipped()

@@ -14,8 +14,8 @@ from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.facts.explanation import Explainable
-from rightrig.planning.sharing import Sharing, busy_prediction, shared_gpu, sharing
-from rightrig.planning.tenants_engine import Tenant, engine_on, usual_lengths
+from rightrig.planning.tenancy.engine import Tenant, engine_on, usual_lengths
+from rightrig.planning.tenancy.sharing import Sharing, busy_prediction, shared_gpu, sharing
 
 CATALOG: Final = shipped()
 A100: Final = CATALOG.gpu("a100-sxm-80gb")

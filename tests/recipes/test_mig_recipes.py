@@ -13,7 +13,8 @@ from rightrig.deployment.propose import Choices
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.facts.index import DATA
-from rightrig.planning.mig_layouts import (
+from rightrig.planning.tenancy.engine import Tenant, usual_lengths
+from rightrig.planning.tenancy.mig_layouts import (
     Layout,
     NoPlace,
     Placed,
@@ -22,8 +23,7 @@ from rightrig.planning.mig_layouts import (
     plain_profiles,
     stranded,
 )
-from rightrig.planning.tenants import MigCard, Tenancy, tenancy
-from rightrig.planning.tenants_engine import Tenant, usual_lengths
+from rightrig.planning.tenancy.tenants import MigCard, Tenancy, tenancy
 from rightrig.recipes.mig import (
     creation,
     kubernetes,

@@ -14,9 +14,9 @@ from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.quantization import KV_BITS, is_gguf_mix, weight_format
 from rightrig.planning.constraints import Question
-from rightrig.planning.fleet import Fleet, fleet
-from rightrig.planning.fleet_market import FleetMarket, Owned
-from rightrig.planning.fleet_options import Bucket
+from rightrig.planning.fleets.fleet import Fleet, fleet
+from rightrig.planning.fleets.market import FleetMarket, Owned
+from rightrig.planning.fleets.options import Bucket
 from rightrig.planning.search import Space, space_of
 from rightrig.quantities import parse
 from rightrig.recipes.gateway import RECIPES

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rightrig.cli.answer import Found
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError, UnknownNameError
-from rightrig.planning.combo import combo
-from rightrig.planning.combo_memory import MEMORY_RATIO, OVERHEAD_BYTES
+from rightrig.planning.combos.combo import combo
+from rightrig.planning.combos.memory import MEMORY_RATIO, OVERHEAD_BYTES
 from rightrig.quantities import GIB, parse
 from rightrig.report.catalogue import rig_document
 from rightrig.report.combo import combo_document

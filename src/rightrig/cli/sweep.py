@@ -13,8 +13,8 @@ from rightrig.cli.sweep_progress import shown
 from rightrig.cli.waiting import tell_of_compiling
 from rightrig.demand.sweep import read_sweep
 from rightrig.errors import InputError
-from rightrig.planning.sweep import COLUMNS, results_of, sweep_of
-from rightrig.planning.sweep_summary import summary_of
+from rightrig.planning.sweeps.summary import summary_of
+from rightrig.planning.sweeps.sweep import COLUMNS, results_of, sweep_of
 from rightrig.quantities import check_count
 from rightrig.report.sweep import Swept, sweep_document, sweep_json
 from rightrig.running.pool import cores_count, on_this_machine
@@ -25,8 +25,8 @@ from rightrig.running.run import run
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.source import Record
-    from rightrig.planning.sweep import Sweep
-    from rightrig.planning.sweep_work import SweepTask
+    from rightrig.planning.sweeps.sweep import Sweep
+    from rightrig.planning.sweeps.work import SweepTask
     from rightrig.running.tasks import Engine
 
 ENGINES: Final[dict[str, Engine[SweepTask]]] = {"local": on_this_machine, "ray": on_ray}

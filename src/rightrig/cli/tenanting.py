@@ -15,9 +15,9 @@ from rightrig.deployment.propose import Choices
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.reading import read_bounded
-from rightrig.planning.mig_layouts import NoPlace, maximal_layouts, place, plain_profiles
-from rightrig.planning.tenants_engine import MOST_TENANTS, Tenant, usual_lengths
-from rightrig.planning.tenants_file import TenantRow, read_rows
+from rightrig.planning.tenancy.engine import MOST_TENANTS, Tenant, usual_lengths
+from rightrig.planning.tenancy.file import TenantRow, read_rows
+from rightrig.planning.tenancy.mig_layouts import NoPlace, maximal_layouts, place, plain_profiles
 from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import check_count, parse
 from rightrig.recipes.mig import FORMS, kubernetes, nvidia_smi
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.mig import MigTable
-    from rightrig.planning.mig_layouts import Layout
-    from rightrig.planning.tenants import Tenancy
+    from rightrig.planning.tenancy.mig_layouts import Layout
+    from rightrig.planning.tenancy.tenants import Tenancy
     from rightrig.report.values import Json
 
 MODES: Final = ("auto", "mig", "shared")
@@ -214,7 +214,7 @@ def _lengths(row: TenantRow, context_tokens: int, where: str) -> Lengths:
 
 def _on_all(asked: Asked, tenants: tuple[Tenant, ...]) -> Told:
     """Return the tenants on every card with MIG."""
-    from rightrig.planning.tenants import tenancies
+    from rightrig.planning.tenancy.tenants import tenancies
     from rightrig.report.tenants import tenancies_document, tenancies_json
 
     fill_one = asked.file is None and asked.count is None
@@ -232,7 +232,7 @@ def _on_all(asked: Asked, tenants: tuple[Tenant, ...]) -> Told:
 
 def _by_mig(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Told:
     """Return the tenants on instances of one kind of card."""
-    from rightrig.planning.tenants import tenancy
+    from rightrig.planning.tenancy.tenants import tenancy
     from rightrig.report.tenants import tenancy_document, tenancy_json
 
     found = tenancy(
@@ -253,7 +253,7 @@ def _by_mig(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Told:
 
 def _shared(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Told:
     """Return the tenants side by side on one kind of card."""
-    from rightrig.planning.sharing import sharing
+    from rightrig.planning.tenancy.sharing import sharing
     from rightrig.report.tenants_shared import no_mig_text, sharing_document, sharing_json
 
     if asked.recipe or asked.profile:
@@ -312,7 +312,7 @@ def _layouts(asked: Asked) -> Told:
 
 def _requested(asked: Asked, gpu: Gpu, table: MigTable, names: str) -> Told:
     """Return where a card holds the profiles that are asked for, or why it does not."""
-    from rightrig.planning.mig_layouts import stranded
+    from rightrig.planning.tenancy.mig_layouts import stranded
     from rightrig.report.document import Paragraph
     from rightrig.report.tenants_layouts import layout_document, layout_json, stranded_json
 
@@ -354,8 +354,8 @@ def _recipe_of(form: str | None, found: Tenancy) -> str:
 
 def _layout_recipe(form: str | None, layout: Layout, gpu: Gpu) -> str:
     """Return the recipe of one layout without tenants."""
-    from rightrig.planning.mig_layouts import stranded
-    from rightrig.planning.tenants import MigCard
+    from rightrig.planning.tenancy.mig_layouts import stranded
+    from rightrig.planning.tenancy.tenants import MigCard
 
     if form is None:
         return ""

@@ -13,15 +13,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
-from rightrig.planning.mig_layouts import sure_order
+from rightrig.planning.tenancy.mig_layouts import sure_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rightrig.facts.mig import MigProfile
-    from rightrig.planning.mig_layouts import Layout
-    from rightrig.planning.tenants import MigCard
-    from rightrig.planning.tenants_engine import TenantEngine
+    from rightrig.planning.tenancy.engine import TenantEngine
+    from rightrig.planning.tenancy.mig_layouts import Layout
+    from rightrig.planning.tenancy.tenants import MigCard
 
 FORMS: Final = ("nvidia-smi", "kubernetes")
 CONFIG: Final = "rightrig"

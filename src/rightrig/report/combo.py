@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.compatibility_matrix import Asked
 from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.rig import Rig
-from rightrig.planning.combo_links import LINK_NAMES
-from rightrig.planning.combo_speed import LENGTHS, STREAM_TOKENS_PER_S
+from rightrig.planning.combos.links import LINK_NAMES
+from rightrig.planning.combos.speed import LENGTHS, STREAM_TOKENS_PER_S
 from rightrig.quantities import GB, GIB, TERA, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.runtimes import support_document
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.deployment.rig import Link
-    from rightrig.planning.combo import Combo
-    from rightrig.planning.combo_models import Coverage
-    from rightrig.planning.combo_rivals import Rival
-    from rightrig.planning.combo_speed import SplitSpeed
+    from rightrig.planning.combos.combo import Combo
+    from rightrig.planning.combos.models import Coverage
+    from rightrig.planning.combos.rivals import Rival
+    from rightrig.planning.combos.speed import SplitSpeed
 
 _MOST_MATRIX: Final = 8
 _SMALL_BOARD: Final = 4

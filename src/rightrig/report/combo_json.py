@@ -9,10 +9,10 @@ from rightrig.report.runtimes import support_json
 from rightrig.report.values import Json, explanation_json, interval_json
 
 if TYPE_CHECKING:
-    from rightrig.planning.combo import Combo
-    from rightrig.planning.combo_models import Coverage
-    from rightrig.planning.combo_rivals import Rival
-    from rightrig.planning.combo_speed import SplitSpeed
+    from rightrig.planning.combos.combo import Combo
+    from rightrig.planning.combos.models import Coverage
+    from rightrig.planning.combos.rivals import Rival
+    from rightrig.planning.combos.speed import SplitSpeed
 
 
 def combo_json(found: Combo) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from rightrig.planning.fleet_explain import request_costs
+from rightrig.planning.fleets.explain import request_costs
 from rightrig.quantities import SECONDS_PER_MONTH, show_seconds, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
 from rightrig.report.values import Json, explanation_json
@@ -13,9 +13,9 @@ from rightrig.report.values import Json, explanation_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rightrig.planning.fleet import Alone, Fleet, Pool, Relaxed
-    from rightrig.planning.fleet_model import Machine
-    from rightrig.planning.fleet_options import Bucket
+    from rightrig.planning.fleets.fleet import Alone, Fleet, Pool, Relaxed
+    from rightrig.planning.fleets.model import Machine
+    from rightrig.planning.fleets.options import Bucket
 
 _THOUSAND = 1000
 _SHOWN_ALONE = 3

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from rightrig.planning.sweep_work import FAILED
+from rightrig.planning.sweeps.work import FAILED
 from rightrig.quantities import show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import explanation_json
 
 if TYPE_CHECKING:
-    from rightrig.planning.sweep_summary import Best, Contender, Spread, Summary
+    from rightrig.planning.sweeps.summary import Best, Contender, Spread, Summary
     from rightrig.report.values import Json
     from rightrig.running.run import Ran
 

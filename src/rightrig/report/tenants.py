@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rightrig.planning.tenants_isolation import ISOLATION, ISOLATION_SOURCES
+from rightrig.planning.tenancy.isolation import ISOLATION, ISOLATION_SOURCES
 from rightrig.quantities import HOURS_PER_MONTH, TERA, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.tenants_layouts import layout_json, stranded_json, stranded_text
@@ -13,9 +13,9 @@ from rightrig.report.values import explanation_json, interval_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rightrig.planning.tenants import Instance, MigCard, Tenancy
-    from rightrig.planning.tenants_cost import Cost
-    from rightrig.planning.tenants_engine import Tenant, TenantEngine
+    from rightrig.planning.tenancy.cost import Cost
+    from rightrig.planning.tenancy.engine import Tenant, TenantEngine
+    from rightrig.planning.tenancy.tenants import Instance, MigCard, Tenancy
     from rightrig.report.values import Json
 
 

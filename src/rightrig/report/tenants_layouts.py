@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rightrig.planning.mig_layouts import multisets, stranded
+from rightrig.planning.tenancy.mig_layouts import multisets, stranded
 from rightrig.quantities import show_gib
 from rightrig.recipes.mig import creation, placed_creation
 from rightrig.report.document import Document, Grid, Paragraph
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.facts.gpu import Gpu
-    from rightrig.planning.mig_layouts import Layout, Stranded
+    from rightrig.planning.tenancy.mig_layouts import Layout, Stranded
     from rightrig.report.values import Json
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rightrig.facts.gpu import Gpu
-    from rightrig.planning.sharing import SharedEngine, Sharing
+    from rightrig.planning.tenancy.sharing import SharedEngine, Sharing
     from rightrig.report.values import Json
 
 _WARNING = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
-from rightrig.planning.combo_rivals import purchase_of
+from rightrig.planning.combos.rivals import purchase_of
 from rightrig.prediction.predict import predict
 from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import show_usd

@@ -12,7 +12,7 @@ from rightrig.deployment.propose import propose
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.combo_rivals import SIZES
+from rightrig.planning.combos.rivals import SIZES
 from rightrig.planning.search import plan, space_of
 from rightrig.prediction.predict import predict
 from rightrig.prediction.regimes import Lengths

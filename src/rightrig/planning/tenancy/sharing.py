@@ -20,15 +20,15 @@ from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.facts.gpu import PeakRates
-from rightrig.planning.tenants_cost import Cost, cost_of
-from rightrig.planning.tenants_engine import (
+from rightrig.planning.tenancy.cost import Cost, cost_of
+from rightrig.planning.tenancy.engine import (
     Tenant,
     TenantEngine,
     check_tenants,
     engine_on,
     missed_objectives,
 )
-from rightrig.planning.tenants_packing import Counts, Fill, fewest_cards
+from rightrig.planning.tenancy.packing import Counts, Fill, fewest_cards
 from rightrig.prediction.predict import predict
 from rightrig.quantities import show_number, show_seconds
 

@@ -30,7 +30,7 @@ NO_FIT: Final = "does not fit"
 NOT_POSSIBLE: Final = "not possible"
 FAILED: Final = "failed"
 _ROOMS: Final = ("facts", "demand", "deployment", "work", "prediction", "simulation")
-_FILES: Final = ("quantities.py", "interval.py", "planning/sweep_work.py")
+_FILES: Final = ("quantities.py", "interval.py", "planning/sweeps/work.py")
 _ENDINGS: Final = {".py", ".toml", ".csv", ".json"}
 _PRICES: Final = "facts/data/prices"
 """Rent is added to the rows when they are shown: a new price costs no simulation."""

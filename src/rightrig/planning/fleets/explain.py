@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.fleet_options import card_usd_per_month, request_usd
+from rightrig.planning.fleets.options import card_usd_per_month, request_usd
 from rightrig.quantities import show_usd
 
 if TYPE_CHECKING:
-    from rightrig.planning.fleet import Fleet, Relaxed
-    from rightrig.planning.fleet_model import Ceiling
-    from rightrig.planning.fleet_options import Bucket
+    from rightrig.planning.fleets.fleet import Fleet, Relaxed
+    from rightrig.planning.fleets.model import Ceiling
+    from rightrig.planning.fleets.options import Bucket
 
 _SHOWN_CARDS: Final = 4
 _THOUSAND: Final = 1000

@@ -7,8 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rightrig.planning.fleet_market import ENGINE_SIZES
-from rightrig.planning.fleet_model import EngineKind
+from rightrig.planning.fleets.market import ENGINE_SIZES
+from rightrig.planning.fleets.model import EngineKind
 from rightrig.planning.options import engine_options
 from rightrig.quantities import SECONDS_PER_MONTH
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.llm import Llm
     from rightrig.planning.constraints import Question
-    from rightrig.planning.fleet_model import Machine
+    from rightrig.planning.fleets.model import Machine
     from rightrig.planning.options import EngineOption
     from rightrig.planning.search import Space
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.demand.objective import MAX_GPUS
-from rightrig.planning.fleet_explain import explain_fleet
-from rightrig.planning.fleet_market import stock_use
-from rightrig.planning.fleet_model import Ceiling, Machine, Problem, Solution, hosts, solve
-from rightrig.planning.fleet_options import at_load, choices_for
+from rightrig.planning.fleets.explain import explain_fleet
+from rightrig.planning.fleets.market import stock_use
+from rightrig.planning.fleets.model import Ceiling, Machine, Problem, Solution, hosts, solve
+from rightrig.planning.fleets.options import at_load, choices_for
 from rightrig.planning.routing import Route, RoutingTable, Target
 from rightrig.planning.search import plan
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from rightrig.demand.objective import Limits
     from rightrig.facts.explanation import Explanation
-    from rightrig.planning.fleet_market import FleetMarket
-    from rightrig.planning.fleet_model import Host
-    from rightrig.planning.fleet_options import Bucket, Choice
+    from rightrig.planning.fleets.market import FleetMarket
+    from rightrig.planning.fleets.model import Host
+    from rightrig.planning.fleets.options import Bucket, Choice
     from rightrig.planning.options import EngineOption
 
 _NO_HOST_NAME: Final = re.compile(r"[^a-z0-9-]+")

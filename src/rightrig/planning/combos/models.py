@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.propose import Choices, propose
 from rightrig.errors import InputError
-from rightrig.planning.combo_memory import pooled_memory
+from rightrig.planning.combos.memory import pooled_memory
 from rightrig.planning.fits import ModelFit, models_that_fit
 from rightrig.planning.largest import largest_dense_params
 from rightrig.prediction.layered_engines import file_bytes

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from rightrig.deployment.compatibility_matrix import Asked, matrix
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.combo_links import LINK_NAMES, topology
-from rightrig.planning.combo_memory import MEMORY_RATIO, OVERHEAD_BYTES, pooled_memory
-from rightrig.planning.combo_models import (
+from rightrig.planning.combos.links import LINK_NAMES, topology
+from rightrig.planning.combos.memory import MEMORY_RATIO, OVERHEAD_BYTES, pooled_memory
+from rightrig.planning.combos.models import (
     CONTEXT_TOKENS,
     covered,
     held,
@@ -18,32 +18,32 @@ from rightrig.planning.combo_models import (
     long_sequence,
     models_on,
 )
-from rightrig.planning.combo_rivals import (
+from rightrig.planning.combos.rivals import (
     alternatives,
     cards_price,
     peers,
     rented_gpus,
     rival,
 )
-from rightrig.planning.combo_speed import (
+from rightrig.planning.combos.speed import (
     SMALL_MODEL,
     card_truth,
     reference_speeds,
     split_flags,
     streams_of,
 )
-from rightrig.planning.combo_traits import avoid, bad_at, best_at, ranks
+from rightrig.planning.combos.traits import avoid, bad_at, best_at, ranks
 from rightrig.quantities import GIB, check_count, show_usd
 
 if TYPE_CHECKING:
     from rightrig.deployment.compatibility_matrix import Support
     from rightrig.deployment.rule import Violation
     from rightrig.facts.catalog import Catalog
-    from rightrig.planning.combo_links import Topology
-    from rightrig.planning.combo_memory import PooledMemory
-    from rightrig.planning.combo_models import Coverage, LongSequence
-    from rightrig.planning.combo_rivals import CardsPrice, Rank, Rival
-    from rightrig.planning.combo_speed import Streams
+    from rightrig.planning.combos.links import Topology
+    from rightrig.planning.combos.memory import PooledMemory
+    from rightrig.planning.combos.models import Coverage, LongSequence
+    from rightrig.planning.combos.rivals import CardsPrice, Rank, Rival
+    from rightrig.planning.combos.speed import Streams
     from rightrig.planning.fits import ModelFit
     from rightrig.prediction.memory_fit import Fit
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.money import rent_usd_per_month
 from rightrig.facts.price import Price
-from rightrig.planning.fleet_model import Machine
+from rightrig.planning.fleets.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,16 +6,16 @@ import math
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rightrig.deployment.rule import violations
-from rightrig.planning.combo_rivals import Rank
-from rightrig.planning.combo_speed import STREAM_TOKENS_PER_S, STREAMS_COUNT
+from rightrig.planning.combos.rivals import Rank
+from rightrig.planning.combos.speed import STREAM_TOKENS_PER_S, STREAMS_COUNT
 from rightrig.quantities import GB, GIB, show_number, show_seconds, show_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rightrig.deployment.rule import Rule, Violation
-    from rightrig.planning.combo import Combo
-    from rightrig.planning.combo_rivals import Rival
+    from rightrig.planning.combos.combo import Combo
+    from rightrig.planning.combos.rivals import Rival
 
 LEAST_USE_RATIO: Final = 0.1
 """Below it one user leaves a rig idle for the rest."""

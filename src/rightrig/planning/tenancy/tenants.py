@@ -14,7 +14,9 @@ from rightrig.deployment.propose import propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.mig_layouts import (
+from rightrig.planning.tenancy.cost import Cost, cost_of
+from rightrig.planning.tenancy.engine import Tenant, TenantEngine, check_tenants, engine_on
+from rightrig.planning.tenancy.mig_layouts import (
     Layout,
     Placed,
     Stranded,
@@ -23,9 +25,7 @@ from rightrig.planning.mig_layouts import (
     plain_profiles,
     stranded,
 )
-from rightrig.planning.tenants_cost import Cost, cost_of
-from rightrig.planning.tenants_engine import Tenant, TenantEngine, check_tenants, engine_on
-from rightrig.planning.tenants_packing import Fill, fewest_cards
+from rightrig.planning.tenancy.packing import Fill, fewest_cards
 from rightrig.quantities import show_gib, show_number, show_usd
 
 if TYPE_CHECKING:

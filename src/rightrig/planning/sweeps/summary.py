@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rightrig.facts.explanation import Explanation
-from rightrig.planning.sweep import COMBINATION
-from rightrig.planning.sweep_work import FAILED, NO_FIT, NOT_POSSIBLE, SIMULATED
+from rightrig.planning.sweeps.sweep import COMBINATION
+from rightrig.planning.sweeps.work import FAILED, NO_FIT, NOT_POSSIBLE, SIMULATED
 from rightrig.quantities import show_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rightrig.planning.sweep_work import Row, Value
+    from rightrig.planning.sweeps.work import Row, Value
 
 _Number: TypeAlias = int | float
 _ORDER: Final = ("not", "no objective", "likely", "surely")
@@ -108,7 +108,7 @@ def summary_of(rows: Sequence[Row]) -> Summary:
     """Return the answer of a sweep from its rows.
 
     Args:
-        rows: As ``planning.sweep.results_of`` returns them.
+        rows: As ``planning.sweeps.sweep.results_of`` returns them.
     """
     demands: dict[tuple[Value, Value], dict[tuple[Value, ...], list[Row]]] = {}
     for row in rows:

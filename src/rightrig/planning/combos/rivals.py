@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.offers import cheapest
 from rightrig.deployment.rig import CardGroup, Rig
-from rightrig.planning.combo_memory import pooled_memory
-from rightrig.planning.combo_speed import speeds_of
+from rightrig.planning.combos.memory import pooled_memory
+from rightrig.planning.combos.speed import speeds_of
 from rightrig.quantities import SECONDS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.price import Price
-    from rightrig.planning.combo_speed import Speeds
+    from rightrig.planning.combos.speed import Speeds
 
 SIZES: Final = (1, 2, 4, 8)
 """Cards of the rigs that are offered as alternatives."""
@@ -48,7 +48,7 @@ class Rival:
 
     Attributes:
         purchase: The cheapest on-demand offer; ``None`` where none is known.
-        effective_bytes: By the rule of :class:`~rightrig.planning.combo_memory.PooledMemory`.
+        effective_bytes: By the rule of :class:`~rightrig.planning.combos.memory.PooledMemory`.
         peak_flop_per_s: Dense, of all cards, in FP8, else in BF16 or FP16.
         peak_format: Which of them.
         speeds: A reference model on it.

@@ -17,7 +17,7 @@ from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.quantization import KV_BITS, is_gguf_mix, weight_format
-from rightrig.planning.sweep_work import (
+from rightrig.planning.sweeps.work import (
     FAILED,
     MEASURES,
     Row,

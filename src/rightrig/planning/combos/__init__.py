@@ -1,0 +1,1 @@
+"""Combos: what a rig is good for, and who should avoid it."""

@@ -1,0 +1,1 @@
+"""Fleets: several models and traffics on the cheapest mix of cards."""

@@ -1,0 +1,1 @@
+"""Sweeps: every combination of demands, rigs and seeds by simulation."""

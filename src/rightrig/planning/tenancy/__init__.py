@@ -1,0 +1,1 @@
+"""Tenancy: several engines on one card, with MIG and without."""
