@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ QUESTIONS = (
 GROUPS = ("gpus", "models", "rigs", "prices", "runtimes")
 FIT = "fit llama-3.3-70b --on 4xh100-sxm"
 PREDICT = "predict llama-3.1-8b --on h100-sxm --concurrency 8"
-FLEET = f"fleet {Path(__file__).parents[2] / 'examples' / 'fleet.toml'}"
+FLEET = f"fleet {shlex.quote(str(Path(__file__).parents[2] / 'examples' / 'fleet.toml'))}"
 PLAN = "plan llama-3.1-8b --rate 5/s --ttft-p99 1s --tpot-p99 50ms"
 # One command of each kind, and how it leaves.
 COMMANDS = {
@@ -100,7 +101,7 @@ class Program:
 
     def run(self, command: str) -> tuple[int, str]:
         """Run a command; return its exit code and what it printed."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
+        self._monkeypatch.setattr(sys, "argv", ["rightrig", *shlex.split(command)])
         with pytest.raises(SystemExit) as left:
             main()
         printed = self._capsys.readouterr()
@@ -302,7 +303,7 @@ def test_the_program_tells_its_version(start: list[str]) -> None:
 @pytest.mark.parametrize("command", [FIT, PLAN, "fit llama-3.3-70b --on rtx-4090"])
 def test_the_installed_program_prints_plain_text_in_a_pipe(command: str) -> None:
     done = subprocess.run(
-        [str(SCRIPT), *command.split()], capture_output=True, text=True, check=False
+        [str(SCRIPT), *shlex.split(command)], capture_output=True, text=True, check=False
     )
     assert done.returncode == COMMANDS.get(command, 1)
     assert done.stderr == ""

@@ -283,6 +283,18 @@ def test_a_vendor_or_a_card_narrows_the_catalogue() -> None:
     assert {p.gpu for p in one.plans} == {"h100-sxm"}
 
 
+def test_every_card_wins_or_says_its_gap_or_its_rule() -> None:
+    found = usual("llama-3.1-8b")
+    first = found.plans[0]
+    lost = [one.gpu for one in found.outbid] + [gpu for gpu, _, _ in found.rejected]
+    assert sorted([first.gpu, *lost]) == sorted(gpu.slug for gpu in CATALOG.gpus())
+    costs = {p.gpu: p.rent_usd_per_month for p in reversed(found.plans)}
+    for one in found.outbid:
+        assert one.gap_usd == pytest.approx(one.cost_usd - first.rent_usd_per_month)
+        assert one.cost_usd == pytest.approx(costs[one.gpu])
+        assert one.gap_usd >= 0.0
+
+
 def test_the_search_says_what_it_went_through() -> None:
     found = usual("llama-3.1-8b")
     assert found.candidates_count > 500

@@ -12,7 +12,7 @@ from rightrig.facts.quality import quality_note
 from rightrig.planning.divided import divided
 from rightrig.planning.evaluate import QUANTITY_OF, flows_at_rate, goals_of, groups
 from rightrig.planning.pareto import pareto_front
-from rightrig.planning.planned import PlannedRig
+from rightrig.planning.planned import Outbid, PlannedRig
 from rightrig.prediction.evidence import around, p99_end_ratios
 from rightrig.prediction.power import card_power_w
 from rightrig.prediction.regimes import Lengths
@@ -74,6 +74,30 @@ def best_of_each(table: Table, ranked: NDArray[np.int64]) -> NDArray[np.int64]:
     keys = rows["gpu"].astype(np.int64) * len(table.candidates.formats) + rows["format"]
     _, first = np.unique(keys, return_index=True)
     return ranked[np.sort(first)]
+
+
+def outbid(table: Table, ranked: NDArray[np.int64]) -> tuple[Outbid, ...]:
+    """Return the best row of every card but the winner's, with its gap in cost.
+
+    Args:
+        table: All rows.
+        ranked: Feasible ones, best first.
+    """
+    if not len(ranked):
+        return ()
+    _, first = np.unique(table.rows["gpu"][ranked], return_index=True)
+    least_usd = float(table.usd[ranked[0]])
+    found = [
+        Outbid(
+            gpu=table.gpu(number).slug,
+            engine=f"{int(table.engines_count[number])} × {table.engine_text(number)}",
+            cost_usd=float(table.usd[number]),
+            gap_usd=float(table.usd[number]) - least_usd,
+        )
+        for number in ranked[first].tolist()
+        if table.gpu(number).slug != table.gpu(int(ranked[0])).slug
+    ]
+    return tuple(sorted(found, key=lambda one: (one.gap_usd, one.gpu)))
 
 
 def front_rows(table: Table, feasible: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -144,6 +144,22 @@ class Relaxation:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbid:
+    """The best candidate of a card that lost by what plans are ranked by.
+
+    Attributes:
+        engine: Its engines, such as ``2 × 4xl40s (tp4, fp8)``.
+        cost_usd: Rent a month, or price when bought.
+        gap_usd: Over the first plan; below 0 where another thing than cost ranks.
+    """
+
+    gpu: str
+    engine: str
+    cost_usd: float
+    gap_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What a search went through.
 
@@ -171,6 +187,7 @@ class Plan:
         rejected: (card, rule, reason) of every card without a plan.
         nearest: Without a plan, what comes closest to one and what would make it one.
         front: The candidates on the Pareto front, cheapest first.
+        outbid: Every card that has a plan but not the first, nearest in cost first.
         relaxations: Without a plan, the least change of each limit that alone would give one.
         reasons: Why the first plan wins and what would change it (``explain``).
     """
@@ -184,6 +201,7 @@ class Plan:
     elapsed_s: float
     tariff: Tariff
     front: tuple[PlannedRig, ...] = ()
+    outbid: tuple[Outbid, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
     reasons: Explanation = field(default_factory=lambda: Explanation(()))
 

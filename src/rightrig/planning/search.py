@@ -27,6 +27,7 @@ from rightrig.planning.finalists import (
     MOST_ON_FRONT,
     best_of_each,
     front_rows,
+    outbid,
     planned_rigs,
     ranking,
 )
@@ -157,7 +158,8 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
     broken = first_broken(table, question)
     feasible = np.flatnonzero(broken == len(CONSTRAINTS))
     front = front_rows(table, feasible)
-    chosen = best_of_each(table, ranking(table, feasible, question))[:top].tolist()
+    ranked = ranking(table, feasible, question)
+    chosen = best_of_each(table, ranked)[:top].tolist()
     shown = [*chosen, *(n for n in front[:MOST_ON_FRONT].tolist() if n not in chosen)]
     on_front = frozenset(front.tolist())
     rigs = planned_rigs(llm, table, shown, question, space.tariff, on_front)
@@ -180,6 +182,7 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
         elapsed_s=0.0,
         tariff=space.tariff,
         front=tuple(by_number[n] for n in front[:MOST_ON_FRONT].tolist()),
+        outbid=outbid(table, ranked),
         relaxations=() if len(feasible) else relaxations(table, question),
     )
     found = replace(found, reasons=why_first(found))

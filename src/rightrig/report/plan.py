@@ -15,7 +15,7 @@ from rightrig.report.questions_layout import growth_document, measure_next_docum
 if TYPE_CHECKING:
     from rightrig.planning.explain import Hinges
     from rightrig.planning.least import LeastObjective
-    from rightrig.planning.planned import Plan, PlannedRig
+    from rightrig.planning.planned import Outbid, Plan, PlannedRig
     from rightrig.planning.questions.growth import Runway
     from rightrig.planning.questions.measure_next import NextMeasurement
 
@@ -55,8 +55,9 @@ def plan_document(plan: Plan, extra: Extra | None = None) -> Document:
     blocks += [Paragraph(sentence) for sentence in plan.explain().sentences]
     blocks += [Paragraph(text, "dim") for text in _details(plan)]
     blocks += _hinges(extra)
-    if plan.rejected:
+    if plan.rejected or plan.outbid:
         blocks.append(Paragraph("Why the other cards lost", "title"))
+        blocks += _outbid(plan, every_reason=extra.every_reason)
         blocks += _reasons(plan, every_reason=extra.every_reason)
     blocks += [Paragraph(warning, "warn") for warning in _warnings(plan)]
     counts = plan.counts
@@ -183,6 +184,27 @@ def _hinges(extra: Extra) -> list[Block]:
     if extra.runway is not None:
         blocks += growth_document(extra.runway)
     return blocks
+
+
+def _outbid(plan: Plan, *, every_reason: bool) -> list[Paragraph]:
+    """Return the cards whose best plan lost to the first, with the gap in cost."""
+    if every_reason:
+        return [
+            Paragraph(
+                f"  {one.gpu}: {one.engine} costs {show_usd(one.cost_usd)}, {_gap(one)} [COST]"
+            )
+            for one in plan.outbid
+        ]
+    if not plan.outbid:
+        return []
+    told = ", ".join(f"{one.gpu} {_gap(one)}" for one in plan.outbid[:_SHOWN_CARDS])
+    more = len(plan.outbid) - _SHOWN_CARDS
+    return [Paragraph(f"  [COST] {told}{f' and {more} more' if more > 0 else ''}.")]
+
+
+def _gap(one: Outbid) -> str:
+    """Return a gap in cost with its sign."""
+    return f"{'+' if one.gap_usd >= 0.0 else '-'}{show_usd(abs(one.gap_usd))}"
 
 
 def _reasons(plan: Plan, *, every_reason: bool) -> list[Paragraph]:

@@ -24,6 +24,15 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
         "question": {**workload.model_dump(), **slo.model_dump(), **limits.model_dump()},
         "plans": [_planned_json(p) for p in plan.plans],
         "front": [_front_json(p) for p in plan.front],
+        "outbid": [
+            {
+                "gpu": one.gpu,
+                "engine": one.engine,
+                "cost_usd": one.cost_usd,
+                "gap_usd": one.gap_usd,
+            }
+            for one in plan.outbid
+        ],
         "rejected": [{"gpu": g, "rule": rule, "reason": why} for g, rule, why in plan.rejected],
         "candidates_count": plan.counts.candidates_count,
         "pruned_count": plan.counts.pruned_count,
