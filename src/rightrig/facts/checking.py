@@ -61,7 +61,9 @@ def _fault(record_class: type[Record], first: ErrorDetails) -> str:
         return f"{field} is no field of it; {hint}"
     value = first["input"]
     shown = "" if isinstance(value, dict | list) else f" is {plain(repr(value), _SHOWN)}"
-    return f"{field}{shown}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    # Our own validators' sentences come behind pydantic's "Value error, ".
+    told = first["msg"].removeprefix("Value error, ")
+    return f"{field}{shown}: {told[:1].lower()}{told[1:]}"
 
 
 def _fields(record_class: type[Record], loc: tuple[int | str, ...]) -> set[str]:

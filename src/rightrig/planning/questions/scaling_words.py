@@ -41,7 +41,9 @@ def explained(found: Scaling) -> Explanation:
         Figure("sync_s", found.sync_s.mid, show_seconds(found.sync_s.mid), "F10.3 and F7.1")
     )
     sentences = [first, _room(found), _exchange(found, found.sync_s)]
-    sentences += [_paced(found.plain, job), _paced(found.overlapped, job)]
+    # Without any overlap both paces are one.
+    paces = dict.fromkeys((found.plain, found.overlapped))
+    sentences += [_paced(pace, job) for pace in paces]
     if found.measured_ratio is not None:
         sentences.append(_diagnosis(found, found.measured_ratio))
     return Explanation(tuple(sentences), tuple(figures), _PAPERS)
