@@ -17,7 +17,7 @@ from rightrig.running.tasks import AHEAD, Done
 from rightrig.running.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
@@ -56,18 +56,21 @@ def _until_a_death(pickled: bytes, left: deque[T], jobs: int) -> Found:
     is_whole = False
     try:
         _check_start(pool)
-        yield from _handed_out(pool, left, jobs)
-        is_whole = True
+        is_whole = yield from _handed_out(pool, left, jobs)
     finally:
         if not is_whole:
-            held.close()  # ends the workers, in the middle of a task if need be
+            # Ends the workers, in the middle of a task if need be. A pool that has lost a process
+            # waits for all others, and may have started one that it never tells to end.
+            held.close()
         pool.shutdown(wait=True, cancel_futures=True)
         held.close()
         stop.close()
 
 
-def _handed_out(pool: ProcessPoolExecutor, left: deque[T], jobs: int) -> Found:
-    """Hand out tasks, a few ahead, and yield what becomes of them."""
+def _handed_out(
+    pool: ProcessPoolExecutor, left: deque[T], jobs: int
+) -> Generator[Done, None, bool]:
+    """Hand out tasks, a few ahead, and yield what becomes of them; say if no process ended."""
     pending: dict[Future[Done], T] = {}
     most = AHEAD * jobs if jobs > 1 else 1
     while left or pending:
@@ -77,14 +80,15 @@ def _handed_out(pool: ProcessPoolExecutor, left: deque[T], jobs: int) -> Found:
                 left.popleft()
         except BrokenProcessPool:
             if not pending:
-                return  # its worker ended between two tasks
+                return False  # its worker ended between two tasks
         ended, _ = wait(pending, return_when=FIRST_COMPLETED)
         if any(isinstance(future.exception(), BrokenProcessPool) for future in ended):
             yield from _after_a_death(pending)
-            return
+            return False
         for future in ended:
             del pending[future]
             yield future.result()
+    return True
 
 
 def _after_a_death(pending: dict[Future[Any], T]) -> Found:
