@@ -12,7 +12,8 @@ from rightrig.report.values import Json, explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.planning.explain import Hinges
-    from rightrig.planning.planned import Plan, PlannedRig
+    from rightrig.planning.least import LeastObjective
+    from rightrig.planning.planned import Outbid, Plan, PlannedRig
 
 
 def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
@@ -24,15 +25,7 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
         "question": {**workload.model_dump(), **slo.model_dump(), **limits.model_dump()},
         "plans": [_planned_json(p) for p in plan.plans],
         "front": [_front_json(p) for p in plan.front],
-        "outbid": [
-            {
-                "gpu": one.gpu,
-                "engine": one.engine,
-                "cost_usd": one.cost_usd,
-                "gap_usd": one.gap_usd,
-            }
-            for one in plan.outbid
-        ],
+        "outbid": [_outbid_json(one) for one in plan.outbid],
         "rejected": [{"gpu": g, "rule": rule, "reason": why} for g, rule, why in plan.rejected],
         "candidates_count": plan.counts.candidates_count,
         "pruned_count": plan.counts.pruned_count,
@@ -49,20 +42,32 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
     if extra.hinges is not None:
         found["hinges"] = _hinges_json(extra.hinges)
     if extra.least:
-        found["least_objectives"] = [
-            {
-                "metric": one.asked.metric,
-                "percentile": one.asked.percentile,
-                "asked_s": one.asked.limit_s,
-                "least_s": one.least_s,
-            }
-            for one in extra.least
-        ]
+        found["least_objectives"] = [_least_json(one) for one in extra.least]
     if extra.measurement is not None:
         found["measure_next"] = measure_next_json(extra.measurement)
     if extra.runway is not None:
         found["runway"] = growth_json(extra.runway)
     return found
+
+
+def _least_json(one: LeastObjective) -> Json:
+    """Return how far an objective would have to give way as JSON."""
+    return {
+        "metric": one.asked.metric,
+        "percentile": one.asked.percentile,
+        "asked_s": one.asked.limit_s,
+        "least_s": one.least_s,
+    }
+
+
+def _outbid_json(one: Outbid) -> Json:
+    """Return a card that lost by cost as JSON."""
+    return {
+        "gpu": one.gpu,
+        "engine": one.engine,
+        "cost_usd": one.cost_usd,
+        "gap_usd": one.gap_usd,
+    }
 
 
 def _front_json(p: PlannedRig) -> Json:
