@@ -342,10 +342,11 @@ def test_charts_are_pictures(saved: tuple[Path, Any], name: str) -> None:
 
 def without(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     """Let an extra seem to be absent."""
-    monkeypatch.setattr(
-        "rightrig.cli.saving_simulation.find_spec",
-        lambda name: None if name == missing else object(),
-    )
+    for module in ("saving", "saving_simulation"):
+        monkeypatch.setattr(
+            f"rightrig.cli.{module}.find_spec",
+            lambda name: None if name == missing else object(),
+        )
 
 
 def test_without_its_extra_charts_are_specifications(

@@ -12,11 +12,13 @@ from rightrig.cli import (
     calibrate,
     catalogue,
     compare,
+    cost,
     fit,
     fits,
     fleet,
     plan,
     predict,
+    risk,
     simulate,
     tenants,
 )
@@ -64,6 +66,8 @@ app.command("tenants")(tenants.tenants)
 app.command("compare")(compare.compare)
 app.command("accuracy")(accuracy.accuracy)
 app.command("calibrate")(calibrate.calibrate)
+app.add_typer(cost.group)
+app.add_typer(risk.group)
 app.add_typer(ask.group)
 for group in catalogue.GROUPS:
     app.add_typer(group)

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from rightrig.report.values import Json
+
+_NO_PICTURES: Final = (
+    "Charts are written as Vega-Lite specifications; pip install 'rightrig[charts]' makes pictures "
+    "of them."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was written of some charts.
+
+    Attributes:
+        names: Of the files.
+        hints: What to install for more.
+    """
+
+    names: tuple[str, ...]
+    hints: tuple[str, ...]
+
+
+def save_charts(folder: str, charts: Mapping[str, Json]) -> Drawn:
+    """Write each chart as pictures, or as a specification where nothing draws."""
+    if find_spec("vl_convert") is None:
+        for name, chart in charts.items():
+            save(folder, f"{name}.vl.json", [json.dumps(chart, ensure_ascii=False, indent=1)])
+        return Drawn(tuple(f"{name}.vl.json" for name in charts), (_NO_PICTURES,))
+    # Here, not above: few commands draw.
+    from rightrig.report.charting import picture_of
+
+    for name, chart in charts.items():
+        save_bytes(folder, f"{name}.svg", picture_of(chart, "svg"))
+        save_bytes(folder, f"{name}.png", picture_of(chart, "png"))
+    return Drawn(tuple(f"{name}.{kind}" for name in charts for kind in ("svg", "png")), ())
 
 
 def save(folder: str, name: str, lines: Iterable[str]) -> None:

@@ -7,16 +7,12 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from rightrig.cli.saving import make_folder, save, save_bytes
+from rightrig.cli.saving import make_folder, save, save_bytes, save_charts
 from rightrig.errors import MissingError
 
 if TYPE_CHECKING:
     from rightrig.report.simulated import Simulated
 
-_NO_PICTURES: Final = (
-    "Charts are written as Vega-Lite specifications; pip install 'rightrig[charts]' makes pictures "
-    "of them."
-)
 _NO_REQUESTS: Final = "A run of so many requests keeps no row of each: only the answer is saved."
 
 
@@ -37,6 +33,7 @@ def check_savable(folder: str) -> None:
 
 def save_simulation(folder: str, seen: Simulated) -> Simulated:
     """Write the files of an answer into a folder; return the answer with their names."""
+    from rightrig.report.charts import simulation_charts
     from rightrig.report.simulate_files import requests_parquet, series_lines
     from rightrig.report.simulate_json import simulate_json
 
@@ -50,25 +47,9 @@ def save_simulation(folder: str, seen: Simulated) -> Simulated:
     if outcome.series is not None:
         save(folder, "series.csv", series_lines(outcome.series))
         names.append("series.csv")
-    names += _save_charts(folder, seen)
-    if find_spec("vl_convert") is None:
-        hints.append(_NO_PICTURES)
+    drawn = save_charts(folder, simulation_charts(seen))
+    names += drawn.names
+    hints += drawn.hints
     done = replace(seen, folder=folder, saved=tuple(names), hints=tuple(hints))
     save(folder, "outcome.json", [json.dumps(simulate_json(done), ensure_ascii=False, indent=1)])
     return done
-
-
-def _save_charts(folder: str, seen: Simulated) -> list[str]:
-    """Write each chart as pictures, or as a specification where nothing draws; return names."""
-    from rightrig.report.charts import picture_of, simulation_charts
-
-    names = []
-    for name, chart in simulation_charts(seen).items():
-        if find_spec("vl_convert") is None:
-            save(folder, f"{name}.vl.json", [json.dumps(chart, ensure_ascii=False, indent=1)])
-            names.append(f"{name}.vl.json")
-            continue
-        for kind in ("svg", "png"):
-            save_bytes(folder, f"{name}.{kind}", picture_of(chart, kind))
-            names.append(f"{name}.{kind}")
-    return names

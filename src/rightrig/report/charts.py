@@ -1,17 +1,15 @@
-"""Charts as Vega-Lite specifications, plain dicts; and pictures of them.
-
-The colours are Okabe and Ito's, which colour-blind readers tell apart.
-"""
+"""Charts of a simulation."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from rightrig.quantities import show_seconds
+from rightrig.report.charting import BLUE, GREEN, PURPLE, VERMILION, WIDTH, cells, chart_head
 from rightrig.report.simulated import NAMES, rate_text
 from rightrig.report.values import Json, deployment_text
 from rightrig.simulation.collecting import values_of_s
@@ -21,27 +19,13 @@ if TYPE_CHECKING:
     from rightrig.report.simulated import Simulated
     from rightrig.simulation.outcome import Outcome, Series
 
-_SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v5.json"
-_VERSION: Final = "5.21"
 _COLOURS: Final = {
-    "ttft": "#0072B2", "answer": "#CC79A7", "tpot": "#D55E00", "e2e": "#009E73",
+    "ttft": BLUE, "answer": PURPLE, "tpot": VERMILION, "e2e": GREEN,
 }  # fmt: skip
-_BLUE, _VERMILION, _GREEN, _PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-_WIDTH: Final = 720
 _PANEL_HEIGHT: Final = 105
 _RAREST_COUNT: Final = 1000.0
 """One over the share of requests above the last percentile that is drawn: p99.9."""
 _POINTS: Final = 121
-_PNG_SCALE_RATIO: Final = 2.0
-_CONFIG: Final[Json] = {
-    "font": "Helvetica, Arial, DejaVu Sans, sans-serif",
-    "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
-             "gridColor": "#e6e6e6"},
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "symbolStrokeWidth": 3},
-    "title": {"fontSize": 15, "subtitleFontSize": 12, "subtitleColor": "#555555",
-              "anchor": "start", "offset": 14},
-    "view": {"stroke": "#cccccc"},
-}  # fmt: skip
 _SECONDS_LABEL: Final = (
     "datum.value >= 1 ? format(datum.value, '~g') + ' s' : datum.value >= 0.001 ? "
     "format(datum.value * 1000, '~g') + ' ms' : format(datum.value * 1000000, '~g') + ' µs'"
@@ -99,7 +83,7 @@ def latency_chart(seen: Simulated) -> Json:
     if limits:
         layers += _limit_layers(limits, encoding, y)
         note += " Diamonds: objectives."
-    return {**_head(seen, note), "width": _WIDTH, "height": 380, "layer": layers}
+    return {**_head(seen, note), "width": WIDTH, "height": 380, "layer": layers}
 
 
 def _seconds_axis(values_s: list[float]) -> Json:
@@ -153,7 +137,7 @@ def _percentiles(outcome: Outcome, metrics: list[str]) -> list[dict[str, Any]]:
             values = values_of_s(metric, records[records["status"] == SERVED])
             points = list(zip(rarities, np.quantile(values, shares), strict=True))
         rows += [
-            _row(metric=NAMES[metric], rarity=float(rarity), value_s=float(value))
+            cells(metric=NAMES[metric], rarity=float(rarity), value_s=float(value))
             for rarity, value in points
             if value > 0.0
         ]
@@ -163,7 +147,7 @@ def _percentiles(outcome: Outcome, metrics: list[str]) -> list[dict[str, Any]]:
 def _bands(outcome: Outcome, metrics: list[str]) -> list[dict[str, Any]]:
     """Return the joined intervals at the percentiles that have one."""
     return [
-        _row(
+        cells(
             metric=NAMES[metric],
             rarity=_rarity_count(name),
             low_s=value.joined.low,
@@ -178,7 +162,7 @@ def _bands(outcome: Outcome, metrics: list[str]) -> list[dict[str, Any]]:
 def _limits(outcome: Outcome) -> list[dict[str, Any]]:
     """Return the objectives of metrics that are drawn."""
     return [
-        _row(
+        cells(
             metric=NAMES[kept.objective.metric],
             rarity=_rarity_count(f"p{kept.objective.percentile}"),
             limit_s=kept.objective.limit_s,
@@ -199,11 +183,11 @@ def timeline_chart(seen: Simulated, series: Series) -> Json:
     unit_s, unit = _unit(float(series.time_s[-1]) + series.span_s)
     clock = _Clock(series, unit_s)
     panels = [
-        _panel(clock, {"running": (series.running_seqs, _BLUE),
-                       "waiting": (series.waiting_seqs, _VERMILION)}, "requests"),
-        _panel(clock, {"output tokens": (series.output_tokens_per_s, _GREEN)}, "output tokens/s"),
-        _panel(clock, {"replicas busy": (series.busy_ratio, _PURPLE),
-                       "KV cache in use": (series.kv_used_ratio, _BLUE)}, "share in use",
+        _panel(clock, {"running": (series.running_seqs, BLUE),
+                       "waiting": (series.waiting_seqs, VERMILION)}, "requests"),
+        _panel(clock, {"output tokens": (series.output_tokens_per_s, GREEN)}, "output tokens/s"),
+        _panel(clock, {"replicas busy": (series.busy_ratio, PURPLE),
+                       "KV cache in use": (series.kv_used_ratio, BLUE)}, "share in use",
                {"axis": {"format": "~%", "values": [0, 0.25, 0.5, 0.75, 1]},
                 "scale": {"domain": [0, 1.03], "nice": False}}),
     ]  # fmt: skip
@@ -230,7 +214,7 @@ class _Clock:
         """Return a row a span, in its middle; null where nothing is known, which breaks a line."""
         times = (self.series.time_s + self.series.span_s / 2.0) / self.unit_s
         return [
-            _row(time=float(time), what=what, value=float(value) if math.isfinite(value) else None)
+            cells(time=float(time), what=what, value=float(value) if math.isfinite(value) else None)
             for time, value in zip(times, values, strict=True)
         ]
 
@@ -255,7 +239,7 @@ def _panel(
         "scale": {"domain": shown, "range": [lines[name][1] for name in shown]},
     }  # fmt: skip
     return {
-        "width": _WIDTH,
+        "width": WIDTH,
         "height": _PANEL_HEIGHT,
         "encoding": {
             "x": {"field": "time", "type": "quantitative", "scale": {"zero": True, "nice": False},
@@ -285,7 +269,7 @@ def _ttft_panel(clock: _Clock, outcome: Outcome) -> dict[str, Any]:
     ]
     ttft_s = clock.series.ttft_p99_s
     y = _seconds_axis([*ttft_s[ttft_s > 0.0].tolist(), *limits_s])
-    panel = _panel(clock, {"TTFT p99": (ttft_s, _BLUE)}, "TTFT p99 (log scale)", y)
+    panel = _panel(clock, {"TTFT p99": (ttft_s, BLUE)}, "TTFT p99 (log scale)", y)
     # Spans in which nobody came leave single values, of which a line shows nothing.
     panel["layer"][0]["mark"]["point"] = {"size": 16}
     at = {"y": {"field": "value", "type": "quantitative"}}
@@ -310,16 +294,8 @@ def _head(seen: Simulated, note: str) -> Json:
     if seen.limit is not None and (rate := seen.limit.rate_requests_per_s.mid) > 0.0:
         text = rate_text(rate, seen.traffic.turns_count)
         at.append(f"At {text}, the highest rate that keeps every objective.")
-    return {
-        "$schema": _SCHEMA,
-        "background": "white",
-        "padding": 14,
-        "config": _CONFIG,
-        "title": {
-            "text": "" if deployment is None else deployment_text(deployment),
-            "subtitle": [seen.traffic.text, *at, note],
-        },
-    }
+    title = "" if deployment is None else deployment_text(deployment)
+    return chart_head(title, [seen.traffic.text, *at, note])
 
 
 def _unit(span_s: float) -> tuple[float, str]:
@@ -327,20 +303,3 @@ def _unit(span_s: float) -> tuple[float, str]:
     return next(
         ((unit_s, name) for least_s, unit_s, name in _UNITS if span_s >= least_s), (1.0, "s")
     )
-
-
-def _row(**cells: str | float | None) -> dict[str, Any]:
-    """Return a row of data, its numbers to six figures: no eye tells them apart."""
-    return {
-        name: float(f"{cell:.6g}") if isinstance(cell, float) else cell
-        for name, cell in cells.items()
-    }
-
-
-def picture_of(chart: Json, kind: Literal["svg", "png"]) -> bytes:
-    """Return a chart as a picture."""
-    import vl_convert  # noqa: PLC0415 - an extra
-
-    if kind == "svg":
-        return vl_convert.vegalite_to_svg(chart, vl_version=_VERSION).encode()
-    return vl_convert.vegalite_to_png(chart, vl_version=_VERSION, scale=_PNG_SCALE_RATIO)
