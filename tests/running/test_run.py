@@ -81,19 +81,27 @@ def test_after_a_kill_no_finished_work_is_done_again_and_the_results_are_the_sam
     assert contents(tmp_path) == whole
 
 
+def lives(group: int) -> bool:
+    """Say whether a process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = begun(tmp_path)
     group = os.getpgid(program.pid)
     program.kill()
     program.communicate()
-    for _ in range(1000):  # what it was waits for init to take it away
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
+    until_s = time.monotonic() + 20.0  # what it was waits for init to take it away
+    while lives(group) and time.monotonic() < until_s:
         time.sleep(0.02)
-    os.killpg(group, signal.SIGKILL)
-    pytest.fail("a worker lives on")
+    lived_on = lives(group)
+    if lived_on:
+        os.killpg(group, signal.SIGKILL)
+    assert not lived_on
 
 
 def test_ctrl_c_ends_at_once_without_a_trace_and_leaves_what_was_done(

@@ -90,7 +90,8 @@ def many_or_one(
     json: o.Json = False,
 ) -> None:
     """Many cheap cards or one dear: what each delivers."""
-    from rightrig.cli.asking_hardware import Words, asked_of, asked_requests_per_s, two_rigs
+    from rightrig.cli.asking_hardware import Words, asked_of, two_rigs
+    from rightrig.cli.requesting import asked_requests_per_s
     from rightrig.planning.questions.many_or_one import many_or_one as versus
     from rightrig.report.questions_rivals import rivals_document, rivals_json
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from rightrig.cli.naming import model_named
 from rightrig.cli.objectives import slo_of
-from rightrig.cli.requesting import Words, check_words, traffic_of
+from rightrig.cli.requesting import Words, asked_requests_per_s, check_words, traffic_of
 from rightrig.demand.objective import MAX_GPUS, Limits, RankBy
-from rightrig.demand.workload import MAX_RATE_PER_S, Workload
+from rightrig.demand.workload import Workload
 from rightrig.deployment.propose import MODELLED
 from rightrig.errors import InputError
 from rightrig.facts.licence import licence_reason
@@ -97,6 +97,11 @@ class Posed:
     requests: Requests | None
     source: str
 
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records that an answer may rest on."""
+        return (self.llm, *self.space.gpus, *self.space.prices)
+
 
 def posed(catalog: Catalog, asked: Asked) -> Posed:
     """Return the question that the words ask."""
@@ -168,18 +173,31 @@ def _fixed(words: Words, llm: Llm) -> Workload:
     """Return requests of fixed lengths."""
     if words.rate is None:
         raise InputError("how many requests come? Add --rate 5/s, or --trace FILE")
+    prompt = _whole(words.input, 1000, "--input")
+    return workload_of(llm, words.rate, (prompt, _whole(words.output, 300, "--output")))
+
+
+def workload_of(llm: Llm, rate: str, tokens: tuple[int, int], dashes: str = "--") -> Workload:
+    """Return traffic of fixed lengths, within what a model was made for.
+
+    Args:
+        llm: The model.
+        rate: Requests: ``5/s``.
+        tokens: Of the prompt and of the answer.
+        dashes: What stands before the names in messages; nothing for those of a file.
+    """
     most = llm.max_context_tokens
+    names = (f"{dashes}input", f"{dashes}output")
     prompt, answer = (
-        check_count(_whole(text, usual, name), name=name, limit=most)
-        for text, usual, name in ((words.input, 1000, "--input"), (words.output, 300, "--output"))
+        check_count(n, name=name, limit=most) for n, name in zip(tokens, names, strict=True)
     )
     if prompt + answer > most:
         raise InputError(
-            f"--input and --output are {prompt + answer:,} tokens together; {llm.name} "
+            f"{names[0]} and {names[1]} are {prompt + answer:,} tokens together; {llm.name} "
             f"was made for {most:,}"
         )
-    rate = parse(words.rate, "rate", name="--rate", limit=MAX_RATE_PER_S)
-    return Workload(rate_requests_per_s=rate, input_tokens=prompt, output_tokens=answer)
+    rate_per_s = asked_requests_per_s(rate, f"{dashes}rate")
+    return Workload(rate_requests_per_s=rate_per_s, input_tokens=prompt, output_tokens=answer)
 
 
 def _whole(text: str | None, usual: int, name: str) -> int:
@@ -312,15 +330,25 @@ def _space(asked: Asked, catalog: Catalog, question: Question) -> Space:
     if asked.runtime is not None:
         space = replace(space, runtimes=_runtimes(asked.runtime, catalog))
     if asked.weights is not None:
-        name = asked.weights.lower()
-        if name != "checkpoint" and not is_gguf_mix(name):
-            weight_format(name)
-        space = replace(space, formats=(name,))
+        space = replace(space, formats=(format_named(asked.weights),))
     if asked.kv is not None:
-        if asked.kv.lower() not in KV_BITS:
-            raise InputError(f"--kv is {asked.kv[:40]!r}: it is one of {', '.join(KV_BITS)}")
-        space = replace(space, kv=asked.kv.lower())
+        space = replace(space, kv=kv_named(asked.kv))
     return space
+
+
+def format_named(text: str) -> str:
+    """Return a weight format that exists."""
+    name = text.strip().lower()
+    if name != "checkpoint" and not is_gguf_mix(name):
+        weight_format(name)
+    return name
+
+
+def kv_named(text: str) -> str:
+    """Return a format of the cache that exists."""
+    if text.lower() not in KV_BITS:
+        raise InputError(f"--kv is {text[:40]!r}: it is one of {', '.join(KV_BITS)}")
+    return text.lower()
 
 
 def _runtimes(text: str, catalog: Catalog) -> tuple[Runtime, ...]:

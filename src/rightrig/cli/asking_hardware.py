@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast, get_args
 
+from rightrig.cli.asking import Asked, Bounds, Posed, format_named, posed
 from rightrig.cli.naming import model_named
-from rightrig.demand.objective import MAX_GPUS, Limits, Slo
-from rightrig.demand.workload import MAX_RATE_PER_S, Workload
+from rightrig.cli.requesting import Words as Traffic
+from rightrig.cli.requesting import asked_requests_per_s
+from rightrig.demand.objective import OBJECTIVES, Limits, Slo
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import MAX_CARDS_PER_NODE, parse_rig
 from rightrig.errors import InputError
-from rightrig.facts.quantization import is_gguf_mix, weight_format
 from rightrig.planning.questions import gpu_count
 from rightrig.planning.questions.choose_gpu import (
     SERVICE_SLO,
@@ -20,7 +21,6 @@ from rightrig.planning.questions.choose_gpu import (
     users_rate_requests_per_s,
 )
 from rightrig.planning.questions.tiers import Home
-from rightrig.planning.search import Question, Space, space_of
 from rightrig.quantities import check_count, parse, show_number, show_seconds
 
 if TYPE_CHECKING:
@@ -31,17 +31,14 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
-    from rightrig.facts.source import Record
 
-_LONGEST_TTFT_S: Final = 3600.0
-_LONGEST_TPOT_S: Final = 10.0
 _LONGEST_THINK_S: Final = 86_400.0
 _MOST_NAMES: Final = 32
 _MOST_USERS: Final = 10_000_000
 _MOST_USD: Final = 1e9
 _MOST_SEQUENCES: Final = 10_000_000
 _LEAST_TWO: Final = 2
-_ANY_RATE_REQUESTS_PER_S: Final = 1.0
+_ANY_RATE: Final = "1/s"
 """Stands where the rate plays no part in the answer."""
 _LIMITS: Final[dict[str, dict[str, object]]] = {
     "development": {"headroom_ratio": 0.0, "spare_engines_count": 0},
@@ -66,84 +63,16 @@ class Words:
     max_gpus: int = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A model, its traffic and what may be chosen from."""
-
-    catalog: Catalog
-    llm: Llm
-    question: Question
-    space: Space
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """The records that an answer may rest on."""
-        return (self.llm, *self.space.gpus, *self.space.prices)
-
-
-def asked_of(catalog: Catalog, words: Words) -> Asked:
+def asked_of(catalog: Catalog, words: Words) -> Posed:
     """Return what the words ask; without a rate one stands in that plays no part."""
-    llm = model_named(words.model, catalog)
-    rate = _ANY_RATE_REQUESTS_PER_S if words.rate is None else asked_requests_per_s(words.rate)
-    limits = Limits(
-        budget_usd_per_month=_money_usd_per_month(words.budget),
-        max_power_w=None
-        if words.max_power is None
-        else parse(words.max_power, "power", name="--max-power", limit=1e12),
-        max_gpus_count=check_count(words.max_gpus, name="--max-gpus", limit=MAX_GPUS),
-    )
-    question = Question(_workload(words, llm, rate), _slo(words), limits)
-    space = space_of(catalog, question)
-    formats = None if words.weights is None else (_format(words.weights),)
-    return Asked(catalog, llm, question, replace(space, formats=formats))
-
-
-def asked_requests_per_s(text: str) -> float:
-    """Return requests a second."""
-    return parse(text, "rate", name="--rate", limit=MAX_RATE_PER_S)
-
-
-def _money_usd_per_month(text: str | None) -> float | None:
-    """Return a budget that may be absent."""
-    return None if text is None else parse(text, "money_per_month", name="--budget", limit=1e12)
-
-
-def _workload(words: Words, llm: Llm, rate_requests_per_s: float) -> Workload:
-    """Return the traffic, whose lengths the model was made for."""
-    most = llm.max_context_tokens
-    check_count(words.input, name="--input", limit=most)
-    check_count(words.output, name="--output", limit=most)
-    if words.input + words.output > most:
-        raise InputError(
-            f"--input and --output are {words.input + words.output:,} tokens together; {llm.name} "
-            f"was made for {most:,}"
-        )
-    return Workload(
-        rate_requests_per_s=rate_requests_per_s,
-        input_tokens=words.input,
-        output_tokens=words.output,
-    )
-
-
-def _slo(words: Words) -> Slo:
-    """Return the objectives for latency."""
-    ttft, tpot = words.ttft_p99, words.tpot_p99
-    return Slo(
-        ttft_p99_s=None
-        if ttft is None
-        else parse(ttft, "time", name="--ttft-p99", limit=_LONGEST_TTFT_S),
-        tpot_p99_s=None
-        if tpot is None
-        else parse(tpot, "time", name="--tpot-p99", limit=_LONGEST_TPOT_S),
-    )
-
-
-def _format(text: str) -> str:
-    """Return a weight format that exists."""
-    name = text.strip().lower()
-    if name != "checkpoint" and not is_gguf_mix(name):
-        weight_format(name)
-    return name
+    rate = _ANY_RATE if words.rate is None else words.rate
+    traffic = Traffic(rate, input=str(words.input), output=str(words.output))
+    objectives = {"ttft_p99": words.ttft_p99, "tpot_p99": words.tpot_p99}
+    bounds = Bounds(budget=words.budget, max_power=words.max_power, max_gpus=words.max_gpus)
+    return posed(catalog, Asked(
+        model=words.model, traffic=traffic, weights=words.weights, bounds=bounds,
+        objectives=[objectives.get(name) for name in OBJECTIVES],
+    ))  # fmt: skip
 
 
 def names(text: str, option: str) -> tuple[str, ...]:
@@ -167,7 +96,7 @@ class Purpose:
     among: str | None
 
 
-def use_of(catalog: Catalog, words: Words, purpose: Purpose) -> tuple[Asked, Use]:
+def use_of(catalog: Catalog, words: Words, purpose: Purpose) -> tuple[Posed, Use]:
     """Return what the card is for; a service gets headroom and objectives where none are set."""
     if purpose.kind not in get_args(Kind):
         raise InputError(f"--kind is {purpose.kind[:40]!r}: it is development or production")
@@ -223,7 +152,7 @@ def counting(
     check_count(most, name="--most-cards", limit=MAX_CARDS_PER_NODE)
     slugs = dict.fromkeys(catalog.gpu(name).slug for name in names(gpus, "--gpus"))
     cards: tuple[Gpu, ...] = tuple(catalog.gpu(slug) for slug in slugs)
-    formats = tuple(_format(name) for name in names(weights, "--weights"))
+    formats = tuple(format_named(name) for name in names(weights, "--weights"))
     return llm, gpu_count.Asked(cards, formats, tokens, concurrency, most)
 
 
@@ -246,7 +175,7 @@ def home_of(capital: str, power: str) -> Home:
     )
 
 
-def proposed(found: Asked, on: str) -> Deployment:
+def proposed(found: Posed, on: str) -> Deployment:
     """Return the model on the rig of ``overkill``, which must be of one kind of plain card."""
     rig = parse_rig(on, found.catalog)
     if not rig.is_uniform or any(group.options for group in rig.groups):

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.answer import Found
-from rightrig.cli.asking_hardware import Words, asked_of, asked_requests_per_s, names
+from rightrig.cli.asking import kv_named
+from rightrig.cli.asking_hardware import Words, asked_of, names
 from rightrig.cli.naming import model_named
+from rightrig.cli.requesting import asked_requests_per_s
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
-from rightrig.facts.quantization import KV_BITS
 from rightrig.planning.questions.growth import MOST_MONTHS, Span, runway
 from rightrig.planning.questions.measure_next import measure_next, measure_next_on
 from rightrig.planning.questions.mixing import Mix, mix
@@ -30,7 +31,7 @@ from rightrig.report.questions_layout_json import growth_json, measure_next_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rightrig.cli.asking_hardware import Asked
+    from rightrig.cli.asking import Posed
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.source import Record
     from rightrig.planning.planned import Plan
@@ -45,14 +46,13 @@ _MOST_GROWTH_RATIO: Final = 10.0
 _MONTHS_PER_YEAR: Final = 12
 
 
-def _lengths_of(asked: Asked) -> Lengths:
+def _lengths_of(asked: Posed) -> Lengths:
     """Return prompt and answer; a time per output token needs two tokens of it."""
-    workload = asked.question.workload
-    if workload.output_tokens == 1:
+    if asked.question.workload.output_tokens == 1:
         raise InputError(
             "--output is 1: an answer of one token has no time per output token; ask for 2 or more"
         )
-    return Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    return asked.question.lengths
 
 
 def splits_of_rigs(
@@ -118,7 +118,7 @@ def answer_growth(catalog: Catalog, words: Words, asked_growth: GrowthWords) -> 
     )  # fmt: skip
 
 
-def _no_plan(found: Plan, asked: Asked) -> Found:
+def _no_plan(found: Plan, asked: Posed) -> Found:
     """Return why there is no plan, as ``plan`` says it."""
     return Found(
         lambda: plan_json(found),
@@ -166,7 +166,7 @@ def answer_measure_next(
         if fixed.runtime is not None:
             raise InputError("--runtime goes with --on; a plan takes the runtime that suits a card")
         _check_objectives(asked)
-        space = asked.space if fixed.kv is None else replace(asked.space, kv=_kv(fixed.kv))
+        space = asked.space if fixed.kv is None else replace(asked.space, kv=kv_named(fixed.kv))
         best = plan(asked.llm, question, space, top)
         if not best.plans:
             return _no_plan(best, asked)
@@ -176,14 +176,7 @@ def answer_measure_next(
     )  # fmt: skip
 
 
-def _kv(name: str) -> str:
-    """Return a format of the cache that exists."""
-    if name.lower() not in KV_BITS:
-        raise InputError(f"--kv is {name[:40]!r}: it is one of {', '.join(KV_BITS)}")
-    return name.lower()
-
-
-def _check_objectives(asked: Asked) -> None:
+def _check_objectives(asked: Posed) -> None:
     """Refuse plans without an objective: nothing could be open."""
     slo = asked.question.slo
     if slo.ttft_p99_s is None and slo.tpot_p99_s is None:

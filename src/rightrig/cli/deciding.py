@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rightrig.cli.asking import workload_of
 from rightrig.cli.naming import model_named
 from rightrig.demand.objective import Limits, Slo
-from rightrig.demand.workload import MAX_RATE_PER_S, Workload
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.checking import validated
@@ -19,11 +19,9 @@ from rightrig.planning.questions.criteria_figures import Load, filled
 from rightrig.planning.questions.go_no_go import Answers, decide, parse_answers, template
 from rightrig.planning.questions.lock_in import lock_in
 from rightrig.planning.search import Question
-from rightrig.quantities import check_count, parse
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.facts.llm import Llm
     from rightrig.planning.questions.criteria import Ranking
     from rightrig.planning.questions.go_no_go import Decision
     from rightrig.planning.questions.lock_in import LockIn
@@ -82,37 +80,20 @@ def ranking(catalog: Catalog, file: str) -> Ranking:
         load = None
         if asked.traffic is not None:
             llm = model_named(asked.traffic.model, catalog)
-            rate = _workload(
-                llm, asked.traffic.rate, asked.traffic.input_tokens, asked.traffic.output_tokens
-            ).rate_requests_per_s
-            load = Load.of(llm, asked.traffic, rate)
+            tokens = (asked.traffic.input_tokens, asked.traffic.output_tokens)
+            workload = workload_of(llm, asked.traffic.rate, tokens, dashes="")
+            load = Load.of(llm, asked.traffic, workload.rate_requests_per_s)
         values, notes = filled(catalog, asked, load)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return ranked(asked.criteria, [one.name for one in asked.options], values, notes)
 
 
-def _workload(llm: Llm, rate: str, input_tokens: int, output_tokens: int) -> Workload:
-    """Return traffic, within what a model was made for."""
-    most = llm.max_context_tokens
-    check_count(input_tokens, name="input", limit=most)
-    check_count(output_tokens, name="output", limit=most)
-    if input_tokens + output_tokens > most:
-        raise InputError(
-            f"input and output are {input_tokens + output_tokens:,} tokens together; {llm.name} "
-            f"was made for {most:,}"
-        )
-    return Workload(
-        rate_requests_per_s=parse(rate, "rate", name="rate", limit=MAX_RATE_PER_S),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-    )
-
-
 def locked(catalog: Catalog, move: Move) -> LockIn:
     """Return what ties a rig, a runtime and a provider."""
     llm = model_named(move.model, catalog)
-    question = Question(_workload(llm, move.rate, move.input, move.output), Slo(), Limits())
+    workload = workload_of(llm, move.rate, (move.input, move.output), dashes="")
+    question = Question(workload, Slo(), Limits())
     provider = move.provider
     if provider is not None:
         known = {price.provider.lower(): price.provider for price in catalog.prices()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from rightrig.cli.answer import Found
 from rightrig.cli.asking import Asked, Bounds, Posed, posed, records_of, search
 from rightrig.cli.requesting import Words
-from rightrig.demand.objective import METRICS, PERCENTILES
+from rightrig.demand.objective import OBJECTIVES
 from rightrig.errors import InputError
 from rightrig.quantities import check_count, parse
 
@@ -58,11 +58,10 @@ def answer_given(catalog: Catalog, given: Mapping[str, Any]) -> Found:
         given["rate"], None, None, given["trace"], given["preset"], given["input"],
         given["output"], None, None, given["seed"],
     )  # fmt: skip
-    names = [f"{metric}_p{percentile}" for metric in METRICS for percentile in PERCENTILES]
     asked = Asked(
         model=given["model"] or "",
         traffic=words,
-        objectives=tuple(given[name] for name in names),
+        objectives=tuple(given[name] for name in OBJECTIVES),
         bounds=_picked(Bounds, given),
         weights=given["weights"],
         kv=given["kv"],

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from rightrig.demand.length_text import parse_lengths
-from rightrig.demand.objective import MAX_GPUS, METRICS, PERCENTILES, Confidence, Limits, Slo
+from rightrig.demand.objective import MAX_GPUS, OBJECTIVES, Confidence, Limits, Slo, slo_of
 from rightrig.demand.presets import preset
 from rightrig.demand.scenario import Scenario, sample
 from rightrig.demand.trace import read_trace
@@ -41,8 +41,6 @@ _SAMPLED_COUNT: Final = 20_000
 """Requests that are drawn to split a law of lengths into size classes."""
 _MOST_DEMANDS: Final = 50
 _MOST_HEADROOM_RATIO: Final = 10.0
-_LONGEST_S: Final = {"ttft": 3600.0, "tpot": 10.0, "e2e": 86_400.0, "itl": 60.0}
-"""A longer objective is a forgotten ``ms``."""
 
 
 class _Objectives(Record):
@@ -196,16 +194,9 @@ def _demand(path: Path, number: int, table: dict[str, object]) -> DemandTable:
 
 def objectives_of(demand: DemandTable, where: str) -> Slo:
     """Return the latency objectives of a demand."""
-    limits_s = {}
-    for metric in METRICS:
-        for percentile in PERCENTILES:
-            name = f"{metric}_p{percentile}"
-            text = getattr(demand, name)
-            if text is not None:
-                limits_s[f"{name}_s"] = parse(
-                    str(text), "time", name=f"{where}: {name}", limit=_LONGEST_S[metric]
-                )
-    return Slo.model_validate(limits_s)
+    said = {name: getattr(demand, name) for name in OBJECTIVES}
+    texts = {name: None if said[name] is None else str(said[name]) for name in said}
+    return slo_of(texts, lambda name: f"{where}: {name}")
 
 
 @dataclass(frozen=True, slots=True)

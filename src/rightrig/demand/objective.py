@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import (
@@ -16,12 +16,17 @@ from pydantic import (
 )
 
 from rightrig.facts.source import Record
+from rightrig.quantities import parse
 
 Confidence = Literal["surely", "likely"]
 Metric = Literal["ttft", "tpot", "e2e", "itl"]
 Percentile = Literal[50, 90, 95, 99]
 METRICS: Final[tuple[Metric, ...]] = ("ttft", "tpot", "e2e", "itl")
 PERCENTILES: Final[tuple[Percentile, ...]] = (50, 90, 95, 99)
+LONGEST_S: Final[dict[Metric, float]] = {
+    "ttft": 3600.0, "tpot": 10.0, "e2e": 86_400.0, "itl": 60.0,
+}  # fmt: skip
+"""A longer objective is a forgotten ``ms``."""
 MAX_GPUS: Final = 100_000
 MAX_IN_FLIGHT: Final = 10_000_000
 _ALWAYS_SHOWN: Final = ("ttft_p99_s", "tpot_p99_s")
@@ -84,6 +89,30 @@ class Slo(Record):
             for percentile in PERCENTILES
         )
         return tuple(Objective(m, p, limit_s) for m, p, limit_s in limits if limit_s is not None)
+
+
+OBJECTIVES: Final[dict[str, Metric]] = {
+    f"{metric}_p{percentile}": metric for metric in METRICS for percentile in PERCENTILES
+}
+"""The name of every objective, by metric and then by percentile, and its metric."""
+
+
+def slo_of(texts: Mapping[str, str | None], label: Callable[[str], str]) -> Slo:
+    """Return objectives from words.
+
+    Args:
+        texts: Names of ``OBJECTIVES`` → ``500ms``; ``None`` where one was left out.
+        label: What messages call an objective, by its name.
+
+    Raises:
+        InputError: for what is no time, or too long to be meant.
+    """
+    limits_s = {
+        f"{name}_s": parse(text, "time", name=label(name), limit=LONGEST_S[metric])
+        for name, metric in OBJECTIVES.items()
+        if (text := texts.get(name)) is not None
+    }
+    return Slo.model_validate(limits_s)
 
 
 class SloClass(Record):
@@ -158,3 +187,8 @@ class Limits(Record):
     buys: bool = False
     spot: bool = False
     rank_by: RankBy = "month"
+
+    @property
+    def wanted_ratio(self) -> float:
+        """What engines must be able to carry, over the mean rate."""
+        return 1.0 + self.headroom_ratio

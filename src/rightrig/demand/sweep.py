@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 from rightrig.demand.arrival_text import parse_arrivals
 from rightrig.demand.arrivals import says_rate
 from rightrig.demand.length_text import parse_lengths
-from rightrig.demand.objective import METRICS, PERCENTILES, Slo
+from rightrig.demand.objective import OBJECTIVES, slo_of
 from rightrig.demand.presets import preset
 from rightrig.demand.rows import FLOATS, INTEGERS
 from rightrig.demand.scenario import Scenario
@@ -28,13 +28,13 @@ from rightrig.quantities import parse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from rightrig.demand.objective import Slo
     from rightrig.demand.requests import Requests
 
 _USUAL_REQUESTS: Final = 10_000
 _USUAL_INPUT: Final = "1000"
 _USUAL_OUTPUT: Final = "300"
 _MOST_SEEDS: Final = 10_000
-_LONGEST_S: Final = 86_400.0
 _MOST_DEMANDS: Final = 100_000
 
 
@@ -139,19 +139,13 @@ class SweepFile(Record):
         Raises:
             InputError: for one that there is not, or no time.
         """
-        known = [f"{metric}_p{percentile}" for metric in METRICS for percentile in PERCENTILES]
-        wrong = next((name for name in self.slo if name not in known), None)
+        wrong = next((name for name in self.slo if name not in OBJECTIVES), None)
         if wrong is not None:
             raise InputError(
                 f"slo: {wrong[:40]!r} is no objective; they are ttft, tpot, e2e and itl at p50, "
                 "p90, p95 and p99, such as ttft_p99"
             )
-        return Slo.model_validate(
-            {
-                f"{name}_s": parse(text, "time", name=f"slo: {name}", limit=_LONGEST_S)
-                for name, text in self.slo.items()
-            }
-        )
+        return slo_of(self.slo, lambda name: f"slo: {name}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,12 +7,14 @@ all rows at once), and the reason for one row, with its numbers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 import numpy as np
 
-from rightrig.quantities import show_gib, show_seconds, show_usd
+from rightrig.planning.bounds import BOUNDS
+from rightrig.prediction.regimes import Lengths
+from rightrig.quantities import show_gib, show_seconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +34,25 @@ class Question:
     workload: Workload
     slo: Slo
     limits: Limits
+
+    @property
+    def wanted_requests_per_s(self) -> float:
+        """What all engines must be able to carry: the rate of the traffic and its headroom."""
+        return self.workload.rate_requests_per_s * self.limits.wanted_ratio
+
+    @property
+    def lengths(self) -> Lengths:
+        """Prompt and answer, as speeds are asked about them."""
+        return Lengths(float(self.workload.input_tokens), float(self.workload.output_tokens))
+
+    def at_rate(self, rate_requests_per_s: float) -> Question:
+        """Return the same question about another rate."""
+        workload = self.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s})
+        return replace(self, workload=workload)
+
+    def without_headroom(self) -> Question:
+        """Return the same question about the mean rate alone."""
+        return replace(self, limits=self.limits.model_copy(update={"headroom_ratio": 0.0}))
 
 
 class Constraint(Protocol):
@@ -190,170 +211,6 @@ ROUNDING_RATIO: Final = 1.0 + 1e-9
 """The bisection ends on the objective itself."""
 
 
-class WithinGpus:
-    """The plan uses no more cards than allowed."""
-
-    id: ClassVar[str] = "LIMIT-GPUS"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows use more."""
-        return table.cards_count > question.limits.max_gpus_count
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return how many it would take."""
-        return (
-            f"takes {int(table.cards_count[number]):,} cards for the traffic, above "
-            f"--max-gpus {question.limits.max_gpus_count}"
-        )
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--max-gpus {int(table.cards_count[number])}"
-
-    def miss(self, table: Table) -> Miss:
-        """Return how far rows miss it."""
-        return table.cards_count
-
-
-class WithinMachines:
-    """The plan uses no more machines than allowed."""
-
-    id: ClassVar[str] = "LIMIT-MACHINES"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows use more."""
-        most = question.limits.max_machines_count
-        return np.zeros(len(table.rows), bool) if most is None else table.machines_count > most
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return how many it would take."""
-        return (
-            f"takes {int(table.machines_count[number]):,} machines of {table.engine_text(number)}, "
-            f"above --max-machines {question.limits.max_machines_count}"
-        )
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--max-machines {int(table.machines_count[number])}"
-
-    def miss(self, table: Table) -> Miss:
-        """Return how far rows miss it."""
-        return table.machines_count
-
-
-class WithinStock:
-    """The plan uses no more of a card than can be had."""
-
-    id: ClassVar[str] = "LIMIT-STOCK"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows use more."""
-        stock = question.limits.available
-        most = np.array([float(stock.get(gpu.slug, np.inf)) for gpu in table.candidates.gpus])
-        return np.asarray(table.cards_count > most[table.rows["gpu"]])
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return how many it would take."""
-        slug = table.gpu(number).slug
-        had = question.limits.available[slug]
-        return f"takes {int(table.cards_count[number]):,} × {slug}, and {had} are available"
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--available {table.gpu(number).slug}={int(table.cards_count[number])}"
-
-    def miss(self, table: Table) -> Miss:
-        """Return how far rows miss it."""
-        return table.cards_count
-
-
-class WithinBudget:
-    """The rent is within the budget."""
-
-    id: ClassVar[str] = "LIMIT-BUDGET"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows cost more."""
-        budget = question.limits.budget_usd_per_month
-        if budget is None or question.limits.buys:
-            return np.zeros(len(table.rows), bool)
-        return np.asarray(table.usd > budget)
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return the gap."""
-        rent = float(table.usd[number])
-        budget = question.limits.budget_usd_per_month or 0.0
-        gap = show_usd(rent - budget)
-        return f"costs {show_usd(rent)} a month, {gap} above --budget {show_usd(budget)}"
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--budget {math.ceil(float(table.usd[number]))}/month"
-
-    def miss(self, table: Table) -> Miss:
-        """Return how far rows miss it."""
-        return table.usd
-
-
-class WithinCapex:
-    """What is bought costs no more than the capital that there is."""
-
-    id: ClassVar[str] = "LIMIT-CAPEX"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows cost more."""
-        capex = question.limits.max_capex_usd
-        if capex is None or not question.limits.buys:
-            return np.zeros(len(table.rows), bool)
-        return np.asarray(table.usd > capex)
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return the gap."""
-        usd, capex = float(table.usd[number]), question.limits.max_capex_usd or 0.0
-        return (
-            f"costs {show_usd(usd)} to buy, {show_usd(usd - capex)} above --capex {show_usd(capex)}"
-        )
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--capex {math.ceil(float(table.usd[number]))}"
-
-    def miss(self, table: Table) -> Miss:
-        """Return how far rows miss it."""
-        return table.usd
-
-
-class WithinPower:
-    """The cards' rated power is within the limit."""
-
-    id: ClassVar[str] = "LIMIT-POWER"
-
-    def broken(self, table: Table, question: Question) -> NDArray[np.bool_]:
-        """Return which rows draw more, or have no published power."""
-        limit = question.limits.max_power_w
-        if limit is None:
-            return np.zeros(len(table.rows), bool)
-        return ~(table.rated_power_w <= limit)
-
-    def reason(self, table: Table, number: int, question: Question) -> str:
-        """Return what it draws."""
-        rated = float(table.rated_power_w[number])
-        limit = question.limits.max_power_w or 0.0
-        if np.isnan(rated):
-            return (
-                f"no power is published for {table.gpu(number).slug}, so --max-power cannot be kept"
-            )
-        return f"{rated:,.0f} W of cards, above --max-power {limit:,.0f} W"
-
-    def remedy(self, table: Table, number: int) -> str:
-        """Return what would let it pass."""
-        return f"--max-power {math.ceil(float(table.rated_power_w[number]))}W"
-
-    def miss(self, table: Table) -> Miss:
-        """Return how far rows miss it."""
-        return np.nan_to_num(table.rated_power_w, nan=np.inf)
-
-
 CONSTRAINTS: Final[tuple[Constraint, ...]] = (
     IsSold(),
     FitsMemory(),
@@ -361,12 +218,7 @@ CONSTRAINTS: Final[tuple[Constraint, ...]] = (
     KeepsLatency("tpot"),
     KeepsLatency("e2e"),
     KeepsLatency("itl"),
-    WithinGpus(),
-    WithinMachines(),
-    WithinStock(),
-    WithinBudget(),
-    WithinCapex(),
-    WithinPower(),
+    *BOUNDS,
 )
 """Every constraint of a plan, in the order in which a row's first broken one is named."""
 

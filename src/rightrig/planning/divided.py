@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rightrig.deployment.rig import NODE_LINK_BYTES_PER_S
+from rightrig.prediction.network import SENDS_RATIO
 from rightrig.prediction.regimes import own_moments
 from rightrig.prediction.serving import (
     QUANTILES,
@@ -37,10 +39,6 @@ if TYPE_CHECKING:
 
 SENDING: Final = ("vllm", "sglang", "tensorrt-llm")
 """Runtimes that hand caches from one engine to another."""
-SENDS_RATIO: Final = 0.8
-"""Share of a link that a cache in large pieces reaches, as the simulator has it."""
-NETWORK_BYTES_PER_S: Final = 12.5e9
-"""Between engines: 100 Gb/s, for they may stand in different machines."""
 _MOST_BUSY_RATIO: Final = 0.95
 _BISECTIONS: Final = 12
 _BITS: Final = 16.0
@@ -166,11 +164,11 @@ def _within(whole: Divided, goals: Sequence[Goal]) -> Divided:
 
 
 def sending_s(group: Group, lengths: Lengths) -> Column:
-    """Return the time to send a prompt's cache to another engine over the network.
+    """Return the time to send a prompt's cache to another engine, which may be in another machine.
 
-    All ranks of an engine send their parts at once, each over its machine's share.
+    All ranks of an engine send their parts at once, each over its machine's share of the network.
     """
     llm, stored = group.timer.llm, group.timer.stored
     per_token = kv_bytes_per_token(llm.block_counts, _BITS) * np.asarray(stored.kv_bits) / _BITS
     sent = per_token * lengths.input_tokens
-    return np.asarray(sent / (SENDS_RATIO * NETWORK_BYTES_PER_S))
+    return np.asarray(sent / (SENDS_RATIO * NODE_LINK_BYTES_PER_S))

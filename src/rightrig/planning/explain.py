@@ -5,21 +5,22 @@ Nothing here is a rule of thumb: the search is run again on the changed question
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from rightrig.planning.bounds import Amounts, is_beyond
 from rightrig.planning.constraints import CONSTRAINTS, first_broken
 from rightrig.planning.divided import SENDING, divided
 from rightrig.planning.evaluate import goals_of, groups, largest_loads
-from rightrig.planning.finalists import planned_rigs, ranking
+from rightrig.planning.finalists import planned_rigs
+from rightrig.planning.flips import Flip, flips, rate_grid_requests_per_s
 from rightrig.planning.loads import engines_count
 from rightrig.planning.options import carries
+from rightrig.planning.ranking import ranking
 from rightrig.planning.search import evaluated, repriced
 from rightrig.planning.winner import cost_text, engines_text, parts_text
-from rightrig.prediction.regimes import Lengths
 from rightrig.prediction.serving import largest_steady_seqs
 from rightrig.quantities import show_seconds
 
@@ -43,7 +44,6 @@ _RATE_SPAN_RATIO: Final = 16.0
 """Rates from a sixteenth to sixteen times the asked one are searched for another winner."""
 _RATE_STEPS: Final = 33
 _BISECTIONS: Final = 12
-_MOST_CHANGES: Final = 8
 _SHOWN_FLIPS: Final = 6
 _BINDS_RATIO: Final = 0.97
 """An objective binds an engine whose latency reaches this share of it."""
@@ -67,20 +67,6 @@ class Varying:
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
-    """A rate at which another card becomes the cheapest.
-
-    Attributes:
-        rate_requests_per_s: The least rate, above the one before, from which ``after`` wins.
-        before, after: Engines (``2xh100-sxm``) that win below and above it.
-    """
-
-    rate_requests_per_s: float
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class Hinges:
     """What a plan hangs on.
 
@@ -95,7 +81,7 @@ class Hinges:
 
     binding: str
     varied: tuple[Varying, ...]
-    flips: tuple[Flip, ...]
+    flips: tuple[Flip[str], ...]
     price_margin_ratio: float | None
     rival: PlannedRig | None
 
@@ -140,10 +126,10 @@ def _varied_sentence(one: Varying) -> str:
     return f"{what} another card wins: {engines_text(one.winner)} at {cost_text(one.winner)}."
 
 
-def _flip_sentence(flip: Flip) -> str:
+def _flip_sentence(flip: Flip[str]) -> str:
     """Return a flip in words."""
     return (
-        f"From {flip.rate_requests_per_s:.3g} requests/s on {flip.after} engines are cheaper than "
+        f"From {flip.from_requests_per_s:.3g} requests/s on {flip.after} engines are cheaper than "
         f"{flip.before} ones."
     )
 
@@ -189,7 +175,7 @@ def _winner(
     feasible = np.flatnonzero(first_broken(table, question) == len(CONSTRAINTS))
     if not len(feasible):
         return None
-    first = ranking(table, feasible, question)[:1].tolist()
+    first = ranking(llm, table, feasible, question)[:1].tolist()
     return planned_rigs(llm, table, first, question, space.tariff)[0]
 
 
@@ -201,10 +187,7 @@ def _changes(
     for ratio in (-CHANGE_RATIO, CHANGE_RATIO):
         factor = 1.0 + ratio
         yield "price", ratio, question, _priced(space, best.gpu, factor)
-        rate = workload.model_copy(
-            update={"rate_requests_per_s": workload.rate_requests_per_s * factor}
-        )
-        yield "rate", ratio, replace(question, workload=rate), space
+        yield "rate", ratio, question.at_rate(workload.rate_requests_per_s * factor), space
         tokens = max(1, round(workload.input_tokens * factor))
         longer = workload.model_copy(update={"input_tokens": tokens})
         yield "input", ratio, replace(question, workload=longer), space
@@ -242,7 +225,7 @@ def _priced(space: Space, gpu: str, factor_ratio: float) -> Space:
 def _binding(table: Table, plan: Plan) -> str:
     """Return what keeps one engine of the first plan from carrying more."""
     best, question = plan.plans[0], plan.question
-    need = question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+    need = question.wanted_requests_per_s
     if best.prefill_count:
         parts = parts_text(best).removeprefix("; ")
         return (
@@ -268,12 +251,11 @@ def _bound_by(table: Table, number: int, llm: Llm, question: Question) -> str:
             f"{tight.metric.upper()} p{tight.percentile} reaches its objective of "
             f"{show_seconds(tight.limit_s)}"
         )
-    workload, held = question.workload, float(table.capacity_seqs[number])
-    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    held = float(table.capacity_seqs[number])
     (group,) = groups(llm, table.candidates, np.array([number]))
     capacity = np.array([held])
     confidence = question.limits.confidence
-    flow = largest_loads(group, lengths, capacity, question.slo, confidence)
+    flow = largest_loads(group, question.lengths, capacity, question.slo, confidence)
     if float(np.asarray(flow.running_seqs)[0]) < _BINDS_RATIO * float(
         np.asarray(largest_steady_seqs(capacity))[0]
     ):
@@ -319,28 +301,30 @@ class _Rivals:
             self.read_rate_per_s[places], self.decode_rate_per_s[places],
         )  # fmt: skip
 
-    def cheapest(self, question: Question, rate_requests_per_s: float) -> int:
-        """Return the cheapest row at another rate; -1 where all break a limit of size."""
-        workload = question.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s})
-        asked = replace(question, workload=workload)
+    def cheapest(self, question: Question, rate_requests_per_s: float) -> int | None:
+        """Return the cheapest row at another rate; ``None`` where all pass a bound."""
+        asked = question.at_rate(rate_requests_per_s)
         engines = engines_count(self.rate_per_s, asked)
-        wanted = rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+        wanted = asked.wanted_requests_per_s
         with np.errstate(divide="ignore"):
             parts = np.ceil(wanted / self.read_rate_per_s) + np.ceil(
                 wanted / self.decode_rate_per_s
             )
         parts = np.maximum(parts, question.limits.min_engines_count)
         engines = np.minimum(engines, parts + question.limits.spare_engines_count)
-        usd = self.table.suppliers.supply(self.rows, engines).usd
-        cards = engines * self.table.rows["cards"][self.rows]
-        usd = np.where(cards <= question.limits.max_gpus_count, usd, np.inf)
+        supply, rows = self.table.suppliers.supply(self.rows, engines), self.table.rows[self.rows]
+        amounts = Amounts(
+            self.table.candidates.gpus, rows["gpu"], engines * rows["cards"],
+            supply.machines_count, supply.usd,
+        )  # fmt: skip
+        usd = np.where(is_beyond(amounts, question.limits), np.inf, supply.usd)
         usd = np.nan_to_num(usd, nan=np.inf)
         # Of equally cheap ones the one that carries more, so that the answer does not waver.
         best = int(np.lexsort((-self.rate_per_s, usd))[0])
-        return int(self.rows[best]) if np.isfinite(usd[best]) else -1
+        return int(self.rows[best]) if np.isfinite(usd[best]) else None
 
 
-def _flips(table: Table, llm: Llm, question: Question) -> Iterator[Flip]:
+def _flips(table: Table, llm: Llm, question: Question) -> Iterator[Flip[str]]:
     """Yield the rates between which another card's engines become the cheapest.
 
     What an engine carries within the objectives does not depend on the rate; only how many are
@@ -350,23 +334,14 @@ def _flips(table: Table, llm: Llm, question: Question) -> Iterator[Flip]:
     if not len(rivals.rows):
         return
     asked = question.workload.rate_requests_per_s
-    grid = np.geomspace(asked / _RATE_SPAN_RATIO, asked * _RATE_SPAN_RATIO, _RATE_STEPS)
-    winners = [rivals.cheapest(question, rate) for rate in grid.tolist()]
-    for place in range(1, len(grid)):
-        before, after, under = winners[place - 1], winners[place], float(grid[place - 1])
-        # Between two rates of the grid the winner may change more than once.
-        for _ in range(_MOST_CHANGES):
-            if before == after or -1 in {before, after}:
-                break
-            low, high = under, float(grid[place])
-            for _ in range(_BISECTIONS):
-                middle = math.sqrt(low * high)
-                is_before = rivals.cheapest(question, middle) == before
-                low, high = (middle, high) if is_before else (low, middle)
-            now, under = rivals.cheapest(question, high), high
-            if now != -1 and table.rows["gpu"][before] != table.rows["gpu"][now]:
-                yield Flip(high, _engine_text(table, before), _engine_text(table, now))
-            before = now
+    grid = rate_grid_requests_per_s(asked / _RATE_SPAN_RATIO, asked * _RATE_SPAN_RATIO, _RATE_STEPS)
+    gpus = table.rows["gpu"]
+    for one in flips(lambda rate: rivals.cheapest(question, rate), grid, _BISECTIONS):
+        if gpus[one.before] != gpus[one.after]:
+            yield Flip(
+                one.at_requests_per_s, one.from_requests_per_s,
+                _engine_text(table, one.before), _engine_text(table, one.after),
+            )  # fmt: skip
 
 
 def _engine_text(table: Table, number: int) -> str:
@@ -379,12 +354,12 @@ def _rivals(table: Table, llm: Llm, question: Question) -> _Rivals:
     numbers = np.flatnonzero(carries(table))
     sends = np.array([runtime.slug in SENDING for runtime in table.candidates.runtimes])
     read, decode = np.zeros(len(table.rows)), np.zeros(len(table.rows))
-    workload, limits = question.workload, question.limits
-    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    limits = question.limits
     dividing = numbers[sends[table.rows["runtime"][numbers]]]
     for group in groups(llm, table.candidates, dividing):
         goals = goals_of(group, question.slo, limits.confidence)
-        found = divided(group, lengths, table.capacity_seqs[group.numbers], goals)
+        capacity = table.capacity_seqs[group.numbers]
+        found = divided(group, question.lengths, capacity, goals)
         read[group.numbers] = found.read_rate_per_s
         decode[group.numbers] = found.decode_rate_per_s
     rate = table.engine_rate_per_s

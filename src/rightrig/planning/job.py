@@ -15,10 +15,11 @@ import numpy as np
 
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.facts.quality import quality_note
+from rightrig.planning.bounds import Amounts, is_beyond, most_cards_count
 from rightrig.planning.evaluate import groups
+from rightrig.planning.ranking import best_of_each
 from rightrig.planning.search import standing
 from rightrig.prediction.evidence import around, end_ratios
-from rightrig.prediction.regimes import Lengths
 from rightrig.prediction.serving import closed_loop
 from rightrig.quantities import HOURS_PER_MONTH, SECONDS_PER_HOUR, show_seconds, show_usd
 
@@ -168,14 +169,12 @@ def plan_job(llm: Llm, question: Question, space: Space, job: Job, top: int = 10
     book.work_out()
     numbers = book.feasible()
     ranked = numbers[np.lexsort((book.engines[numbers], book.usd[numbers]))]
-    rows = found.candidates.rows[ranked]
-    keys = rows["gpu"].astype(np.int64) * len(found.candidates.formats) + rows["format"]
-    first = np.sort(np.unique(keys, return_index=True)[1])
+    best = best_of_each(found.candidates, ranked)
     return JobPlan(
         llm=llm,
         job=job,
         question=question,
-        rigs=tuple(book.rig(number) for number in ranked[first][:top].tolist()),
+        rigs=tuple(book.rig(number) for number in best[:top].tolist()),
         nearest="" if len(numbers) else book.nearest(),
         candidates_count=len(found.candidates.rows),
         feasible_count=len(numbers),
@@ -216,8 +215,7 @@ class _Book:
 
     def work_out(self) -> None:
         """Work out the throughput of every engine that fits, and what the job costs on it."""
-        workload, job = self._question.workload, self._job
-        lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+        job, lengths = self._job, self._question.lengths
         fitting = np.flatnonzero(self._capacity >= 1.0)
         for group in groups(self._llm, self._candidates, fitting):
             point = closed_loop(group.timer, np.floor(self._capacity[group.numbers]), lengths)
@@ -247,24 +245,12 @@ class _Book:
 
     def feasible(self) -> NDArray[np.int64]:
         """Return the rows that do the job within the limits."""
-        limits, known = self._question.limits, self._candidates
+        known = self._candidates
         cards = self.engines * known.rows["cards"]
-        allowed = np.isfinite(self.usd) & (cards <= self._most_cards_count())
-        if limits.max_machines_count is not None:
-            allowed &= self._machines <= limits.max_machines_count
-        return np.flatnonzero(allowed)
-
-    def _most_cards_count(self) -> Column:
-        """Return the cards that the limits allow, for each row."""
-        limits, known = self._question.limits, self._candidates
-        most = []
-        for gpu in known.gpus:
-            stock = float(limits.available.get(gpu.slug, np.inf))
-            power = np.inf
-            if limits.max_power_w is not None:
-                power = limits.max_power_w / gpu.board_power_w if gpu.board_power_w else 0.0
-            most.append(min(float(limits.max_gpus_count), stock, power))
-        return np.asarray(np.array(most)[known.rows["gpu"]])
+        unbound = np.full(len(cards), np.nan)  # a batch has no budget: it ends
+        amounts = Amounts(known.gpus, known.rows["gpu"], cards, self._machines, unbound)
+        beyond = is_beyond(amounts, self._question.limits)
+        return np.flatnonzero(np.isfinite(self.usd) & ~beyond)
 
     def rig(self, number: int) -> JobRig:
         """Return one row in full."""
@@ -295,7 +281,8 @@ class _Book:
     def nearest(self) -> str:
         """Say what comes nearest: the most that the limits allow of the quickest card."""
         limits = self._question.limits
-        held = self._most_cards_count() // self._candidates.rows["cards"]
+        known = self._candidates
+        held = most_cards_count(known.gpus, limits)[known.rows["gpu"]] // known.rows["cards"]
         is_sure = limits.confidence == "surely"
         rate = self.rate_per_s * held / (self._slow_ratio if is_sure else 1.0)
         if limits.spot:  # whichever offer it is, this is enough
@@ -305,8 +292,8 @@ class _Book:
             return "No card that somebody rents holds this model; name smaller --weights."
         number = int(np.argmax(rate * sold))
         seconds = self._job.tokens_count / self._tokens / float(rate[number])
-        row = self._candidates.rows[number]
-        name = f"{row['cards']}x{self._candidates.gpus[row['gpu']].slug}"
+        row = known.rows[number]
+        name = f"{row['cards']}x{known.gpus[row['gpu']].slug}"
         return (
             f"Nearest: {int(held[number])} × {name}, all that the limits of cards allow, would "
             f"take {show_hours(seconds)}. It would take at least "

@@ -10,7 +10,8 @@ import numpy as np
 
 from rightrig.planning.constraints import CONSTRAINTS, first_broken
 from rightrig.planning.explain import sold_only
-from rightrig.planning.finalists import planned_rigs, ranking
+from rightrig.planning.finalists import planned_rigs
+from rightrig.planning.ranking import ranking
 from rightrig.planning.search import loaded, standing
 from rightrig.planning.winner import cost_text, engines_text
 from rightrig.quantities import show_seconds
@@ -94,7 +95,7 @@ def _least(plan: Plan, space: Space, found: Standing, asked: Objective) -> Least
         middle = math.sqrt(low * high)
         low, high = (low, middle) if len(at(middle)[2]) else (middle, high)
     changed, table, feasible = at(high)
-    first = ranking(table, feasible, changed)[:1].tolist()
+    first = ranking(llm, table, feasible, changed)[:1].tolist()
     return LeastObjective(
         asked, high, planned_rigs(llm, table, first, changed, space.tariff)[0]
     )  # fmt: skip

@@ -15,7 +15,6 @@ from rightrig.planning.evaluate import (
     largest_loads,
     raised_ratio,
 )
-from rightrig.prediction.regimes import Lengths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +73,7 @@ class Loads:
         less: the load that each engine will really carry is judged too.
         """
         workload, limits, slo = question.workload, question.limits, question.slo
-        lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+        lengths = question.lengths
         load = largest_loads(group, lengths, capacity_seqs, slo, limits.confidence)
         each = np.asarray(load.rate_requests_per_s)
         engines = engines_count(each, question)
@@ -111,7 +110,7 @@ class Loads:
     def divide(self, group: Group, capacity_seqs: Column, question: Question) -> None:
         """Divide the engines of the rows of a group where that takes fewer of them."""
         workload, limits = question.workload, question.limits
-        lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+        lengths = question.lengths
         goals = goals_of(group, question.slo, limits.confidence)
         found = divided(group, lengths, capacity_seqs, goals)
         reading, decoding = parts_count(found, question)
@@ -144,7 +143,7 @@ class Loads:
 
 def parts_count(found: Divided, question: Question) -> tuple[Column, Column]:
     """Return the reading and the decoding engines for the traffic with headroom."""
-    wanted = question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+    wanted = question.wanted_requests_per_s
     reading = np.ceil(wanted / np.maximum(found.read_rate_per_s, 1e-12))
     return reading, np.ceil(wanted / np.maximum(found.decode_rate_per_s, 1e-12))
 
@@ -155,7 +154,7 @@ def engines_count(rate_requests_per_s: Column, question: Question) -> Column:
     ``max(⌈λ·(1 + headroom) / rate⌉, minimum) + spares``; infinite where one carries nothing.
     """
     limits = question.limits
-    wanted = question.workload.rate_requests_per_s * (1.0 + limits.headroom_ratio)
+    wanted = question.wanted_requests_per_s
     engines = np.ceil(wanted / np.maximum(rate_requests_per_s, 1e-12))
     engines = np.maximum(engines, limits.min_engines_count) + limits.spare_engines_count
     return np.where(rate_requests_per_s > 0.0, engines, np.inf)

@@ -54,6 +54,15 @@ class Memory:
     short_bytes: Column
     is_bounded: NDArray[np.bool_]
 
+    def joined(self, longer: Memory) -> Memory:
+        """Return what is known of these rows, and of those behind them from another memory."""
+        known = len(self.capacity_seqs)
+        return Memory(
+            np.concatenate([self.capacity_seqs, longer.capacity_seqs[known:]]),
+            np.concatenate([self.short_bytes, longer.short_bytes[known:]]),
+            np.concatenate([self.is_bounded, longer.is_bounded[known:]]),
+        )
+
 
 def memory(
     llm: Llm,

@@ -11,6 +11,7 @@ from rightrig.quantities import HOURS_PER_MONTH
 if TYPE_CHECKING:
     from rightrig.costs.goods import Bought
     from rightrig.costs.offers import Purchase
+    from rightrig.demand.objective import Limits
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.facts.llm import Llm
     from rightrig.interval import Interval
@@ -115,6 +116,14 @@ class PlannedRig:
     def rent_usd_per_hour(self) -> float:
         """Rent of one hour."""
         return self.rent_usd_per_month / HOURS_PER_MONTH
+
+    def working_count(self, limits: Limits) -> int:
+        """Return the engines that carry the load: all but the spares."""
+        return max(self.split.replicas - limits.spare_engines_count, 1)
+
+    def engine_requests_per_s(self, limits: Limits) -> float:
+        """Return what each of them carries within the objectives."""
+        return self.capacity_requests_per_s / self.working_count(limits)
 
     @property
     def source(self) -> tuple[str, str, str]:

@@ -25,17 +25,16 @@ from rightrig.planning.constraints import CONSTRAINTS, Question, first_broken
 from rightrig.planning.evaluate import groups
 from rightrig.planning.finalists import (
     MOST_ON_FRONT,
-    best_of_each,
     front_rows,
     outbid,
     planned_rigs,
-    ranking,
 )
 from rightrig.planning.layouts import MOST_CARDS, machine_cards
 from rightrig.planning.loads import Loads
 from rightrig.planning.memory_table import memory
 from rightrig.planning.nearest import nearest_miss, rejected_cards, relaxations
 from rightrig.planning.planned import Counts, Plan, PlannedRig, Tariff
+from rightrig.planning.ranking import best_of_each, ranking
 from rightrig.planning.supply import Market, Suppliers
 from rightrig.planning.table import Table
 from rightrig.planning.winner import why_first
@@ -158,8 +157,8 @@ def plan(llm: Llm, question: Question, space: Space, top: int = 10) -> Plan:
     broken = first_broken(table, question)
     feasible = np.flatnonzero(broken == len(CONSTRAINTS))
     front = front_rows(table, feasible)
-    ranked = ranking(table, feasible, question)
-    chosen = best_of_each(table, ranked)[:top].tolist()
+    ranked = ranking(llm, table, feasible, question)
+    chosen = best_of_each(table.candidates, ranked)[:top].tolist()
     shown = [*chosen, *(n for n in front[:MOST_ON_FRONT].tolist() if n not in chosen)]
     on_front = frozenset(front.tolist())
     rigs = planned_rigs(llm, table, shown, question, space.tariff, on_front)
@@ -214,7 +213,8 @@ def standing(llm: Llm, question: Question, space: Space) -> Standing:
     inside = enumerate_candidates(llm, space.gpus, space.choice)
     limits, market = question.limits, Market(space.prices, space.goods)
     suppliers = Suppliers(inside, market, limits)
-    held, sold = _held(llm, inside, suppliers, question)
+    sold = suppliers.has_any()
+    held = _held(llm, inside, sold, question)
     most = min(limits.max_gpus_count, MOST_CARDS)
     wanted = _options_not_held(inside, held.capacity_seqs, sold)
     if not wanted:
@@ -222,9 +222,9 @@ def standing(llm: Llm, question: Question, space: Space) -> Standing:
     wider = spanning_candidates(llm, inside, space.choice, wanted, most)
     whole = replace(wider, rows=np.concatenate([inside.rows, wider.rows]))
     suppliers = Suppliers(whole, market, limits)
-    more = np.arange(len(inside.rows), len(whole.rows))
-    held, sold = _held_too(llm, whole, suppliers, question, (held, more))
-    return Standing(whole, suppliers, sold, held)
+    sold = suppliers.has_any()
+    further = _held(llm, whole, sold, question, len(inside.rows))
+    return Standing(whole, suppliers, sold, held.joined(further))
 
 
 def evaluated(llm: Llm, question: Question, space: Space) -> Table:
@@ -233,32 +233,12 @@ def evaluated(llm: Llm, question: Question, space: Space) -> Table:
 
 
 def _held(
-    llm: Llm, candidates: Candidates, suppliers: Suppliers, question: Question
-) -> tuple[Memory, NDArray[np.bool_]]:
-    """Return what memory holds of the rows that somebody rents or sells, and which these are."""
-    sold = suppliers.has_any()
+    llm: Llm, candidates: Candidates, sold: NDArray[np.bool_], question: Question, first: int = 0
+) -> Memory:
+    """Return what memory holds of the rows that somebody rents or sells, from ``first`` on."""
     tokens = question.workload.input_tokens + question.workload.output_tokens
-    confidence = question.limits.confidence
-    return memory(llm, candidates, np.flatnonzero(sold), tokens, confidence), sold
-
-
-def _held_too(
-    llm: Llm,
-    candidates: Candidates,
-    suppliers: Suppliers,
-    question: Question,
-    known: tuple[Memory, NDArray[np.int64]],
-) -> tuple[Memory, NDArray[np.bool_]]:
-    """Return the same where the first rows are known already and the rest are new."""
-    before, more = known
-    sold = suppliers.has_any()
-    tokens = question.workload.input_tokens + question.workload.output_tokens
-    asked = more[sold[more]]
-    new = memory(llm, candidates, asked, tokens, question.limits.confidence)
-    size = len(before.capacity_seqs)
-    for name in ("capacity_seqs", "short_bytes", "is_bounded"):
-        getattr(new, name)[:size] = getattr(before, name)
-    return new, sold
+    numbers = first + np.flatnonzero(sold[first:])
+    return memory(llm, candidates, numbers, tokens, question.limits.confidence)
 
 
 def _options_not_held(
@@ -282,8 +262,7 @@ def loaded(llm: Llm, found: Standing, question: Question) -> Table:
     candidates, suppliers, sold, held = (
         found.candidates, found.suppliers, found.is_sold, found.memory,
     )  # fmt: skip
-    count = len(candidates.rows)
-    loads = Loads.empty(count, question)
+    loads = Loads.empty(len(candidates.rows), question)
     fitting = np.flatnonzero(held.capacity_seqs >= 1.0)
     for group in groups(llm, candidates, fitting):
         loads.fill(group, held.capacity_seqs[group.numbers], question)
@@ -291,9 +270,7 @@ def loaded(llm: Llm, found: Standing, question: Question) -> Table:
     for group in groups(llm, candidates, many):
         loads.divide(group, held.capacity_seqs[group.numbers], question)
     engines = loads.engines_count
-    cards = engines * candidates.rows["cards"]
     usd, machines = _priced(suppliers, engines, sold)
-    watts = np.array([gpu.board_power_w or np.nan for gpu in candidates.gpus])
     return Table(
         candidates=candidates,
         is_sold=sold,
@@ -307,10 +284,9 @@ def loaded(llm: Llm, found: Standing, question: Question) -> Table:
         ttft_p99_s=loads.ttft_p99_s,
         tpot_p99_s=loads.tpot_p99_s,
         engines_count=engines,
-        cards_count=cards,
+        cards_count=engines * candidates.rows["cards"],
         usd=usd,
         machines_count=machines,
-        rated_power_w=cards * watts[candidates.rows["gpu"]] if count else cards,
         suppliers=suppliers,
     )
 

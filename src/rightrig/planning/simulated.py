@@ -12,12 +12,16 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.rig import CardGroup, Rig
+from rightrig.planning.bounds import BOUNDS, Amounts
 from rightrig.planning.finalists import priced
 from rightrig.planning.layouts import machine_cards
 from rightrig.planning.limits import limits_for
-from rightrig.planning.winner import cost_text, engines_text, why_first
+from rightrig.planning.ranking import plan_rank_key
+from rightrig.planning.winner import engines_text, why_first
 from rightrig.simulation.limit import find_limit
 from rightrig.simulation.simulate import Setting, simulate
 
@@ -92,10 +96,10 @@ def simulated(plan: Plan, space: Space, how: Simulating) -> Plan:
     runtimes = {runtime.slug: runtime for runtime in space.runtimes}
     chosen, rest = plan.plans[: how.count], plan.plans[how.count :]
     tried = [_tried(deployment_of(plan.llm, gpus, runtimes, one), one, plan, how) for one in chosen]
-    judged = [(one, _reason(one, plan.question)) for one in tried]
+    judged = [(one, _reason(one, gpus[one.gpu], plan.question)) for one in tried]
     kept = sorted(
         (one for one, reason in judged if reason is None),
-        key=lambda one: rank_key(one, plan.question),
+        key=lambda one: plan_rank_key(one, plan.question),
     )
     lost = [(one.gpu, *reason) for one, reason in judged if reason is not None]
     nearest = "" if kept or rest or not lost else f"Nearest: {lost[0][2]} [{lost[0][1]}]."
@@ -105,38 +109,20 @@ def simulated(plan: Plan, space: Space, how: Simulating) -> Plan:
     return replace(found, reasons=why_first(found), elapsed_s=elapsed)
 
 
-def _reason(plan: PlannedRig, question: Question) -> tuple[str, str] | None:
+def _reason(plan: PlannedRig, gpu: Gpu, question: Question) -> tuple[str, str] | None:
     """Return the rule that a simulated plan breaks, and why; ``None`` where it breaks none."""
-    limits, cards, machines = question.limits, plan.cards_count, plan.machines_count
-    stock = limits.available.get(plan.gpu, cards)
-    most = limits.max_machines_count or machines
-    budget = limits.budget_usd_per_month or plan.rent_usd_per_month
-    capex = limits.max_capex_usd or plan.capex_usd
-    broken = (
-        (plan.met == "not", "SLO-SIMULATED", "misses an objective at any load"),
-        (cards > limits.max_gpus_count, "LIMIT-GPUS", f"takes {cards} cards"),
-        (machines > most, "LIMIT-MACHINES", f"takes {machines} machines"),
-        (cards > stock, "LIMIT-STOCK", f"takes {cards} cards and {stock} are available"),
-        (plan.rent_usd_per_month > budget, "LIMIT-BUDGET", f"costs {cost_text(plan)}"),
-        (plan.capex_usd > capex, "LIMIT-CAPEX", f"costs {cost_text(plan)}"),
-    )
-    name = engines_text(plan)
-    found = ((rule, f"simulated, {name} {text}") for breaks, rule, text in broken if breaks)
-    return next(found, None)
-
-
-def rank_key(plan: PlannedRig, question: Question) -> float:
-    """Return what a plan is ranked by, smaller is better, as ``finalists.rank_keys``."""
-    by = question.limits.rank_by
-    later = question.workload.output_tokens - 1.0
-    keys = {
-        "token": plan.full_cost_usd_per_token,
-        "ttft": plan.ttft_p99_s.mid,
-        "tpot": plan.tpot_p99_s.mid,
-        "e2e": plan.ttft_p99_s.mid + later * plan.tpot_p99_s.mid,
-        "energy": (plan.power_w or math.inf) / max(plan.capacity_requests_per_s, _ROUNDING_COUNT),
-    }
-    return keys.get(by, plan.cost_usd)
+    name, limits = f"simulated, {engines_text(plan)}", question.limits
+    if plan.met == "not":
+        return "SLO-SIMULATED", f"{name} misses an objective at any load"
+    amounts = Amounts(
+        (gpu,), np.array([0]), np.array([float(plan.cards_count)]),
+        np.array([float(plan.machines_count)]), np.array([plan.cost_usd]),
+    )  # fmt: skip
+    passed = (bound for bound in BOUNDS if bound.is_passed(amounts, limits)[0])
+    first = next(passed, None)
+    return None if first is None else (
+        first.id, f"{name}: {first.words(amounts, 0, limits, plan.rig)}"
+    )  # fmt: skip
 
 
 def _tried(deployment: Deployment, plan: PlannedRig, asked: Plan, how: Simulating) -> PlannedRig:
@@ -146,7 +132,7 @@ def _tried(deployment: Deployment, plan: PlannedRig, asked: Plan, how: Simulatin
     limits, slo = question.limits, question.slo
     if plan.prefill_count:
         return _tried_divided(deployment, plan, asked, how)
-    each = plan.capacity_requests_per_s / (plan.split.replicas - limits.spare_engines_count)
+    each = plan.engine_requests_per_s(limits)
     if slo.objectives():
         one = replace(deployment, parallelism=replace(deployment.parallelism, replicas=1))
         is_sure = limits.confidence == "surely"
@@ -156,7 +142,7 @@ def _tried(deployment: Deployment, plan: PlannedRig, asked: Plan, how: Simulatin
         each = rate.low if is_sure else rate.mid
         if each <= 0.0:
             return replace(plan, met="not", method="simulated")
-    wanted = question.workload.rate_requests_per_s * (1.0 + limits.headroom_ratio)
+    wanted = question.wanted_requests_per_s
     engines = max(-int(-wanted // each), limits.min_engines_count) + limits.spare_engines_count
     split = replace(plan.split, replicas=engines)
     working = replace(split, replicas=engines - limits.spare_engines_count)
@@ -171,7 +157,7 @@ def _tried_divided(
     """Return a plan of divided engines as the simulator sees it, both parts grown alike."""
     question, limits = asked.question, asked.question.limits
     traffic = how.traffic if how.traffic is not None else question.workload
-    working = plan.split.replicas - limits.spare_engines_count
+    working = plan.working_count(limits)
     whole = replace(deployment, parallelism=replace(plan.split, replicas=working))
     is_sure = limits.confidence == "surely"
     setting = Setting(
@@ -181,7 +167,7 @@ def _tried_divided(
     carried = rate.low if is_sure else rate.mid
     if carried <= 0.0:
         return replace(plan, met="not", method="simulated")
-    factor = question.workload.rate_requests_per_s * (1.0 + limits.headroom_ratio) / carried
+    factor = question.wanted_requests_per_s / carried
     reading = math.ceil(plan.prefill_count * max(factor, 1.0) - _ROUNDING_COUNT)
     decoding = math.ceil((working - plan.prefill_count) * max(factor, 1.0) - _ROUNDING_COUNT)
     grown = replace(plan, prefill_count=reading)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rightrig.planning.bounds import Amounts
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -38,7 +40,6 @@ class Table:
         engines_count, cards_count: For the whole traffic with headroom and spares.
         usd: Cheapest rent a month, or price when bought; NaN where none is known.
         machines_count: Instances or machines behind it.
-        rated_power_w: Board power of all cards; NaN where not published.
         suppliers: Who rents or sells what.
     """
 
@@ -57,8 +58,14 @@ class Table:
     cards_count: Column
     usd: Column
     machines_count: Column
-    rated_power_w: Column
     suppliers: Suppliers
+
+    @property
+    def amounts(self) -> Amounts:
+        """What the rows take, to be held against bounds."""
+        return Amounts(
+            self.candidates.gpus, self.rows["gpu"], self.cards_count, self.machines_count, self.usd
+        )
 
     @property
     def rows(self) -> NDArray[np.void]:

@@ -147,7 +147,7 @@ def upgrades(
     goods = [good for good in goods_of(catalog) if good.usd <= capex]
     held = {group.gpu.slug: group.count * rig.nodes_count for group in rig.groups}
     options = _options(llm, asked, catalog, goods, held)
-    wanted = question.workload.rate_requests_per_s * (1.0 + limits.headroom_ratio)
+    wanted = question.wanted_requests_per_s
     book = _Book(catalog, options, wanted)
     own = book.upgrade(held, None, 0)
     found = [

@@ -6,12 +6,15 @@ Bandwidths are of one card in one direction. Sources: Thakur et al. 2005
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from rightrig.work.operators import Floats, Operator, Shard
+
+SENDS_RATIO: Final = 0.8
+"""Share of a link that a cache in large pieces reaches (NCCL's and NIXL's large messages)."""
 
 
 def bus_bytes(operator: Operator, shard: Shard) -> Floats:

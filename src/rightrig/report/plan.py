@@ -231,14 +231,19 @@ def price_warning(p: PlannedRig, today: datetime.date) -> str:
     return "" if p.bought is None else staleness(p.bought.good.date, today)
 
 
+def winner_warning(stale: str, *, is_low: bool) -> list[str]:
+    """Return what is to be known about the winning price: its age, and a source of low trust."""
+    low = ", a source of low trust" if is_low else ""
+    return [f"The winning price is {stale}{low}: check it before you buy."] if stale or low else []
+
+
 def _warnings(plan: Plan) -> list[str]:
     """Return what a reader should know about the prices."""
     if not plan.plans:
         return []
     today = datetime.datetime.now(tz=datetime.UTC).date()
     stale = price_warning(plan.plans[0], today)
-    low = ", a source of low trust" if _is_low_trust(plan.plans[0]) else ""
-    said = [f"The winning price is {stale}{low}: check it before you buy."] if stale or low else []
+    said = winner_warning(stale, is_low=_is_low_trust(plan.plans[0]))
     others = sum(bool(price_warning(p, today)) for p in plan.plans[1:])
     if others:
         said.append(

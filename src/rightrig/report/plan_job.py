@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rightrig.planning.job import show_hours
 from rightrig.quantities import MILLION, show_number, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
+from rightrig.report.plan import winner_warning
 from rightrig.report.values import Json, explanation_json, interval_json
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def _warnings(plan: JobPlan) -> list[str]:
         return []
     today = datetime.datetime.now(tz=datetime.UTC).date()
     price = plan.rigs[0].purchase.price
-    stale = price.staleness(today)
-    low = ", a source of low trust" if price.trust == "low" else ""
-    said = [f"The winning price is {stale}{low}: check it before you buy."] if stale or low else []
+    said = winner_warning(price.staleness(today), is_low=price.trust == "low")
     if any(rig.purchase.price.trust == "low" for rig in plan.rigs):
         said.append("† price from a source of low trust.")
     return said

@@ -191,7 +191,7 @@ def _hinges_json(hinges: Hinges) -> Json:
         ],
         "flips": [
             {
-                "rate_requests_per_s": one.rate_requests_per_s,
+                "rate_requests_per_s": one.from_requests_per_s,
                 "before": one.before,
                 "after": one.after,
             }

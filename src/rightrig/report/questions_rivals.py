@@ -19,10 +19,10 @@ from rightrig.report.values import Json, explanation_json, interval_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rightrig.planning.flips import Flip
     from rightrig.planning.planned import PlannedRig
     from rightrig.planning.questions.consumer_or_datacenter import ConsumerOrDatacenter, Corner
     from rightrig.planning.questions.many_or_one import ManyOrOne, Side
-    from rightrig.planning.questions.market import Flip
     from rightrig.planning.questions.tiers import HomeLab, Tier, Tiers
 
 
@@ -121,7 +121,7 @@ def _side_json(side: Side, request_tokens: int) -> Json:
     }
 
 
-def _flips_json(flips: Sequence[Flip]) -> list[Json]:
+def _flips_json(flips: Sequence[Flip[str]]) -> list[Json]:
     """Return flips as JSON."""
     return [
         {"at_requests_per_s": f.at_requests_per_s, "before": f.before, "after": f.after}

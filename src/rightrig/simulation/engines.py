@@ -9,6 +9,7 @@ from rightrig.errors import InputError
 from rightrig.prediction.cache_room import pools
 from rightrig.prediction.drafting import speculating, timer_for
 from rightrig.prediction.memory_fit import fit
+from rightrig.prediction.network import SENDS_RATIO
 from rightrig.prediction.paged_engines import PAGED
 from rightrig.prediction.parameters import engine_for
 from rightrig.prediction.predict import refuse_unmodelled
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from rightrig.simulation.cluster import Order, Reserve, Speculation
 
 _LEAST_ANSWER_TOKENS: Final = 2.0
-_SENDS_RATIO: Final = 0.8
-"""Share of a link that a cache in large pieces reaches (NCCL's and NIXL's large messages)."""
 _FIRST_WATERMARK_RATIO: Final = 0.01
 _PREFIXES_SINCE: Final = (
     "vllm-1", "sglang", "sglang-0.4", "trtllm-1.0", "trtllm-1.1", "trtllm-1.2",
@@ -148,4 +147,4 @@ def transfer_of(deployment: Deployment, lengths: Lengths) -> Transfer:
     tokens = max(int(lengths.input_tokens), 1)
     per_token_bytes = fit(deployment, tokens, 1).kv_sequence_bytes / tokens
     latency_s = 1e-4 if link.kind == "network" else 2e-5
-    return Transfer(latency_s, per_token_bytes / cards / (_SENDS_RATIO * link.bytes_per_s))
+    return Transfer(latency_s, per_token_bytes / cards / (SENDS_RATIO * link.bytes_per_s))

@@ -54,8 +54,7 @@ class Bucket:
     @property
     def need_requests_per_s(self) -> float:
         """What its engines must be able to carry: the rate and the headroom."""
-        rate = self.question.workload.rate_requests_per_s
-        return rate * (1.0 + self.question.limits.headroom_ratio)
+        return self.question.wanted_requests_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +121,7 @@ def _keeps(option: EngineOption, question: Question) -> bool:
 def at_load(bucket: Bucket, option: EngineOption, rate_requests_per_s: float) -> EngineOption:
     """Return an engine with its latencies at a load within its largest."""
     question, space = bucket.question, bucket.space
-    asked = replace(
-        question,
-        workload=question.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s}),
-        limits=question.limits.model_copy(update={"headroom_ratio": 0.0}),
-    )
+    asked = question.at_rate(rate_requests_per_s).without_headroom()
     runtimes = tuple(r for r in space.runtimes if r.slug == option.runtime)
     alike = replace(
         space, gpus=(option.gpu,), runtimes=runtimes, formats=(option.weights,), kv=option.kv

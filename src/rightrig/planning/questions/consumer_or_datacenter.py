@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.costs.money import cost_usd_per_token
 from rightrig.facts.explanation import Explanation, Figure
+from rightrig.planning.flips import flip_sentences, flips, rate_grid_requests_per_s
 from rightrig.planning.questions.gpu_count import HELD, Asked, gpu_count
 from rightrig.planning.questions.market import (
     engine_text,
-    flip_sentences,
-    flips,
     keeping_options,
     market,
-    rate_grid_requests_per_s,
     weights_text,
 )
 from rightrig.planning.search import plan
@@ -26,9 +24,10 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.planning.constraints import Question
+    from rightrig.planning.flips import Flip
     from rightrig.planning.planned import PlannedRig
     from rightrig.planning.questions.gpu_count import CountFit
-    from rightrig.planning.questions.market import Flip, Hire, Market
+    from rightrig.planning.questions.market import Hire, Market
     from rightrig.planning.search import Space
 
 Cheapest = Literal["consumer", "other", "none"]
@@ -84,7 +83,7 @@ class ConsumerOrDatacenter:
     question: Question
     card: Gpu
     formats: tuple[tuple[str, CountFit], ...]
-    flips: tuple[Flip, ...]
+    flips: tuple[Flip[str], ...]
     corners: tuple[Corner, ...]
     full: tuple[Hire | None, Hire | None]
     tpot_flip: TpotFlip | None
@@ -139,7 +138,7 @@ def consumer_or_datacenter(
         return _cheapest(split, rate_requests_per_s, question)
 
     grid = rate_grid_requests_per_s(*RATES_REQUESTS_PER_S, _GRID_STEPS)
-    found = flips(cheapest, grid)
+    found = tuple(flips(cheapest, grid))
     at = cheapest(workload.rate_requests_per_s)
     return ConsumerOrDatacenter(
         llm=llm,
@@ -172,7 +171,7 @@ def _cheapest(
     split: tuple[Market, Market], rate_requests_per_s: float, question: Question
 ) -> Cheapest:
     """Return the market of the cheapest engines at a rate; a tie goes to consumer cards."""
-    wanted = rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
+    wanted = question.at_rate(rate_requests_per_s).wanted_requests_per_s
     consumer, other = (m.cheapest(wanted, question.limits.max_gpus_count) for m in split)
     if consumer is None:
         return "none" if other is None else "other"
@@ -185,7 +184,7 @@ def _rent_usd(hire: Hire | None) -> float:
 
 
 def _corners(
-    llm: Llm, question: Question, space: Space, found: tuple[Flip, ...]
+    llm: Llm, question: Question, space: Space, found: tuple[Flip[str], ...]
 ) -> tuple[Corner, ...]:
     """Return both markets' plans at the asked rate, and around the first flip between them."""
     rates = [question.workload.rate_requests_per_s]
@@ -198,8 +197,7 @@ def _corners(
 
 def _corner(llm: Llm, question: Question, space: Space, rate_requests_per_s: float) -> Corner:
     """Return both markets' cheapest plans at one rate."""
-    workload = question.workload.model_copy(update={"rate_requests_per_s": rate_requests_per_s})
-    plans = plan(llm, replace(question, workload=workload), space, _EVERY).plans
+    plans = plan(llm, question.at_rate(rate_requests_per_s), space, _EVERY).plans
     consumers = {gpu.slug for gpu in space.gpus if gpu.tier == "consumer"}
     consumer = next((p for p in plans if p.gpu in consumers), None)
     other = next((p for p in plans if p.gpu not in consumers), None)

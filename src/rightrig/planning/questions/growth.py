@@ -153,7 +153,7 @@ def runway(
     grower = _Grower(question, space, planned, growth_ratio_per_month, span)
     larger = _larger_engines(llm, question, space, planned)
     steps = tuple(grower.steps(larger))
-    ends = [grower.end("headroom", planned.capacity_requests_per_s / grower.spare_ratio)]
+    ends = [grower.end("headroom", planned.capacity_requests_per_s / question.limits.wanted_ratio)]
     has_objectives = bool(question.slo.objectives())
     if has_objectives:
         ends.append(grower.end("objectives", planned.capacity_requests_per_s))
@@ -191,11 +191,6 @@ class _Grower:
     span: Span
 
     @property
-    def spare_ratio(self) -> float:
-        """Capacity over rate that the headroom asks for."""
-        return 1.0 + self.question.limits.headroom_ratio
-
-    @property
     def spares_count(self) -> int:
         """Engines that stand by."""
         return self.question.limits.spare_engines_count
@@ -203,13 +198,12 @@ class _Grower:
     @property
     def engine_requests_per_s(self) -> float:
         """What one engine carries within the objectives; spares carry nothing."""
-        working = max(self.planned.split.replicas - self.spares_count, 1)
-        return self.planned.capacity_requests_per_s / working
+        return self.planned.engine_requests_per_s(self.question.limits)
 
     def full_at_requests_per_s(self, engines_count: int) -> float:
         """Return the rate up to which some engines, spares among them, keep the headroom."""
         working = max(engines_count - self.spares_count, 0)
-        return working * self.engine_requests_per_s / self.spare_ratio
+        return working * self.engine_requests_per_s / self.question.limits.wanted_ratio
 
     def end(self, kind: EndKind, at_requests_per_s: float) -> End:
         """Return when the growing rate reaches another."""
@@ -274,8 +268,7 @@ def _is_planned(option: EngineOption, planned: PlannedRig) -> bool:
 
 def _larger_engines(llm: Llm, question: Question, space: Space, planned: PlannedRig) -> Market:
     """Return the engines that each carry more than one of the plan's, with their offers."""
-    working = max(planned.split.replicas - question.limits.spare_engines_count, 1)
-    least = _LARGER_RATIO * planned.capacity_requests_per_s / working
+    least = _LARGER_RATIO * planned.engine_requests_per_s(question.limits)
     options = keeping_options(llm, question, space)
     return market((o for o in options if o.rate_requests_per_s >= least), space.prices)
 
@@ -292,8 +285,9 @@ def _whole_capacity_requests_per_s(
     )
     options = engine_options(llm, replace(question, slo=Slo()), own)
     engine = next((o for o in options if _is_planned(o, planned)), None)
-    working = max(planned.split.replicas - question.limits.spare_engines_count, 1)
-    return None if engine is None else engine.rate_requests_per_s * working
+    if engine is None:
+        return None
+    return engine.rate_requests_per_s * planned.working_count(question.limits)
 
 
 _ENDS: Final[dict[EndKind, str]] = {

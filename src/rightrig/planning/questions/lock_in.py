@@ -15,7 +15,6 @@ from rightrig.facts.explanation import Explanation, Figure
 from rightrig.planning.combos.rivals import SIZES
 from rightrig.planning.search import plan, space_of
 from rightrig.prediction.predict import predict
-from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import show_usd
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from rightrig.facts.runtime import Runtime
     from rightrig.planning.constraints import Question
     from rightrig.planning.planned import PlannedRig
+    from rightrig.prediction.regimes import Lengths
 
 State = Literal["free", "tied", "not known"]
 BUILD_TOPIC: Final = "engine build"
@@ -334,9 +334,7 @@ def _exit(
 
 def _engines(catalog: Catalog, llm: Llm, question: Question, vendor: str) -> str:
     """Return the fewest cards of a maker, in one machine, that carry the traffic, if any do."""
-    workload = question.workload
-    wanted = workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
-    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    wanted, lengths = question.wanted_requests_per_s, question.lengths
     for count in SIZES:
         rigs = [Rig((CardGroup(count, g),)) for g in catalog.gpus() if g.vendor == vendor]
         rates = [(_rate_per_s(catalog, llm, rig, lengths), rig.text) for rig in rigs]

@@ -15,20 +15,16 @@ from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval, product_if_independent
+from rightrig.planning.flips import Flip, flip_sentences, flips, rate_grid_requests_per_s
+from rightrig.planning.layouts import BOARD_CARDS
 from rightrig.planning.questions.market import (
-    MACHINE_CARDS,
-    Flip,
     at_any_price,
     bought_usd,
     engine_text,
-    flip_sentences,
-    flips,
     keeping_options,
     market,
-    rate_grid_requests_per_s,
 )
 from rightrig.prediction.predict import predict
-from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import show_number, show_usd
 
 if TYPE_CHECKING:
@@ -144,7 +140,7 @@ class ManyOrOne:
     many: Side
     one: Side
     premiums: tuple[Premium, ...]
-    flips: tuple[Flip, ...]
+    flips: tuple[Flip[str], ...]
     winner: str
 
     @property
@@ -255,7 +251,7 @@ def _machine_cards(rig: Rig, space: Space) -> int:
     if rig.nodes_count > 1:
         return rig.cards_per_node
     sold = (p.max_gpu_count for p in space.prices if p.gpu == rig.gpu.slug)
-    return max((*sold, MACHINE_CARDS))
+    return max((*sold, BOARD_CARDS))
 
 
 def predicted_tokens_per_s(
@@ -277,9 +273,8 @@ def predicted_tokens_per_s(
         max_seqs=max(1, int(option.capacity_seqs)) if layered else None,
     )
     rig = Rig((CardGroup(option.split.engine_cards, option.gpu),))
-    workload = question.workload
-    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
-    return predict(propose(catalog, llm, rig, choices), lengths, None).output_tokens_per_s
+    deployment = propose(catalog, llm, rig, choices)
+    return predict(deployment, question.lengths, None).output_tokens_per_s
 
 
 def _premiums(many: Side, one: Side) -> tuple[Premium, ...]:
@@ -314,7 +309,7 @@ def _with_flips(
     found: ManyOrOne, offered: dict[str, tuple[EngineOption, ...]], space: Space
 ) -> ManyOrOne:
     """Return the comparison with the rates at which the cheaper side changes."""
-    headroom = 1.0 + found.question.limits.headroom_ratio
+    wanted_ratio = found.question.limits.wanted_ratio
     sides = tuple(
         (side, market(offered[side.gpu.slug], space.prices)) for side in (found.one, found.many)
     )
@@ -323,14 +318,16 @@ def _with_flips(
         rents = [
             (hire.rent_usd_per_month, side.text)
             for side, engines in sides
-            if (hire := engines.cheapest(rate_requests_per_s * headroom, side.cards_count))
+            if (hire := engines.cheapest(rate_requests_per_s * wanted_ratio, side.cards_count))
         ]
         return min(rents, default=(0.0, "neither"))[1]
 
     most = max(_goodput_requests_per_s(found.one), _goodput_requests_per_s(found.many))
     grid = rate_grid_requests_per_s(_LEAST_SHARE_RATIO * most, most, _GRID_STEPS)
     rate = found.rate_requests_per_s
-    return replace(found, flips=flips(winner, grid), winner="" if rate is None else winner(rate))
+    return replace(
+        found, flips=tuple(flips(winner, grid)), winner="" if rate is None else winner(rate)
+    )
 
 
 def _goodput_requests_per_s(side: Side) -> float:

@@ -6,11 +6,10 @@ options are computed once and any rate is then a matter of counting instances.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from rightrig.demand.workload import MAX_RATE_PER_S
 from rightrig.planning.options import engine_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,13 +31,6 @@ if TYPE_CHECKING:
     from rightrig.planning.options import EngineOption
     from rightrig.planning.search import Space
 
-_ROUNDING_RATIO: Final = 1.0 + 1e-6
-"""The bisection of a load ends on the objective itself."""
-_FLIP_BISECTIONS: Final = 30
-_MOST_TOLD_FLIPS: Final = 3
-MACHINE_CARDS: Final = 8
-"""Cards of the largest machine that is sold with one kind of card: an HGX board's."""
-
 
 def keeping_options(llm: Llm, question: Question, space: Space) -> tuple[EngineOption, ...]:
     """Return the engines that keep the objectives, with their latency at the largest load.
@@ -49,19 +41,7 @@ def keeping_options(llm: Llm, question: Question, space: Space) -> tuple[EngineO
         space: What may be chosen from; cards that are neither rented nor, where the limits say
             that they are bought, sold have no engine.
     """
-    full = replace(
-        question,
-        workload=question.workload.model_copy(update={"rate_requests_per_s": MAX_RATE_PER_S}),
-        limits=question.limits.model_copy(update={"headroom_ratio": 0.0}),
-    )
-    slo = question.slo
-    most_ttft_s = (slo.ttft_p99_s or math.inf) * _ROUNDING_RATIO
-    most_tpot_s = (slo.tpot_p99_s or math.inf) * _ROUNDING_RATIO
-    return tuple(
-        option
-        for option in engine_options(llm, full, space)
-        if option.ttft_p99_s <= most_ttft_s and option.tpot_p99_s <= most_tpot_s
-    )
+    return engine_options(llm, question.at_rate(MAX_RATE_PER_S).without_headroom(), space)
 
 
 def to_buy(question: Question, space: Space, goods: tuple[Good, ...]) -> tuple[Question, Space]:
@@ -83,11 +63,6 @@ def at_any_price(question: Question, space: Space, gpu: Gpu) -> tuple[Question, 
 def weights_text(name: str) -> str:
     """Return a weight format as people read it."""
     return "as published" if name == "checkpoint" else name
-
-
-def wanted_requests_per_s(question: Question) -> float:
-    """Return the rate to plan for: that of the traffic and its headroom."""
-    return question.workload.rate_requests_per_s * (1.0 + question.limits.headroom_ratio)
 
 
 def card_good(goods: Iterable[Good], gpu: Gpu) -> Good | None:
@@ -237,71 +212,3 @@ def market(options: Iterable[EngineOption], prices: Sequence[Price]) -> Market:
         for price in by_card[option.gpu.slug]
         if (bought := purchase(price, option.split.engine_cards, 1)) is not None
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A rate at which an answer changes.
-
-    Attributes:
-        at_requests_per_s: Up to this rate ``before`` is the answer, above it ``after``.
-    """
-
-    at_requests_per_s: float
-    before: str
-    after: str
-
-
-def flips(
-    answer_at: Callable[[float], str], rates_requests_per_s: Sequence[float]
-) -> tuple[Flip, ...]:
-    """Return every change of an answer between neighbours of a grid of rates, by bisection.
-
-    Changes that undo each other between two neighbours of the grid are not seen.
-
-    Args:
-        answer_at: The answer at a rate.
-        rates_requests_per_s: The grid, rising.
-    """
-    found = []
-    for low, high in itertools.pairwise(rates_requests_per_s):
-        before, after = answer_at(low), answer_at(high)
-        if before == after:
-            continue
-        under, over = low, high
-        for _ in range(_FLIP_BISECTIONS):
-            middle = math.sqrt(under * over)
-            under, over = (middle, over) if answer_at(middle) == before else (under, middle)
-        found.append(Flip(under, before, answer_at(over)))
-    return tuple(found)
-
-
-def rate_grid_requests_per_s(
-    low_requests_per_s: float, high_requests_per_s: float, steps_count: int
-) -> list[float]:
-    """Return rates between two, each the same factor above the one before."""
-    return [
-        float(rate) for rate in np.geomspace(low_requests_per_s, high_requests_per_s, steps_count)
-    ]
-
-
-def flip_sentences(found: Sequence[Flip], names: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the rates at which an answer changes; of many, the first and the last.
-
-    Args:
-        found: The changes, by rate.
-        names: Answer → what it is called in a sentence.
-    """
-    told = found if len(found) <= _MOST_TOLD_FLIPS else (found[0], found[-1])
-    sentences = [
-        f"Up to {flip.at_requests_per_s:.3g} requests/s: {names[flip.before]}; above it: "
-        f"{names[flip.after]}."
-        for flip in told
-    ]
-    if len(found) > _MOST_TOLD_FLIPS:
-        sentences.insert(
-            1,
-            f"Between {found[0].at_requests_per_s:.3g} and {found[-1].at_requests_per_s:.3g} "
-            f"requests/s it changes {len(found)} times, because whole instances are rented.",
-        )
-    return tuple(sentences)

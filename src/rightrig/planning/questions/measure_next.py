@@ -183,10 +183,9 @@ def _rent_range(plan: Plan, space: Space, planned: PlannedRig) -> RentRange:
     """Return what a plan costs at the ends of its throughput, as engines are added or left out."""
     deployment, _ = deployed(plan, space, planned)
     measured = measured_of(deployment.rig.gpu, engine_for(deployment.runtime))
-    limits, rate = plan.question.limits, plan.question.workload.rate_requests_per_s
-    spares = limits.spare_engines_count
-    each = planned.capacity_requests_per_s / max(planned.split.replicas - spares, 1)
-    wanted = rate * (1.0 + limits.headroom_ratio)
+    spares = plan.question.limits.spare_engines_count
+    each = planned.engine_requests_per_s(plan.question.limits)
+    wanted = plan.question.wanted_requests_per_s
 
     def rented_usd_per_month(evidence: Evidence) -> Interval:
         ends = end_ratios(
@@ -272,7 +271,7 @@ def _planned_doubt(
     """Return one latency of a plan as a doubt."""
     deployment, lengths = deployed(plan, space, planned)
     # One engine is measured, at its share of the traffic.
-    working = max(planned.split.replicas - plan.question.limits.spare_engines_count, 1)
+    working = planned.working_count(plan.question.limits)
     rate = plan.question.workload.rate_requests_per_s / working
     seqs = planned.running_seqs / working
     subject = _Subject(place, plan_name(planned), deployment, lengths, rate, seqs)

@@ -11,13 +11,13 @@ from rightrig.deployment.limits import default_limits
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.planning.layouts import machine_cards
 from rightrig.prediction.predict import predict
-from rightrig.prediction.regimes import Lengths
 from rightrig.prediction.sensitivity import sensitivities
 from rightrig.quantities import show_number
 
 if TYPE_CHECKING:
     from rightrig.planning.planned import Plan, PlannedRig
     from rightrig.planning.search import Space
+    from rightrig.prediction.regimes import Lengths
     from rightrig.prediction.sensitivity import Sensitivity
 
 PROMPTS_COUNT: Final = 1000
@@ -62,7 +62,6 @@ def deployed(plan: Plan, space: Space, planned: PlannedRig) -> tuple[Deployment,
     limits = default_limits(runtime, gpu, split)
     cards = min(split.engine_cards, machine_cards(gpu))
     running = math.ceil(planned.running_seqs / planned.split.replicas)
-    workload = plan.question.workload
     deployment = Deployment(
         llm=plan.llm,
         rig=Rig((CardGroup(cards, gpu),), split.engine_cards // cards),
@@ -75,7 +74,7 @@ def deployed(plan: Plan, space: Space, planned: PlannedRig) -> tuple[Deployment,
             max_batched_tokens=planned.step_tokens,
         ),
     )
-    return deployment, Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    return deployment, plan.question.lengths
 
 
 def run_command(deployment: Deployment, lengths: Lengths, rate_requests_per_s: float) -> str:

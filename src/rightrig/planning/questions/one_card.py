@@ -11,7 +11,6 @@ from rightrig.planning.fits import models_that_fit
 from rightrig.planning.questions.market import (
     at_any_price,
     keeping_options,
-    wanted_requests_per_s,
     weights_text,
 )
 from rightrig.quantities import show_gib
@@ -77,7 +76,7 @@ def deciding(catalog: Catalog, llm: Llm, gpu: Gpu, question: Question, space: Sp
         if option.split.engine_cards == 1
     )
     carrying = max(single, key=lambda option: option.rate_requests_per_s, default=None)
-    return Deciding(gpu, fits, carrying, wanted_requests_per_s(question))
+    return Deciding(gpu, fits, carrying, question.wanted_requests_per_s)
 
 
 def deciding_sentences(found: Deciding) -> tuple[str, ...]:

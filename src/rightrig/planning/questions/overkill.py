@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.offers import cheapest
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.questions.market import keeping_options, wanted_requests_per_s
+from rightrig.planning.questions.market import keeping_options
 from rightrig.planning.search import plan
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.predict import predict
-from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import show_seconds, show_usd
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from rightrig.planning.planned import PlannedRig
     from rightrig.planning.search import Space
     from rightrig.prediction.predict import Prediction
+    from rightrig.prediction.regimes import Lengths
 
 _EVERY: Final = 1000
 _MOST_USERS: Final = 1_000_000
@@ -99,7 +99,7 @@ def overkill(deployment: Deployment, question: Question, space: Space) -> Overki
         space: What else may be chosen from; its weight format is that of the deployment.
     """
     workload = question.workload
-    lengths = Lengths(float(workload.input_tokens), float(workload.output_tokens))
+    lengths = question.lengths
     full = predict(deployment, lengths, None)
     space = replace(space, formats=(deployment.precision.weights,))
     capacity = _capacity_requests_per_s(deployment, question, space, full)
@@ -164,7 +164,7 @@ def _sharing_count(fitted: Fit, capacity_requests_per_s: Interval, question: Que
     """Return the engines that memory and speed leave room for, each with the asked traffic."""
     card = fitted.binding
     by_memory = math.floor(card.budget_bytes.mid / card.required_bytes.mid)
-    by_speed = math.floor(capacity_requests_per_s.mid / wanted_requests_per_s(question))
+    by_speed = math.floor(capacity_requests_per_s.mid / question.wanted_requests_per_s)
     return max(0, min(by_memory, by_speed, _MOST_USERS))
 
 

@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from rightrig.deployment.training import SHARINGS, Sharing
 from rightrig.interval import Interval
 from rightrig.planning.questions.scaling_words import explained, wait_text
 from rightrig.prediction.gradient_sync import (
-    SHARINGS,
-    Sharing,
     exposed_s,
     overhead_ratio,
     rig_sync_s,

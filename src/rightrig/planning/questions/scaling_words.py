@@ -9,9 +9,9 @@ from rightrig.facts.explanation import Explanation, Figure
 from rightrig.quantities import show_gib, show_seconds
 
 if TYPE_CHECKING:
+    from rightrig.deployment.training import Sharing
     from rightrig.interval import Interval
     from rightrig.planning.questions.scaling import Job, Pace, Scaling
-    from rightrig.prediction.gradient_sync import Sharing
 
 _PAPERS: Final = (
     "arXiv:1910.02054 (states sharded over cards)",

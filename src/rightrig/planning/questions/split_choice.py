@@ -11,8 +11,8 @@ from rightrig.deployment.parallelism import Parallelism, splits_of
 from rightrig.deployment.propose import propose
 from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
+from rightrig.planning.flips import flips, rate_grid_requests_per_s
 from rightrig.planning.pareto import pareto_front
-from rightrig.planning.questions.market import flips, rate_grid_requests_per_s
 from rightrig.prediction.drafting import timer_for
 from rightrig.prediction.memory_fit import fit
 from rightrig.prediction.predict import predict, refuse_unmodelled
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.llm import Llm
     from rightrig.interval import Interval
-    from rightrig.planning.questions.market import Flip
+    from rightrig.planning.flips import Flip
     from rightrig.prediction.memory_fit import Fit
     from rightrig.prediction.regimes import Lengths
 
@@ -120,7 +120,7 @@ class SplitChoice:
     slo: Slo
     layouts: tuple[Layout, ...]
     refused: tuple[Refused, ...]
-    flips: tuple[Flip, ...]
+    flips: tuple[Flip[str], ...]
     rate_requests_per_s: float | None
 
     @property
@@ -272,7 +272,7 @@ def quickest_at(layouts: tuple[Layout, ...], rate_requests_per_s: float) -> Layo
     return min(able, key=lambda one: one.curve.at_s(rate_requests_per_s), default=None)
 
 
-def _flips(layouts: tuple[Layout, ...]) -> tuple[Flip, ...]:
+def _flips(layouts: tuple[Layout, ...]) -> tuple[Flip[str], ...]:
     """Return the rates at which another split begins to answer quickest."""
     most = max((one.goodput_requests_per_s for one in layouts), default=0.0)
     if not most:
@@ -283,7 +283,7 @@ def _flips(layouts: tuple[Layout, ...]) -> tuple[Flip, ...]:
         return best.text if best else ""
 
     grid = rate_grid_requests_per_s(_LEAST_SHARE_RATIO * most, most * (1.0 - 1e-9), _GRID_STEPS)
-    return flips(answer_at, grid)
+    return tuple(flips(answer_at, grid))
 
 
 def _explain(found: SplitChoice) -> Explanation:
@@ -357,7 +357,7 @@ def _throughput_sentence(busiest: Layout, quickest: Layout) -> str:
     return f"{carries}, {more:.2f} times {quickest.text}."
 
 
-def _flip_sentence(layouts: tuple[Layout, ...], flip: Flip) -> str:
+def _flip_sentence(layouts: tuple[Layout, ...], flip: Flip[str]) -> str:
     """Say where another split begins to be the better one, and why."""
     before = next(one for one in layouts if one.text == flip.before)
     ended = before.goodput_requests_per_s <= flip.at_requests_per_s * _ENDED_RATIO

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from rightrig.costs.money import cost_usd_per_token
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
+from rightrig.planning.layouts import BOARD_CARDS
 from rightrig.planning.questions.many_or_one import predicted_tokens_per_s
 from rightrig.planning.questions.market import (
-    MACHINE_CARDS,
     engine_text,
     keeping_options,
     market,
@@ -62,7 +62,7 @@ class Training:
     @property
     def is_one_machine(self) -> bool:
         """Whether eight cards hold the states: what is sold as one machine."""
-        return self.least_cards <= MACHINE_CARDS
+        return self.least_cards <= BOARD_CARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ def _memory_sentence(found: TrainOrServe) -> str:
     """Return the bytes of a full run, and the cards that they take."""
     cards = "; ".join(
         f"{both.gpu.slug} at least {both.training.least_cards}"
-        + ("" if both.training.is_one_machine else f", not {MACHINE_CARDS}")
+        + ("" if both.training.is_one_machine else f", not {BOARD_CARDS}")
         for both in found.cards
     )
     return (
