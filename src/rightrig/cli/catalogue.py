@@ -1,4 +1,4 @@
-"""``gpus``, ``models``, ``rigs``, ``prices``, ``runtimes``: the catalogue, with sources."""
+"""``gpus``, ``models``, ``rigs``, ``runtimes``: the catalogue, with sources."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from rightrig.cli import options as o
+from rightrig.cli import prices
 from rightrig.cli.answer import answer
 from rightrig.errors import InputError
 
@@ -21,9 +22,8 @@ _CountedShare = Annotated[
 _gpus = typer.Typer(name="gpus", help="Cards of the catalogue.", no_args_is_help=True)
 _models = typer.Typer(name="models", help="Models of the catalogue.", no_args_is_help=True)
 _rigs = typer.Typer(name="rigs", help="Machines and instances.", no_args_is_help=True)
-_prices = typer.Typer(name="prices", help="Rental offers.", no_args_is_help=True)
 _runtimes = typer.Typer(name="runtimes", help="Inference engines.", no_args_is_help=True)
-GROUPS: Final = (_gpus, _models, _rigs, _prices, _runtimes)
+GROUPS: Final = (_gpus, _models, _rigs, prices.group, _runtimes)
 
 
 @_gpus.command("list")
@@ -48,14 +48,14 @@ def gpus_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = Fals
     from rightrig.report.gpu import gpu_document, gpu_json
 
     known = o.chosen(catalog)
-    gpu, prices = known.gpu(name), known.prices()
+    gpu, offers = known.gpu(name), known.prices()
     mig = known.mig_profiles(gpu.slug)
     today = datetime.datetime.now(tz=datetime.UTC).date()
     answer(
         as_json=json,
-        data=lambda: gpu_json(gpu, prices, today, mig),
-        document=lambda: gpu_document(gpu, prices, today, mig),
-        records=[gpu, *(price for price in prices if price.gpu == gpu.slug)],
+        data=lambda: gpu_json(gpu, offers, today, mig),
+        document=lambda: gpu_document(gpu, offers, today, mig),
+        records=[gpu, *(price for price in offers if price.gpu == gpu.slug)],
     )
 
 
@@ -124,37 +124,6 @@ def rigs_show(
     found = shown(o.chosen(catalog), name, overhead, gpu_memory_utilization)
     answer(as_json=json, data=found.data, document=found.document, yes=found.yes,
            records=found.records)  # fmt: skip
-
-
-@_prices.command("list")
-def prices_list(catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
-    """List every rental offer, per card and per instance."""
-    from rightrig.report.catalogue import prices_document, prices_json
-
-    prices = o.chosen(catalog).prices()
-    answer(
-        as_json=json,
-        data=lambda: prices_json(prices),
-        document=lambda: prices_document(prices),
-        records=prices,
-    )
-
-
-@_prices.command("show")
-def prices_show(name: _NAME, catalog: o.CatalogFolders = None, json: o.Json = False) -> None:
-    """Show the offers for one card, with dates, trust and sources."""
-    from rightrig.report.catalogue import offers_document, prices_json
-
-    known = o.chosen(catalog)
-    slug = known.gpu(name).slug
-    prices = [price for price in known.prices() if price.gpu == slug]
-    answer(
-        as_json=json,
-        data=lambda: prices_json(prices),
-        document=lambda: offers_document(slug, prices),
-        yes=bool(prices),
-        records=prices,
-    )
 
 
 @_runtimes.command("list")

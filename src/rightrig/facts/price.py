@@ -11,6 +11,10 @@ from pydantic import PositiveFloat, PositiveInt
 from rightrig.facts.source import Record
 
 STALE_AFTER_DAYS: Final = 180
+SHIPPED_ON: Final = datetime.date(2026, 11, 20)
+"""The day on which the shipped offers were collected; their own dates are older."""
+REFRESHED: Final = "refreshed"
+"""The trust of an offer that ``rightrig prices refresh`` downloaded."""
 _YEAR_MONTH_DAY: Final = re.compile(r"(20\d\d)(?:-(\d\d))?(?:-(\d\d))?")
 
 
@@ -41,7 +45,8 @@ class Price(Record):
     ``per_gpu_usd_per_hour`` for one card. ``max_gpu_count`` is the largest multiple that the
     provider puts into one machine at the same price per card. ``prepaid`` offers are for a
     fixed span that is paid in advance: shown, never planned with. ``user_file`` is the file of
-    a user's catalogue that the offer was read from.
+    a user's catalogue that the offer was read from. ``availability`` is ``in stock`` where the
+    provider listed the offer as rentable on its date; a ``listed`` one may be sold out.
     """
 
     provider: str
@@ -56,6 +61,7 @@ class Price(Record):
     source: str
     trust: str
     terms: Literal["on-demand", "prepaid"] = "on-demand"
+    availability: Literal["listed", "in stock"] = "listed"
     note: str = ""
     user_file: str | None = None
 
@@ -65,11 +71,21 @@ class Price(Record):
         return (self.provider, self.region, self.instance, self.gpu, self.terms)
 
     @property
+    def is_refreshed(self) -> bool:
+        """Whether it was downloaded by ``rightrig prices refresh``."""
+        return self.trust == REFRESHED and self.user_file is None
+
+    @property
     def per_gpu_usd_per_hour(self) -> float | None:
         """On-demand price of one card, in USD/h."""
         if self.on_demand_usd_per_hour is None:
             return None
         return self.on_demand_usd_per_hour / self.gpu_count
+
+    @property
+    def spot_per_gpu_usd_per_hour(self) -> float | None:
+        """Spot price of one card, in USD/h."""
+        return None if self.spot_usd_per_hour is None else self.spot_usd_per_hour / self.gpu_count
 
     def age_days(self, today: datetime.date) -> int | None:
         """Return the days since the price was seen; ``None`` where the source is undated."""

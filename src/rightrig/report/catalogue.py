@@ -1,4 +1,4 @@
-"""The reports of machines, prices and runtimes: lists, and one record with its sources."""
+"""The reports of machines and runtimes: lists, and one record with its sources."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.record import tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from rightrig.facts.price import Price
     from rightrig.facts.runtime import Runtime
     from rightrig.facts.system import System
-    from rightrig.report.values import Json
 
 
 def rigs_document(systems: Sequence[System]) -> Document:
@@ -49,61 +47,9 @@ def rig_document(system: System) -> Document:
     )
 
 
-def prices_document(prices: Iterable[Price]) -> Document:
-    """Return rental offers, cheapest card first; a node's price is never shown as a card's."""
-    today = _today()
-    known = sorted(
-        (p for p in prices if p.per_gpu_usd_per_hour),
-        key=lambda p: (p.gpu, p.per_gpu_usd_per_hour or 0),
-    )
-    rows = tuple(
-        (
-            p.gpu,
-            f"{p.per_gpu_usd_per_hour:.3f}",
-            f"{p.on_demand_usd_per_hour:.3f}",
-            str(p.gpu_count),
-            p.provider,
-            p.instance,
-            p.region,
-            p.date,
-            p.terms,
-            p.trust,
-            p.staleness(today),
-        )
-        for p in known
-    )
-    headers = (
-        "gpu", "$/h a card", "$/h instance", "cards", "provider", "instance", "region", "date",
-        "terms", "trust", "age",
-    )  # fmt: skip
-    return (Grid(headers, rows, (1, 2, 3), spare=(6, 2, 8, 9, 7, 5)),)
-
-
-def prices_json(prices: Iterable[Price]) -> Json:
-    """Return rental offers as JSON, each old or undated one with a warning."""
-    today = _today()
-    rows = []
-    for price in prices:
-        row = price.model_dump(mode="json", exclude_none=True, exclude={"note"})
-        warning = price.staleness(today)
-        rows.append({**row, "price_warning": warning} if warning else row)
-    return {"prices": rows}
-
-
 def _today() -> datetime.date:
     """Return the day that ages are counted from."""
     return datetime.datetime.now(tz=datetime.UTC).date()
-
-
-def offers_document(slug: str, prices: Sequence[Price]) -> Document:
-    """Return the offers for one card with their sources and notes."""
-    if not prices:
-        return (Paragraph(f"No rental offer for {slug} is known."),)
-    lines = [
-        Paragraph(f"{p.provider} {p.instance}: {p.source}. {p.note}".rstrip(), "dim")
-        for p in prices
-    ]
-    return (Paragraph(f"Offers for {slug}", "title"), *prices_document(prices), *lines)
 
 
 def _modelled(slug: str) -> str:
