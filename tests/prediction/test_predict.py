@@ -14,6 +14,7 @@ from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import Rig, parse_rig
 from rightrig.errors import InputError
 from rightrig.prediction.evidence import Evidence, Measured, Quantity, end_ratios
+from rightrig.prediction.power import draw_of
 from rightrig.prediction.predict import Prediction, predict
 from rightrig.prediction.regimes import Lengths, decode_step
 from rightrig.prediction.roofline import decode_bound_tokens_per_s
@@ -318,7 +319,8 @@ def test_cards_draw_between_idle_and_their_boards_power(
     watts = asked.rig.gpu.board_power_w
     assume(watts is not None)
     assert result.power_w is not None
-    assert 0.1 * (watts or 0.0) * asked.rig.cards_count <= result.power_w.mid
+    idle_ratio = draw_of(asked.rig.gpu).idle_ratio
+    assert idle_ratio * (watts or 0.0) * asked.rig.cards_count <= result.power_w.mid * (1 + 1e-9)
     assert result.power_w.mid <= (watts or 0.0) * asked.rig.cards_count
 
 

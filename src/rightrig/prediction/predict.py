@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,16 +15,25 @@ from rightrig.prediction.evidence import around, end_ratios
 from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.operating_point import operating_point
-from rightrig.prediction.power import card_power_w
+from rightrig.prediction.power import (
+    card_power_w,
+    draw_of,
+    idle_power_w,
+    working_interval_w,
+    working_power_w,
+)
 from rightrig.prediction.regimes import decode_step, next_moments
 from rightrig.prediction.serving import mixed_step
 from rightrig.prediction.step_time import account_of, bottleneck
 from rightrig.quantities import show_number, show_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rightrig.deployment.deployment import Deployment
+    from rightrig.deployment.rig import CardGroup
     from rightrig.prediction.evidence import Evidence, Quantity
-    from rightrig.prediction.regimes import Lengths
+    from rightrig.prediction.regimes import Lengths, Moment
     from rightrig.prediction.step_time import Part, Resource, StepTimer
     from rightrig.work.operators import Step
 
@@ -106,7 +116,8 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
     engine_seqs, running = point.engine_seqs, point.running_seqs
     others = max(engine_seqs - 1.0, 0.0)
     step = mixed_step(timer, engine_seqs, others, lengths)
-    parts = account_of(timer, next_moments(timer.pace, engine_seqs, others, lengths))
+    moments = next_moments(timer.pace, engine_seqs, others, lengths)
+    parts = account_of(timer, moments)
     resource, share = bottleneck(parts)
     evidence = timer.speeds.evidence
     decode_s = float(timer.bound_s(decode_step(timer.pace, engine_seqs, lengths)))
@@ -126,7 +137,7 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         output_tokens_per_s=output,
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
-        power_w=cards_power_w(deployment, timer, step, point.busy_ratio),
+        power_w=mean_power_w(deployment, timer, moments, point.busy_ratio),
         step=step,
         parts=parts,
         bottleneck=resource,
@@ -194,25 +205,59 @@ def _rate_tokens_per_s(
     return Interval(wide.low, wide.mid, min(wide.high, ceiling))
 
 
+def mean_power_w(
+    deployment: Deployment, timer: StepTimer, moments: Sequence[Moment], engines_busy_ratio: float
+) -> Interval | None:
+    """Return the mean power of all cards over steps of several kinds, by the time they take."""
+    spent_s = [float(m.weight_ratio) * float(timer.step_s(m.step)) for m in moments]
+    total: Interval | None = None
+    for moment, time_s in zip(moments, spent_s, strict=True):
+        power = cards_power_w(deployment, timer, moment.step, engines_busy_ratio)
+        if power is None:
+            return None
+        part = power.scaled(time_s / sum(spent_s))
+        total = part if total is None else sum_if_comonotone(total, part)
+    return total
+
+
 def cards_power_w(
     deployment: Deployment, timer: StepTimer, step: Step, engines_busy_ratio: float
 ) -> Interval | None:
-    """Return the mean power of all cards, ±25 %, in W; engines without a user idle."""
+    """Return the mean power of all cards, in W; engines without a user idle."""
     rig = deployment.rig
-    watts = [(group.count, group.card_power_w) for group in rig.groups]
-    if any(card is None for _, card in watts):
-        return None
-    use_ratio = float(timer.use_ratio(step))
     stages = float(timer.shard.stages)
     # A split by layers lets one card work at a time; a pipeline fills with enough sequences.
     by_layers = "layer" in deployment.runtime.splits
-    busy = engines_busy_ratio * (1.0 / stages if by_layers else min(1.0, float(step.decode_seqs)))
-    total = sum(
-        count * float(card_power_w(card, use_ratio, busy))
-        for count, card in watts
-        if card is not None
-    )
-    return Interval.around(total * rig.nodes_count, 1.25)
+    worked = min(1.0, float(step.decode_seqs) + float(step.prefill_tokens))
+    busy = engines_busy_ratio * (1.0 / stages if by_layers else worked)
+    found = [group_power_w(group, timer, step, busy) for group in rig.groups]
+    known = [power for power in found if power is not None]
+    if len(known) < len(found):
+        return None
+    total = functools.reduce(sum_if_comonotone, known)
+    return total.scaled(rig.nodes_count)
+
+
+def group_power_w(
+    group: CardGroup, timer: StepTimer, step: Step, busy_ratio: float
+) -> Interval | None:
+    """Return the mean power of the cards of a group in steps of one kind, in W."""
+    board_w, limit_w = group.gpu.board_power_w, group.card_power_w
+    if board_w is None or limit_w is None:
+        return None
+    draw = draw_of(group.gpu)
+    memory, compute = float(timer.memory_use_ratio(step)), float(timer.use_ratio(step))
+    mid_w = float(working_power_w(board_w, limit_w, memory, compute, draw.floor_ratio))
+    working = working_interval_w(mid_w, draw, limit_w)
+    idle = idle_power_w(board_w, draw)
+    low_w, mid_w, high_w = (
+        float(card_power_w(worked, idled, busy_ratio)) * group.count
+        for worked, idled in (
+            (working.low, idle.low), (working.mid, idle.mid), (working.high, idle.high)
+        )
+    )  # fmt: skip
+    # Where an end is the middle, rounding may put it on the wrong side.
+    return Interval(min(low_w, mid_w), mid_w, max(mid_w, high_w))
 
 
 def _explain(result: Prediction) -> Explanation:

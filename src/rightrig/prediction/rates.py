@@ -14,6 +14,7 @@ import numpy as np
 from rightrig.deployment.compatibility import is_native
 from rightrig.facts.quantization import is_gguf_mix, weight_format
 from rightrig.prediction.parameters import family_of, kernels_of, sampled_ranks, tables, value
+from rightrig.prediction.power_cap import clock_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +35,6 @@ _DECODE_SCORES_RATIO: Final = 0.4
 """Compute share of decode attention, where timings cannot tell it (``kernel_fit``)."""
 _STAGE_RATIO: Final = 0.7
 """Share of a link's rate that one transfer from stage to stage reaches: a judgement."""
-_CLOCK_EXPONENT: Final = 1.0 / 3.0
-"""Power rises with the cube of the clock (F13), so a cap slows compute by its cube root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def sheet_of(
     if peak is None or sixteen is None:
         peak = sixteen = _FALLBACK_FLOP_PER_BYTE * gpu.memory_bandwidth_bytes_per_s
     cap_ratio = power_cap_w / gpu.board_power_w if power_cap_w and gpu.board_power_w else 1.0
-    clock = min(1.0, cap_ratio) ** _CLOCK_EXPONENT
+    clock = float(clock_ratio(cap_ratio))
     family = family_of(gpu)
     own_ratio = float(tables("families")["override"].get(gpu.slug, {}).get(width, 1.0))
     gemm, _ = kernels_of(family, "bf16" if width == "packed" else width)

@@ -78,6 +78,11 @@ class StepTimer:
         flop = sum(operator.flop for operator in self.operators(step))
         return flop / self.speeds.peak_flop_per_s / self.step_s(step)
 
+    def memory_use_ratio(self, step: Step) -> Floats:
+        """Return the share of a card's peak bandwidth that a step uses."""
+        moved_bytes = sum(operator.moved_bytes for operator in self.operators(step))
+        return moved_bytes / self.speeds.peak_bytes_per_s / self.step_s(step)
+
     def bound_s(self, step: Step) -> Floats:
         """Return the least time that the datasheet allows for a step (η = 1)."""
         operators = self.operators(step)
