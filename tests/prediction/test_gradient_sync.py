@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import rightrig
 from rightrig.deployment.rig import parse_rig
+from rightrig.deployment.training import SHARINGS
 from rightrig.prediction.gradient_sync import (
     FULL_STATE_BYTES_PER_WEIGHT,
-    SHARINGS,
     exposed_s,
     overhead_ratio,
     rig_sync_s,

@@ -13,7 +13,9 @@ from rightrig.cli.answer import answer
 def accuracy(
     file: Annotated[
         str | None,
-        typer.Argument(help="CSV of runs (inference, kv_capacity, memory); default: golden rows."),
+        typer.Argument(
+            help="CSV of runs (inference, kv_capacity, memory, training); default: golden."
+        ),
     ] = None,
     catalog: o.CatalogFolders = None,
     json: o.Json = False,

@@ -21,10 +21,14 @@ SHARINGS: Final[tuple[Sharing, ...]] = ("none", "zero-1", "zero-2", "zero-3")
 zero-2 = FSDP's SHARD_GRAD_OP)."""
 Checkpointing = Literal["none", "selective", "full"]
 CHECKPOINTINGS: Final[tuple[Checkpointing, ...]] = ("none", "selective", "full")
+"""Selective: what is cheap to compute again is not kept: scores of attention where they are stored
+at all (Korthikanti et al. 2022, arXiv:2205.05198), else what norms and activations put out."""
 Offload = Literal["none", "optimizer", "all"]
 OFFLOADS: Final[tuple[Offload, ...]] = ("none", "optimizer", "all")
-Compute = Literal["bf16", "fp16", "fp8"]
-Targets = Literal["attention", "all-linear"]
+Compute = Literal["bf16", "fp16", "fp8", "fp32"]
+COMPUTES: Final[tuple[Compute, ...]] = ("bf16", "fp16", "fp8", "fp32")
+Targets = Literal["query-value", "attention", "all-linear"]
+TARGETS: Final[tuple[Targets, ...]] = ("query-value", "attention", "all-linear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,13 @@ class Adapter:
         targets: Which matrices of a block have them.
         trains_embeddings: Whether embedding and output matrix are trained whole beside them
             (``modules_to_save``).
+        has_dropout: Whether dropout on their inputs keeps a copy and a mask of each.
     """
 
     rank: int = 16
     targets: Targets = "all-linear"
     trains_embeddings: bool = False
+    has_dropout: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rightrig.errors import InputError
 from rightrig.facts.measurement import read_table
 from rightrig.prediction.accuracy_kv import judge_kv
 from rightrig.prediction.accuracy_memory import judge_memory
@@ -34,11 +33,11 @@ def accuracy(catalog: Catalog, path: Path | None = None) -> Accuracy:
 
     Args:
         catalog: Where cards, models and engines are looked up.
-        path: A CSV file with the columns of ``inference``, ``kv_capacity`` or ``memory``; without
-            it, the golden rows of memory.
+        path: A CSV file with the columns of ``inference``, ``kv_capacity``, ``memory`` or
+            ``training``; without it, the golden rows of memory.
 
     Raises:
-        InputError: when the file is none, or no table that can be judged.
+        InputError: when the file is none, or no table of measured runs.
     """
     table = read_table(path or GOLDEN)
     if table.name == "inference":
@@ -47,10 +46,14 @@ def accuracy(catalog: Catalog, path: Path | None = None) -> Accuracy:
 
         stem = path.stem if path is not None else table.name
         return Accuracy(table.name, judge_runs(table.rows, catalog, stem))
-    judge = _JUDGES.get(table.name)
-    if judge is None:
-        raise InputError(
-            f"{path} is a table of kind {table.name}; those that are judged are "
-            f"{', '.join(_JUDGES)} and inference"
-        )
-    return Accuracy(table.name, tuple(judge(row, catalog) for row in table.rows))
+    return Accuracy(table.name, tuple(_judge_of(table.name)(row, catalog) for row in table.rows))
+
+
+def _judge_of(table: str) -> Callable[[Measurement, Catalog], Judged]:
+    """Return what judges the rows of a table."""
+    if table == "training":
+        # Here, not above: as for runs.
+        from rightrig.prediction.accuracy_training import judge_training  # noqa: PLC0415
+
+        return judge_training
+    return _JUDGES[table]

@@ -29,6 +29,7 @@ class Judged:
         measured: The measured value; ``None`` where it is no number.
         predicted: The prediction; ``None`` where there is none.
         reason: Why there is no prediction; with one, what had to be read into the row.
+        also: What else the row measured, beside its predictions.
     """
 
     row: int
@@ -37,6 +38,7 @@ class Judged:
     measured: float | None
     predicted: Interval | None
     reason: str
+    also: tuple[Judged, ...] = ()
 
     @property
     def error_ratio(self) -> float | None:
@@ -88,6 +90,11 @@ class Accuracy:
     def summary(self) -> Score:
         """The score of all rows."""
         return score(self.rows)
+
+    @property
+    def also(self) -> Accuracy:
+        """What the rows measured besides, as a table of its own."""
+        return Accuracy(self.table, tuple(one for row in self.rows for one in row.also))
 
     def groups(self, *axes: Axis) -> dict[tuple[str, ...], Score]:
         """Return the score of the rows that share their names, in the order of their first."""

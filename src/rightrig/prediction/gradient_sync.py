@@ -7,17 +7,18 @@ overlap with the backward pass: Li et al. 2020 (arXiv:2006.15704).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+import math
+from typing import TYPE_CHECKING, Final
 
 from rightrig.prediction.kernels import allreduce_s
+from rightrig.prediction.parameters import engine_of
+from rightrig.prediction.rates import keys_of, link_key, looked_up
 
 if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
+    from rightrig.deployment.training import Sharing
     from rightrig.interval import Interval
 
-Sharing = Literal["none", "zero-1", "zero-2", "zero-3"]
-SHARINGS: Final[tuple[Sharing, ...]] = ("none", "zero-1", "zero-2", "zero-3")
-"""From every card with all states to every card with its part of all."""
 FULL_STATE_BYTES_PER_WEIGHT: Final = 16.0
 """Mixed precision with Adam: 2 weights, 2 gradients, 4 + 4 + 4 master weights and moments."""
 LEAST_STATE_BYTES_PER_WEIGHT: Final = 4.0
@@ -65,6 +66,38 @@ def rig_sync_s(rig: Rig, gradient_bytes: float, ranks_count: int) -> Interval:
     """Return the time of the all-reduces of all gradients, bucket by bucket, on a rig's links."""
     sent_bytes = min(gradient_bytes, BUCKET_BYTES)
     return allreduce_s(rig, sent_bytes, ranks_count).scaled(gradient_bytes / sent_bytes)
+
+
+def ring_bytes_per_s(rig: Rig, ranks_count: int, stride_count: int = 1) -> float:
+    """Return what one card sends a second in a ring of ranks (bus bandwidth of nccl-tests).
+
+    A ring is as fast as its slowest hop. Ranks that lie ``stride`` cards apart have as many
+    rings beside theirs, which share the network of a node where they leave it.
+
+    Args:
+        rig: Equal cards.
+        ranks_count: Ranks of the ring.
+        stride_count: Cards from one rank to the next: those that split one rank's work.
+    """
+    if ranks_count == 1:
+        return math.inf
+    span = ranks_count * stride_count
+    inside = min(span, rig.cards_per_node)
+    rate = math.inf
+    if inside > 1 and stride_count < rig.cards_per_node:
+        rate = _bus_bytes_per_s(rig, inside)
+    if span > rig.cards_per_node:
+        rings = min(stride_count, rig.cards_per_node)
+        rate = min(rate, _bus_bytes_per_s(rig, rig.cards_per_node + 1) / rings)
+    return rate
+
+
+def _bus_bytes_per_s(rig: Rig, ranks_count: int) -> float:
+    """Return the bus bandwidth that messages among some cards reach."""
+    link = rig.link(ranks_count)
+    key = link_key(rig.gpu, link, ranks_count)
+    ratio = looked_up(keys_of(rig.gpu, engine_of("vllm"), "bf16", key))("bus")
+    return min(ratio, 1.0) * link.bytes_per_s
 
 
 def exposed_s(sync_s: float, compute_s: float, overlap_ratio: float) -> float:

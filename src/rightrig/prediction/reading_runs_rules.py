@@ -6,17 +6,20 @@ import functools
 import re
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rightrig.prediction.engine_memory import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RUN_WORDS: Final = "run_words.toml"
+"""Rules for tables of inference."""
+
 
 @dataclass(frozen=True)
 class Rule:
-    """One entry of ``run_words.toml``.
+    """One entry of a file of rules.
 
     Attributes:
         when: Column and the pattern that must be found in its text.
@@ -32,20 +35,22 @@ class Rule:
 
 
 @functools.cache
-def rules(section: str) -> tuple[Rule, ...]:
-    """Return the rules of one section, in their order."""
-    return tuple(_rule(entry) for entry in _words()[section])
+def rules(section: str, book: str = RUN_WORDS) -> tuple[Rule, ...]:
+    """Return the rules of one section of a file, in their order."""
+    return tuple(_rule(entry) for entry in _words(book)[section])
 
 
-def first_rule(section: str, text_of: Callable[[str], str]) -> dict[str, Any]:
+def first_rule(
+    section: str, text_of: Callable[[str], str], book: str = RUN_WORDS
+) -> dict[str, Any]:
     """Return what the first rule says that holds; empty when none does."""
-    return next((rule.says for rule in rules(section) if rule.holds(text_of)), {})
+    return next((rule.says for rule in rules(section, book) if rule.holds(text_of)), {})
 
 
 @functools.cache
-def _words() -> dict[str, Any]:
-    """Return the file of rules."""
-    return tomllib.loads((DATA / "run_words.toml").read_text(encoding="utf-8"))
+def _words(book: str) -> dict[str, Any]:
+    """Return a file of rules."""
+    return tomllib.loads((DATA / book).read_text(encoding="utf-8"))
 
 
 def _rule(entry: dict[str, Any]) -> Rule:

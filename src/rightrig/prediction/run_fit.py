@@ -73,7 +73,7 @@ class _Problem:
     def residuals(self, logs: Array) -> Array:
         """Return the residuals of runs, and those of parameters towards their priors."""
         off = (logs - self.mids) / self.spreads
-        return np.concatenate([self.weights * _soft(self.errors(logs)), off])
+        return np.concatenate([self.weights * softened(self.errors(logs)), off])
 
     def jacobian(self, logs: Array) -> Any:  # noqa: ANN401 - a sparse array of scipy's
         """Return the derivatives of the residuals, one evaluation a kind of parameter."""
@@ -83,7 +83,7 @@ class _Problem:
         base = parameters(design, np.exp(logs))
         at = np.log(predicted_values(design, base))
         off = at - np.log(design.measured)
-        slope = np.where(np.abs(off) >= _WILD, 0.0, self.weights * _soft_slope(off))
+        slope = np.where(np.abs(off) >= _WILD, 0.0, self.weights * softened_slope(off))
         counted, shape = np.arange(len(at)), (len(at), len(logs))
         parts = []
         for kind in KINDS:
@@ -128,14 +128,14 @@ def log_errors(design: Design, values: Array) -> Array:
     return np.asarray(np.log(predicted / design.measured))
 
 
-def _soft(error: Array) -> Array:
+def softened(error: Array) -> Array:
     """Return the root of the robust loss of an error, with its sign."""
     scaled = error / ERROR_RATIO
     return np.sign(scaled) * np.sqrt(2.0 * (np.sqrt(1.0 + scaled * scaled) - 1.0))
 
 
-def _soft_slope(error: Array) -> Array:
-    """Return the derivative of ``_soft`` by the error."""
+def softened_slope(error: Array) -> Array:
+    """Return the derivative of ``softened`` by the error."""
     scaled = error / ERROR_RATIO
     root = np.sqrt(1.0 + scaled * scaled)
     # For small errors both numerator and denominator vanish; their ratio goes to 1.

@@ -37,9 +37,16 @@ def accuracy_document(found: Accuracy) -> Document:
         *_grid("card", _predicted(found, "gpu")),
         *_grid("model", _predicted(found, "model")),
         *_grid("source", _named(found, "source")),
+        *_also(found),
         *_worst(found),
         *_left_out(found),
     )
+
+
+def _also(found: Accuracy) -> Document:
+    """Return the scores of what rows measured beside the value that they are judged on."""
+    beside = found.also
+    return _grid("measured besides", _predicted(beside, "metric", "source")) if beside.rows else ()
 
 
 def accuracy_brief(found: Accuracy) -> Document:
@@ -178,18 +185,25 @@ def accuracy_json(found: Accuracy) -> Json:
     groups = {
         axis: {name: asdict(one) for name, one in _named(found, axis).items()} for axis in AXES
     }
+    beside = {name: asdict(one) for name, one in _named(found.also, "metric").items()}
     return {
         "table": found.table,
         "summary": asdict(found.summary),
         "groups": groups,
+        **({"also": beside} if beside else {}),
         "rows": [_row_json(row) for row in found.rows],
     }
 
 
 def _row_json(row: Judged) -> Json:
-    """Return one row as JSON."""
+    """Return one row as JSON; what else it measured by its column."""
+    also = {one.names["metric"]: _prediction_json(one) for one in row.also}
+    return {"row": row.row, **_prediction_json(row), **({"also": also} if also else {})}
+
+
+def _prediction_json(row: Judged) -> dict[str, object]:
+    """Return a prediction beside its measured value as JSON."""
     return {
-        "row": row.row,
         "predicted": None if row.predicted is None else row.predicted.mid,
         "low": None if row.predicted is None else row.predicted.low,
         "high": None if row.predicted is None else row.predicted.high,
