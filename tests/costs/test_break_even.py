@@ -13,6 +13,7 @@ from rightrig.costs.break_even import (
     break_even_use_ratio,
     running_usd_per_hour,
     same_work_count,
+    threshold_tokens_per_month,
 )
 from rightrig.quantities import HOURS_PER_MONTH
 
@@ -61,3 +62,23 @@ def test_own_machines_have_enough_hours_for_the_work_and_one_less_has_not(
     count = same_work_count(use, speed)
     assert count * speed >= use * (1.0 - 1e-6)
     assert count == 1 or (count - 1) * speed < use
+
+
+def test_a_rig_pays_from_its_fixed_cost_over_what_a_token_saves() -> None:
+    # F12.7, F187: $1.00/h against $0.60 a million tokens, with $0.10 of electricity a million.
+    found = threshold_tokens_per_month(730.0, 0.60e-6, 0.10e-6)
+    assert found == pytest.approx(1.46e9)
+    assert threshold_tokens_per_month(0.0, 0.60e-6) == 0.0
+
+
+@given(amounts, st.floats(1e-9, 1e-3), st.floats(0.0, 1e-3))
+def test_no_volume_pays_where_an_own_token_costs_as_much_as_a_bought_one(
+    fixed: float, price: float, more: float
+) -> None:
+    assert threshold_tokens_per_month(fixed, price, price + more) == math.inf
+
+
+@given(amounts, st.floats(1e-9, 1e-3), st.floats(0.0, 0.99))
+def test_at_the_threshold_both_ways_cost_the_same(fixed: float, price: float, share: float) -> None:
+    tokens = threshold_tokens_per_month(fixed, price, share * price)
+    assert fixed + share * price * tokens == pytest.approx(price * tokens, rel=1e-6)

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from rightrig.facts.catalog import normalised
+from rightrig.facts.failure_rate import FailureRate
 from rightrig.facts.generation import Generation
 from rightrig.facts.gpu import EccCost, Fabric, FmaRates, Gpu, PeakRates
 from rightrig.facts.index import DATA
 from rightrig.facts.link import Link
+from rightrig.facts.part import Part
 from rightrig.facts.power import PowerFact
 from rightrig.facts.price import Price
 from rightrig.facts.provider import Provider
 from rightrig.facts.quantization import FORMATS, GGUF_MIXES, KV_BITS
+from rightrig.facts.resale import Resale
 from rightrig.facts.runtime import Runtime
 from rightrig.facts.system import System
 from rightrig.facts.terms import Licence
@@ -35,9 +38,9 @@ SHARED: Final = Path(
     os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
 )
 CLASSES: Final[dict[str, type[Record]]] = {
-    "generations": Generation, "gpus": Gpu, "licences": Licence, "links": Link,
-    "power": PowerFact, "providers": Provider, "runtimes": Runtime, "systems": System,
-    "territories": Territory,
+    "failure_rates": FailureRate, "generations": Generation, "gpus": Gpu, "licences": Licence, "links": Link,
+    "parts": Part, "power": PowerFact, "providers": Provider, "resale": Resale,
+    "runtimes": Runtime, "systems": System, "territories": Territory,
 }  # fmt: skip
 FILES: Final = tuple((kind, path) for kind in CLASSES for path in sorted((DATA / kind).glob("*")))
 GPU_FILES: Final = tuple(path for kind, path in FILES if kind == "gpus")
@@ -90,17 +93,20 @@ def test_a_record_matches_its_schema_and_is_named_after_its_file(kind: str, path
 def test_the_catalogue_holds_every_row_of_the_fact_tables() -> None:
     count = {kind: sum(k == kind for k, _ in FILES) for kind in CLASSES}
     assert count == {
+        "failure_rates": 10,
         "generations": 30,
         "gpus": 150,
         "licences": 34,
         "links": 49,
-        "power": 63,
-        "providers": 9,
+        "parts": 3,
+        "power": 71,
+        "providers": 10,
+        "resale": 2,
         "runtimes": 23,
         "systems": 52,
         "territories": 2,
     }
-    assert len(prices()) == 107
+    assert len(prices()) == 115
 
 
 @pytest.mark.parametrize("path", [p for _, p in FILES], ids=lambda path: path.stem)

@@ -69,7 +69,7 @@ def test_another_card_wins_on_each_side_of_a_flip(place: int) -> None:
     found, answer, space = hung(place)
     for flip in answer.flips[:MOST_FLIPS]:
         for side, engine in ((-1, flip.before), (1, flip.after)):
-            rate = flip.rate_requests_per_s * (1 + side * CLOSE_RATIO)
+            rate = flip.from_requests_per_s * (1 + side * CLOSE_RATIO)
             best = cheapest(found, at_rate(found.question, rate), space)
             assert best is not None
             assert best.gpu == engine.split("x", 1)[1], (flip, side)
@@ -82,7 +82,7 @@ def test_some_question_has_a_flip() -> None:
 @every
 def test_flips_come_lowest_first_and_turn_over_the_card(place: int) -> None:
     flips = hung(place)[1].flips
-    rates = [flip.rate_requests_per_s for flip in flips]
+    rates = [flip.from_requests_per_s for flip in flips]
     assert rates == sorted(rates)
     for flip in flips:
         assert flip.before.split("x", 1)[1] != flip.after.split("x", 1)[1]

@@ -112,3 +112,16 @@ def test_of_rows_that_are_not_asked_about_nothing_is_said() -> None:
     others = np.delete(np.arange(len(candidates.rows)), 3)
     assert not found.capacity_seqs[others].any()
     assert not found.short_bytes[others].any()
+
+
+def test_memories_of_two_parts_join_to_that_of_the_whole() -> None:
+    candidates, llm = rows_of("llama-3.3-70b", "vllm"), CATALOG.llm("llama-3.3-70b")
+    count, part = len(candidates.rows), len(candidates.rows) // 3
+    whole = memory(llm, candidates, np.arange(count), 1300, "likely")
+    inside = replace(candidates, rows=candidates.rows[:part])
+    first = memory(llm, inside, np.arange(part), 1300, "likely")
+    rest = memory(llm, candidates, np.arange(part, count), 1300, "likely")
+    joined = first.joined(rest)
+    for name in ("capacity_seqs", "short_bytes", "is_bounded"):
+        assert np.array_equal(getattr(joined, name), getattr(whole, name)), name
+    assert not rest.capacity_seqs[:part].any()

@@ -161,6 +161,16 @@ def test_a_simulated_plan_stays_within_the_budget() -> None:
     assert [rule for gpu, rule, _ in after.rejected if gpu == few.gpu] == ["LIMIT-BUDGET"]
 
 
+def test_a_simulated_plan_stays_within_the_power() -> None:
+    few, more = grown(Limits())
+    watts = CATALOG.gpu(few.gpu).board_power_w
+    assert watts is not None
+    assert more.plans[0].cards_count > few.cards_count
+    _, after = grown(Limits(max_power_w=few.cards_count * watts))
+    assert not after.plans
+    assert [rule for gpu, rule, _ in after.rejected if gpu == few.gpu] == ["LIMIT-POWER"]
+
+
 def test_a_simulated_plan_is_ranked_by_what_was_asked() -> None:
     question = asked(20.0, Limits(rank_by="tpot", max_gpus_count=64))
     space = replace(space_of(CATALOG, question), gpus=(CATALOG.gpu("l40s"), CATALOG.gpu("l4")))

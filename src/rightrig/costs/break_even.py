@@ -69,3 +69,18 @@ def same_work_count(rented_use_ratio: float, speed_ratio: float) -> int:
 
 _ROUNDING_COUNT = 1e-9
 """A quotient that is whole but for rounding takes no machine more."""
+
+
+def threshold_tokens_per_month(
+    fixed_usd_per_month: float, api_usd_per_token: float, marginal_usd_per_token: float = 0.0
+) -> float:
+    """Return the tokens a month from which own engines cost less than an API (F12.7).
+
+    ``fixed / (API price − marginal cost)``; infinite where each own token costs as much as the
+    API's, or more.
+
+    >>> round(threshold_tokens_per_month(730.0, 0.5e-6) / 1e6)
+    1460
+    """
+    saved_usd_per_token = api_usd_per_token - marginal_usd_per_token
+    return fixed_usd_per_month / saved_usd_per_token if saved_usd_per_token > 0.0 else math.inf

@@ -22,6 +22,7 @@ class Good:
         cards_count: Accelerators in one.
         low_usd, high_usd: Published prices of one.
         has_host: Whether it is a whole machine; a card alone needs one, which is not in its price.
+        power_w: Most that a whole machine draws; ``None`` for a card, and where it is unknown.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Good:
     date: str
     source: str
     has_host: bool
+    power_w: float | None = None
 
     @property
     def usd(self) -> float:
@@ -92,8 +94,9 @@ def _machine(system: System) -> Good | None:
     ends = (low or high or 0.0, high or low or 0.0)
     source = system.sources[0].reference
     return Good(
-        system.name, system.gpu, system.gpu_count, *ends, system.price_date, source, has_host=True
-    )
+        system.name, system.gpu, system.gpu_count, *ends, system.price_date, source, has_host=True,
+        power_w=system.power_w,
+    )  # fmt: skip
 
 
 def units_count(good: Good, engine_cards: int, engines_count: float, most_cards: int) -> float:
@@ -119,3 +122,30 @@ def cheapest_good(
         if math.isfinite(units := units_count(good, engine_cards, engines_count, most_cards))
     ]
     return min(found, key=lambda bought: bought.capex_usd, default=None)
+
+
+def as_owned(
+    goods: Iterable[Good], gpu: Gpu, machine_cards: int, machines_count: int
+) -> Bought | None:
+    """Return how the cards of some machines are bought: as whole machines, or one by one.
+
+    A machine of just that size comes first. Cards that sit on a board of their own (SXM, OAM) are
+    bought with it, and a machine may then have more cards than are asked for; other cards are
+    bought singly, their hosts apart. ``None`` where nobody publishes a price.
+    """
+    known = [good for good in goods if good.gpu == gpu.slug]
+    machines = [good for good in known if good.has_host and good.cards_count >= machine_cards]
+    exact = [good for good in machines if good.cards_count == machine_cards]
+    singles = [good for good in known if not good.has_host]
+    if exact or (machines and is_on_a_board(gpu)):
+        machine = min(exact or machines, key=lambda good: (good.cards_count, good.usd))
+        return Bought(machine, machines_count)
+    if not singles:
+        return None
+    card = min(singles, key=lambda good: good.usd)
+    return Bought(card, machine_cards * machines_count)
+
+
+def is_on_a_board(gpu: Gpu) -> bool:
+    """Whether a card is sold with the board that it sits on, and fits no slot."""
+    return gpu.form_factor.startswith(("SXM", "OAM", "module"))

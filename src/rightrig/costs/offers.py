@@ -79,11 +79,23 @@ def instance_of(price: Price, part_cards: int, *, spot: bool = False) -> Instanc
     hourly, is_spot = price.on_demand_usd_per_hour, False
     if spot and price.spot_usd_per_hour and price.spot_usd_per_hour < (hourly or math.inf):
         hourly, is_spot = price.spot_usd_per_hour, True
-    if hourly is None or price.terms != "on-demand" or part_cards > price.max_gpu_count:
+    if hourly is None or price.terms != "on-demand":
+        return None
+    return instance_at(price, hourly, part_cards, is_spot=is_spot)
+
+
+def instance_at(
+    price: Price, unit_usd_per_hour: float, part_cards: int, *, is_spot: bool = False
+) -> Instance | None:
+    """Return an offer in the size for parts of ``part_cards`` cards, whatever its terms.
+
+    ``None`` where no machine of it is that large.
+    """
+    if part_cards > price.max_gpu_count:
         return None
     units = math.ceil(part_cards / price.gpu_count)
     cards = units * price.gpu_count
-    return Instance(price, cards, hourly * units, cards // part_cards, is_spot)
+    return Instance(price, cards, unit_usd_per_hour * units, cards // part_cards, is_spot)
 
 
 def purchase(price: Price, engine_cards: int, engines_count: int) -> Purchase | None:

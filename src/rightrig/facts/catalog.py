@@ -21,15 +21,19 @@ from rightrig.facts.index import DATA, Entry
 from rightrig.facts.source import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from rightrig.facts.api_price import ApiPrice
+    from rightrig.facts.failure_rate import FailureRate
     from rightrig.facts.link import Link
     from rightrig.facts.llm import Llm
     from rightrig.facts.mig import MigProfile, MigTable
+    from rightrig.facts.part import Part
     from rightrig.facts.power import PowerFact
     from rightrig.facts.price import Price
     from rightrig.facts.provider import Provider
+    from rightrig.facts.resale import Resale
     from rightrig.facts.runtime import Runtime
     from rightrig.facts.system import System
     from rightrig.facts.terms import Licence
@@ -37,8 +41,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 _LABEL = {
-    "gpus": "GPU", "licences": "licence", "llms": "model", "providers": "provider",
-    "runtimes": "runtime", "systems": "rig", "territories": "territory",
+    "failure_rates": "failure rate", "gpus": "GPU", "licences": "licence", "llms": "model",
+    "parts": "part", "providers": "provider", "resale": "resale preset", "runtimes": "runtime",
+    "systems": "rig", "territories": "territory",
 }  # fmt: skip
 _VERB = {"llms": "models", "systems": "rigs"}
 _MAX_SUGGESTIONS = 3
@@ -61,10 +66,12 @@ class Layer:
         records: Kind → slug → record; one of the same slug replaces the one below.
         prices: Rental offers; one of the same provider, region, instance, card and terms
             replaces those below.
+        api_prices: Of hosted APIs; those of the same provider and model replace those below.
     """
 
     records: Mapping[str, Mapping[str, Record]] = field(default_factory=dict)
     prices: tuple[Price, ...] = ()
+    api_prices: tuple[ApiPrice, ...] = ()
 
 
 class Catalog:
@@ -73,11 +80,20 @@ class Catalog:
     Args:
         data: A folder laid out like ``facts/data``, with its ``index.json``.
         layers: Records that add to them and replace them; the last comes first.
+        refreshed: Returns newer offers, which lie between the folder's and those of the layers:
+            all offers of the folder for a card at a provider give way to them.
     """
 
-    def __init__(self, data: Path = DATA, layers: Sequence[Layer] = ()) -> None:
+    def __init__(
+        self,
+        data: Path = DATA,
+        layers: Sequence[Layer] = (),
+        refreshed: Callable[[], Sequence[Price]] | None = None,
+    ) -> None:
         """Read the index; records are read when they are asked for."""
         self._data = data
+        self._refreshed = refreshed
+        self._prices: tuple[Price, ...] | None = None
         self.layers = tuple(layers)
         text = (data / "index.json").read_text(encoding="utf-8")
         self._index: dict[str, dict[str, Entry]] = json.loads(text)
@@ -192,6 +208,28 @@ class Catalog:
 
         return self._load("power", self.resolve("power", name), PowerFact)
 
+    def failure_rate(self, name: str) -> FailureRate:
+        """Return what one source observed of failures, by its name."""
+        from rightrig.facts.failure_rate import FailureRate  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("failure_rates", self.resolve("failure_rates", name), FailureRate)
+
+    def failure_rates(self) -> tuple[FailureRate, ...]:
+        """Return every published failure rate, in the order of their slugs."""
+        return tuple(self.failure_rate(slug) for slug in self.slugs("failure_rates"))
+
+    def part(self, name: str) -> Part:
+        """Return what machines need beside their cards, by its name."""
+        from rightrig.facts.part import Part  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("parts", self.resolve("parts", name), Part)
+
+    def resale(self, name: str) -> Resale:
+        """Return the resale values of that name."""
+        from rightrig.facts.resale import Resale  # noqa: PLC0415 - loaded when asked for
+
+        return self._load("resale", self.resolve("resale", name), Resale)
+
     def provider(self, name: str) -> Provider:
         """Return the provider of that name."""
         from rightrig.facts.provider import Provider  # noqa: PLC0415 - loaded when asked for
@@ -216,6 +254,25 @@ class Catalog:
 
     def prices(self) -> tuple[Price, ...]:
         """Return every rental offer."""
+        if self._prices is None:
+            found = self._known_prices()
+            for layer in self.layers:
+                replaced = {price.offer for price in layer.prices}
+                found = (*(p for p in found if p.offer not in replaced), *layer.prices)
+            self._prices = found
+        return self._prices
+
+    def _known_prices(self) -> tuple[Price, ...]:
+        """Return the offers of the folder, and the refreshed ones in place of older ones."""
+        own = self._prices_of_folder()
+        newer = () if self._refreshed is None else self._refreshed()
+        # A snapshot may have been written by a version that knew other cards.
+        taken = [price for price in newer if price.gpu in self._index["gpus"]]
+        replaced = {(price.provider, price.gpu) for price in taken}
+        return (*(p for p in own if (p.provider, p.gpu) not in replaced), *taken)
+
+    def _prices_of_folder(self) -> tuple[Price, ...]:
+        """Read the offers of the folder."""
         from rightrig.facts.price import Price  # noqa: PLC0415 - loaded when asked for
 
         path = self._data / "prices" / "cloud.csv"
@@ -224,12 +281,17 @@ class Catalog:
                 {key: value for key, value in row.items() if value != ""}
                 for row in csv.DictReader(file)
             ]
-        found = tuple(
-            validated(Price, row, f"{path.name} row {n}") for n, row in enumerate(rows, 2)
-        )
+        return tuple(validated(Price, row, f"{path.name} row {n}") for n, row in enumerate(rows, 2))
+
+    def api_prices(self) -> tuple[ApiPrice, ...]:
+        """Return every price of a hosted API."""
+        from rightrig.facts.api_price import read_api_prices  # noqa: PLC0415 - loaded when asked for
+
+        found = read_api_prices(self._data / "prices" / "api.csv")
         for layer in self.layers:
-            replaced = {price.offer for price in layer.prices}
-            found = (*(p for p in found if p.offer not in replaced), *layer.prices)
+            replaced = {(price.provider, price.llm) for price in layer.api_prices}
+            kept = (p for p in found if (p.provider, p.llm) not in replaced)
+            found = (*kept, *layer.api_prices)
         return found
 
     def _load(self, kind: str, slug: str, record_class: type[R]) -> R:

@@ -16,8 +16,8 @@ from typing import Final, TypedDict
 DATA: Final = Path(__file__).parent / "data"
 INDEX: Final = DATA / "index.json"
 KINDS: Final = (
-    "gpus", "licences", "links", "llms", "mig", "power", "providers", "runtimes", "systems",
-    "territories",
+    "failure_rates", "gpus", "licences", "links", "llms", "mig", "parts", "power", "providers",
+    "resale", "runtimes", "systems", "territories",
 )  # fmt: skip
 
 

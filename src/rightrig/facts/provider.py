@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pydantic import model_validator
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 
 from rightrig.facts.source import Record, Source
 from rightrig.facts.territory import CountryCode, countries_of
@@ -24,6 +24,10 @@ class Provider(Record):
             data over wherever these are.
         regions: Name of a region, as the prices spell it → country where its machines stand.
         anywhere: Names in the prices that stand for no one country: prices for every region.
+        billed_every_s: Step that the time of use is rounded up to; ``None`` where nobody says.
+        billed_least_s: Time that every start costs at least.
+        prepaid: Terms of what is paid in advance or by contract; empty where none are known.
+        not_rented: Cards that it surely does not rent out, by a complete list of its own.
         sources: Its own page of regions first.
     """
 
@@ -33,6 +37,10 @@ class Provider(Record):
     seat: CountryCode
     regions: Mapping[str, CountryCode] = {}
     anywhere: tuple[str, ...] = ()
+    billed_every_s: PositiveFloat | None = None
+    billed_least_s: NonNegativeFloat = 0.0
+    prepaid: str = ""
+    not_rented: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     note: str = ""
 

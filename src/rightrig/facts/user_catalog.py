@@ -2,7 +2,8 @@
 
 A folder is laid out like ``facts/data``: ``gpus/NAME.toml``, ``llms/NAME.toml`` or
 ``llms/NAME/config.json``, ``links/``, ``systems/``, ``runtimes/``, ``mig/``, ``power/``,
-``providers/``, ``territories/``, ``licences/`` and ``prices/*.csv``. Every record is read and
+``providers/``, ``territories/``, ``licences/``, ``failure_rates/``, ``parts/``, ``resale/`` and
+``prices/*.csv``, of which ``api.csv`` lists hosted APIs and the others rented cards. Every record is read and
 checked when the catalogue is loaded, so that a mistake is named at once, with its file and field.
 Anybody may have written the files: their number and sizes are bounded, and so is the time to
 read them.
@@ -20,8 +21,9 @@ from rightrig.facts.index import DATA
 from rightrig.facts.reading import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from rightrig.facts.api_price import ApiPrice
     from rightrig.facts.price import Price
     from rightrig.facts.source import Record
 
@@ -44,7 +46,9 @@ def user_folder() -> Path | None:
     return folder if os.path.lexists(folder) else None
 
 
-def load_catalog(folders: Iterable[str | Path] = ()) -> Catalog:
+def load_catalog(
+    folders: Iterable[str | Path] = (), refreshed: Callable[[], Sequence[Price]] | None = None
+) -> Catalog:
     """Return the shipped catalogue with the records of some folders laid over it.
 
     A record of the same slug replaces an earlier one; the last folder comes first. What a user
@@ -52,16 +56,18 @@ def load_catalog(folders: Iterable[str | Path] = ()) -> Catalog:
 
     Args:
         folders: Folders laid out like ``facts/data``; no index is needed.
+        refreshed: Returns offers that replace shipped ones; asked when prices are needed.
 
     Raises:
         InputError: for a folder that cannot be read, or holds what is no record.
         RecordError: for a record that breaks its schema, takes the name of another, or names a
             card that is not known.
     """
-    catalog, layers = shipped(), []
+    catalog = shipped() if refreshed is None else Catalog(DATA, (), refreshed)
+    layers: list[Layer] = []
     for folder in folders:
         layers.append(_layer(_existing(folder), catalog))
-        catalog = Catalog(DATA, layers)
+        catalog = Catalog(DATA, layers, refreshed)
     return catalog
 
 
@@ -88,9 +94,10 @@ def _layer(folder: Path, below: Catalog) -> Layer:
     records: dict[str, dict[str, Record]] = {}
     paths: dict[tuple[str, str], str] = {}
     offers: list[Path] = []
+    api_offers: list[Path] = []
     for file in user_files.files_in(folder):
         if file.kind == user_files.PRICES:
-            offers.append(file.path)
+            (api_offers if file.slug == user_files.API_PRICES else offers).append(file.path)
             continue
         record = user_files.read_record(file, below)
         if file.slug in records.setdefault(file.kind, {}):
@@ -103,7 +110,8 @@ def _layer(folder: Path, below: Catalog) -> Layer:
             _refuse_taken_names((kind, slug), record, below, both, paths[kind, slug])
             _refuse_unknown_cards(record, both, paths[kind, slug])
     prices = [price for path in offers for price in _prices(path, both)]
-    return Layer(records, tuple(prices))
+    api_prices = [price for path in api_offers for price in _api_prices(path, both)]
+    return Layer(records, tuple(prices), tuple(api_prices))
 
 
 def _prices(path: Path, catalog: Catalog) -> Iterable[Price]:
@@ -114,6 +122,18 @@ def _prices(path: Path, catalog: Catalog) -> Iterable[Price]:
         slug = _card(price.gpu, catalog, where)
         instance = price.instance or f"{price.gpu_count}x{slug}"
         yield price.model_copy(update={"gpu": slug, "instance": instance})
+
+
+def _api_prices(path: Path, catalog: Catalog) -> Iterable[ApiPrice]:
+    """Yield the prices of APIs in a file, each for a model of the catalogue by its own name."""
+    from rightrig.facts.user_files import read_api_prices  # noqa: PLC0415 - as above
+
+    for where, price in read_api_prices(path):
+        try:
+            slug = catalog.resolve("llms", price.llm)
+        except RightrigError as error:
+            raise RecordError(f"{where}: llm: {error}") from error
+        yield price.model_copy(update={"llm": slug})
 
 
 def _card(name: str, catalog: Catalog, where: str) -> str:

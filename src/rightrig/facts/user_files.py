@@ -15,6 +15,8 @@ from rightrig.errors import InputError, RecordError, RightrigError
 from rightrig.facts.checking import validated
 from rightrig.facts.gguf_own import MOST_LAYERS
 from rightrig.facts.index import KINDS
+from rightrig.facts.kinds import record_class
+from rightrig.facts.price import age_days
 from rightrig.facts.reading import plain, read_bounded
 from rightrig.facts.source import Record, Source
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from rightrig.facts.api_price import ApiPrice
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from rightrig.facts.runtime import Runtime
 
 PRICES: Final = "prices"
+API_PRICES: Final = "api"
+"""Stem of the list of prices of hosted APIs; every other list is of rented cards."""
 MOST_FILES: Final = 1_000
 MAX_BYTES: Final = 200_000
 """Of one record or list of prices; the longest shipped record has 18,000."""
@@ -162,7 +167,7 @@ def read_record(file: FoundFile, below: Catalog) -> Record:
     if isinstance(stated, list):
         table["sources"] = [*stated, own.model_dump(exclude_none=True)]
     _refuse_strange(table, where)
-    record = validated(_record_class(file.kind), table, where, strict=True)
+    record = validated(record_class(file.kind), table, where, strict=True)
     _refuse_meaningless(record, below, where)
     return record
 
@@ -181,36 +186,6 @@ def _from_config(file: FoundFile, own: Source, below: Catalog) -> Llm:
     llm = find_llm(str(file.path.absolute()), below)
     name = file.path.parent.name.replace("--", "/", 1)
     return llm.model_copy(update={"slug": file.slug, "name": name, "sources": (own,)})
-
-
-def _record_class(kind: str) -> type[Record]:
-    """Return what the records of a folder are."""
-    from rightrig.facts import (  # noqa: PLC0415 - as used
-        gpu,
-        link,
-        llm,
-        mig,
-        power,
-        provider,
-        runtime,
-        system,
-        terms,
-        territory,
-    )
-
-    classes: dict[str, type[Record]] = {
-        "gpus": gpu.Gpu,
-        "licences": terms.Licence,
-        "links": link.Link,
-        "llms": llm.Llm,
-        "mig": mig.MigTable,
-        "power": power.PowerFact,
-        "providers": provider.Provider,
-        "runtimes": runtime.Runtime,
-        "systems": system.System,
-        "territories": territory.Territory,
-    }
-    return classes[kind]
 
 
 def toml_table(path: Path, kind: str) -> dict[str, object]:
@@ -247,6 +222,30 @@ def read_prices(path: Path) -> Iterator[tuple[str, Price]]:
     """
     from rightrig.facts.price import Price  # noqa: PLC0415 - only where there are prices
 
+    for where, cells in _rows(path):
+        price = validated(Price, _with_defaults(cells, plain(path)), where)
+        _refuse_strange(price.model_dump(), where)
+        _refuse_undated(price, where)
+        yield where, price
+
+
+def read_api_prices(path: Path) -> Iterator[tuple[str, ApiPrice]]:
+    """Yield the prices of hosted APIs in a CSV file, each with where it stands.
+
+    ``provider``, ``llm``, ``date`` and dollars a million tokens in and out are needed.
+    """
+    from rightrig.facts.api_price import ApiPrice  # noqa: PLC0415 - as above
+
+    for where, cells in _rows(path):
+        stated = {"offer": "", "source": f"{_STATED} in {plain(path)}", "trust": "user"}
+        price = validated(ApiPrice, {**stated, **cells}, where)
+        _refuse_strange(price.model_dump(), where)
+        _refuse_no_day(price.date, where)
+        yield where, price
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the filled cells of each row of a list of prices, with where it stands."""
     lines = _text(path, "list of prices").splitlines()
     if not lines:
         raise RecordError(f"{plain(path)} is no list of prices: its first row names the columns")
@@ -255,11 +254,7 @@ def read_prices(path: Path) -> Iterator[tuple[str, Price]]:
             where = f"{plain(path)} row {number}"
             if None in row:
                 raise RecordError(f"{where} has more cells than the first row has columns")
-            cells = {key: value for key, value in row.items() if value}
-            price = validated(Price, _with_defaults(cells, plain(path)), where)
-            _refuse_strange(price.model_dump(), where)
-            _refuse_undated(price, where)
-            yield where, price
+            yield where, {key: value for key, value in row.items() if value}
     except csv.Error as error:
         raise RecordError(f"{plain(path)} is no list of prices: {error}") from error
 
@@ -282,14 +277,19 @@ def _refuse_undated(price: Price, where: str) -> None:
     """Refuse a price that is none, or whose day nobody knows."""
     if price.on_demand_usd_per_hour is None and price.spot_usd_per_hour is None:
         raise RecordError(f"{where}: on_demand_usd_per_hour is missing; a row states a price")
+    _refuse_no_day(price.date, where)
+
+
+def _refuse_no_day(date: str, where: str) -> None:
+    """Refuse a date that is none."""
     try:
-        known = re.fullmatch(r"20\d\d(-\d\d){0,2}", price.date, re.ASCII) is not None
-        price.age_days(datetime.date.max)  # raises for a 13th month
+        known = re.fullmatch(r"20\d\d(-\d\d){0,2}", date, re.ASCII) is not None
+        age_days(date, datetime.date.max)  # raises for a 13th month
     except ValueError:
         known = False
     if not known:
         raise RecordError(
-            f"{where}: date is {plain(price.date, 40)!r}; write the day of the price, as 2026-11-20"
+            f"{where}: date is {plain(date, 40)!r}; write the day of the price, as 2026-11-20"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hardware_questions import CATALOG, asked, few_cards
@@ -11,15 +12,12 @@ from hypothesis import strategies as st
 
 from rightrig.costs.goods import goods_of
 from rightrig.costs.offers import cheapest
+from rightrig.demand.objective import Slo
 from rightrig.planning.questions.market import (
-    Flip,
     Market,
     bought_usd,
-    flip_sentences,
-    flips,
     keeping_options,
     market,
-    rate_grid_requests_per_s,
 )
 
 SPACE = few_cards()
@@ -78,17 +76,6 @@ def test_the_cheapest_when_full_costs_least_a_request() -> None:
     assert best.rent_usd_per_month / best.capacity_requests_per_s <= least * (1 + 1e-9)
 
 
-def test_a_flip_is_found_where_the_answer_changes() -> None:
-    found = flips(lambda rate: "low" if rate <= 3.7 else "high", [0.1, 1.0, 10.0, 100.0])
-    assert [(f.before, f.after) for f in found] == [("low", "high")]
-    assert found[0].at_requests_per_s == pytest.approx(3.7, rel=1e-6)
-
-
-def test_a_grid_of_rates_has_its_ends() -> None:
-    grid = rate_grid_requests_per_s(0.01, 100.0, 5)
-    assert grid == pytest.approx([0.01, 0.1, 1.0, 10.0, 100.0])
-
-
 def test_a_card_costs_what_its_record_says() -> None:
     gpu = CATALOG.gpu("rtx-4090")
     assert gpu.street_price is not None
@@ -96,10 +83,14 @@ def test_a_card_costs_what_its_record_says() -> None:
     assert bought_usd(goods_of(CATALOG), gpu, 16) == pytest.approx(16 * middle)
 
 
-def test_many_flips_are_told_by_the_first_the_last_and_their_number() -> None:
-    found = [Flip(float(n), "a", "b") for n in range(1, 8)]
-    told = flip_sentences(found, {"a": "one", "b": "two"})
-    assert len(told) == 3
-    assert told[0] == "Up to 1 requests/s: one; above it: two."
-    assert "it changes 7 times" in told[1]
-    assert len(flip_sentences(found[:2], {"a": "one", "b": "two"})) == 2
+@pytest.mark.parametrize("confidence", ["likely", "surely"])
+def test_every_option_keeps_the_objectives_at_its_largest_load(confidence: str) -> None:
+    """No filter is wanted after the search: it judges every objective itself."""
+    question = asked()
+    limits = question.limits.model_copy(update={"confidence": confidence})
+    slo = Slo(ttft_p99_s=0.6, tpot_p99_s=0.04, e2e_p90_s=20.0)
+    llm = CATALOG.llm("llama-3.1-8b")
+    options = keeping_options(llm, replace(question, limits=limits, slo=slo), SPACE)
+    assert options
+    assert max(option.ttft_p99_s for option in options) <= 0.6 * (1 + 1e-9)
+    assert max(option.tpot_p99_s for option in options) <= 0.04 * (1 + 1e-9)
