@@ -8,7 +8,8 @@ Without a file, every Markdown file of the root and of ``docs`` is refreshed.
 An example is a fenced ``console`` block whose first line starts with ``$ rightrig``; it may hold
 several commands. What a command prints follows its line. ``tests/test_docs.py`` runs the same
 examples and fails when one of them drifts. Lines with a stopwatch's figure or the age of a price
-may differ; they alone never rewrite an example. No catalogue of the user is read.
+may differ; they alone never rewrite an example. No catalogue of the user is read, and the shipped
+prices count.
 
 A table of data stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; ``TABLES`` says what
 each is made from.
@@ -48,7 +49,7 @@ _TABLE: Final = re.compile(
     r"(?P<start>^<!-- table: (?P<name>[a-z-]+) -->\n).*?(?P<end>^<!-- end -->$)",
     re.MULTILINE | re.DOTALL,
 )
-_VOLATILE: Final = re.compile(r"\d+\.\d+ s\.|\d+ days old")
+_VOLATILE: Final = re.compile(r"\d+\.\d+ s\.|\d+ days? old")
 _SGLANG_CARDS: Final = ("rtx-4090", "l40s", "a100-sxm-80gb", "h100-sxm", "h200-sxm", "b200-sxm")
 _KINDS: Final[dict[str, tuple[str, str]]] = {
     "gpus": ("accelerators", "`rightrig gpus list`"),
@@ -122,6 +123,7 @@ def printed_by(command: str) -> str:
         **os.environ,
         "COLUMNS": "80",
         "RIGHTRIG_CATALOG": "",
+        "RIGHTRIG_PRICES": "shipped",
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
     }
     found = subprocess.run(  # noqa: S603 - the examples are the project's own

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from program import Program
 
 try:
     import fcntl
 except ImportError:  # Windows has none: there each worker compiles for itself.
     fcntl = None  # type: ignore[assignment]
 
-# What a developer keeps in the own catalogue must not change what a test sees; programs that a
-# test starts inherit it.
+# What a developer keeps in the own catalogue, or downloaded, must not change what a test sees;
+# programs that a test starts inherit it.
 os.environ["RIGHTRIG_CATALOG"] = ""
+os.environ["RIGHTRIG_PRICES"] = "shipped"
 
 # A build must not fail by chance on a change that has nothing to do with it: there the examples
 # are the same each time; on a developer's machine they are new each time.
@@ -35,6 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and any(n in item.path.as_posix() for n in _SIMULATED):
             item.fixturenames.insert(0, "compiled")
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    """Return the program in this process."""
+    from program import Program  # noqa: PLC0415 - the command line, where it is needed
+
+    return Program(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,13 @@ MODULES: Final = (
     "work.activations",
     "prediction.roofline",
     "prediction.network",
+    "prediction.electrical",
     "prediction.power",
+    "prediction.power_cap",
     "costs.money",
+    "costs.energy",
+    "costs.bandwidth_loss",
+    "costs.spot",
 )
 
 REGISTRY: Final[pint.UnitRegistry[float]] = pint.UnitRegistry(None)
@@ -32,7 +37,9 @@ for definition in (
     "s = [time]", "hour = 3600 * s", "month = 730 * hour", "year = 8760 * hour", "years = year",
     "byte = [information]", "bytes = byte", "bits = byte / 8", "mib = 2**20 * byte",
     "gib = 2**30 * byte", "flop = [computing]", "hz = 1 / s",
-    "w = [power]", "j = w * s", "kwh = 3.6e6 * j", "usd = [currency]",
+    "w = [power]", "j = w * s",
+    "a = [current]", "v = w / a", "va = w", "btu = 1055 * j", "celsius = [warmth]",
+    "cfm = [airflow]", "kwh = 3.6e6 * j", "usd = [currency]",
     "count = []", "ratio = []", "tokens = []", "token = []", "requests = []",
 ):  # fmt: skip
     REGISTRY.define(definition)
@@ -46,14 +53,18 @@ CONSTANTS: Final = {
     # Two bytes are an activation, four bytes are an attention score.
     "gemm_bytes": {"outputs_count": "byte"},
     "all_reduce_message_bytes": {"hidden_count": "byte"},
+    # Watts are joules a second; air carries some of them a degree and a cubic foot a minute.
+    "air_cfm": {"power_w": "cfm * celsius"},
+    "heat_btu_per_hour": {"power_w": "btu / hour"},
+    "cooling_tons_count": {"power_w": ""},
 }
 """Formulas with a constant that has a unit: the parameter which it multiplies carries that unit."""
 
 UNITS: Final = (
     "bytes", "bits", "flop", "s", "hz", "w", "j", "usd", "tokens", "requests", "count", "ratio",
-    "years", "kwh", "mib", "gib",
+    "years", "kwh", "mib", "gib", "v", "a", "va", "btu", "celsius", "cfm",
 )  # fmt: skip
-DENOMINATORS: Final = ("s", "hour", "month", "year", "kwh", "byte", "token")
+DENOMINATORS: Final = ("s", "j", "hour", "month", "year", "kwh", "byte", "token")
 # The longest end of a name that is a unit: of `peak_flop_per_s`, `flop_per_s` and not `s`.
 _UNIT_AT_END: Final = re.compile(
     rf"(?:.*?_)??((?:{'|'.join(UNITS)})(?:_per_(?:{'|'.join(DENOMINATORS)}))*)"

@@ -8,7 +8,6 @@ An example begins with its row's id. Rows for later issues, which bring the func
 - W077, W078, W089, W090: bubbles of training pipelines, disaggregated serving.
 - W081 to W086: queues (simulation).
 - W096 to W107: failures, checkpoints, bit errors (reliability).
-- W112, W113, W116: ownership, spot (costs).
 """
 
 from __future__ import annotations
@@ -24,13 +23,16 @@ import pytest
 
 from rightrig.costs.break_even import break_even_months_count
 from rightrig.costs.money import energy_usd_per_month, owned_cost_usd_per_token
+from rightrig.costs.ownership import capital_recovery_per_year, present_value_usd
+from rightrig.costs.spot import useful_usd_per_hour
 from rightrig.deployment.deployment import Companions
 from rightrig.facts.catalog import shipped
 from rightrig.facts.llm import Attention, Block, Ffn
 from rightrig.facts.mig import least_compute_ratio
 from rightrig.facts.quantization import GGML_BITS, weight_format
+from rightrig.planning.costing.renting import Interruptions
 from rightrig.planning.tenancy.mig_layouts import maximal_layouts, multisets
-from rightrig.prediction.gradient_sync import Sharing, exposed_s, training_state_bytes
+from rightrig.prediction.gradient_sync import exposed_s, training_state_bytes
 from rightrig.prediction.network import ring_all_reduce_s, tensor_parallel_decode_s
 from rightrig.prediction.power import energy_per_token_j
 from rightrig.prediction.roofline import (
@@ -63,6 +65,7 @@ from rightrig.work.weights import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rightrig.deployment.training import Sharing
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
 
@@ -411,6 +414,17 @@ EXAMPLES: Final = (
         "W115 months until a card has paid",
         3.604902668,
         lambda: break_even_months_count(800.0, 0.34 * 730.0, 0.45 * 0.08 * 730.0),
+    ),
+    Example(
+        "W112 three years of an H100 in money of today",
+        24119.73053,
+        lambda: present_value_usd(30_000.0, 490.56, 9_000.0, 0.08, 3.0),
+    ),
+    Example("W113 capital recovery", 0.388033514, lambda: capital_recovery_per_year(0.08, 3.0)),
+    Example(
+        "W116 a spot hour of work",
+        1.153651408,
+        lambda: useful_usd_per_hour(1.0, Interruptions(None, 21_600.0, 120.0, 600.0).waste_ratio),
     ),
     Example("W118 full layouts of an A100", "19 / 14", lambda: layouts_text("a100-sxm-80gb")),
     Example("W117 energy of a token", 0.12, lambda: energy_per_token_j(300.0, 2500.0)),

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
-
 import pytest
-
-from rightrig.cli import main
+from program import Program
 
 CHOOSE = "choose-gpu llama-2-7b --among rtx-4090,l4"
 RIVALS = "many-or-one llama-3.1-8b --many 16xrtx-4090 --one 1xh100-sxm"
@@ -40,31 +35,9 @@ SENTENCES = (
 )
 
 
-class Program:
-    """The program in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str, str]:
-        """Run a command of ``ask``; return its exit code, its output and its complaint."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", "ask", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, printed.out, printed.err
-
-    def json(self, command: str) -> tuple[int, Any]:
-        """Return the exit code and the JSON of a command."""
-        code, out, err = self.run(f"{command} --json")
-        assert err == ""
-        return code, json.loads(out, parse_constant=pytest.fail)
-
-
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
+    return Program(monkeypatch, capsys, "ask")
 
 
 @pytest.mark.parametrize(("command", "sentence"), SENTENCES)
@@ -75,30 +48,26 @@ def test_wrong_words_leave_with_a_sentence(command: str, sentence: str, program:
 
 
 def test_one_user_of_seven_billion_needs_no_more_than_24_gb(program: Program) -> None:
-    code, answer = program.json(f"{CHOOSE} --users 1 --weights bf16")
-    assert code == 0
+    answer = program.json(f"{CHOOSE} --users 1 --weights bf16")
     assert answer["deciding"]["does"] is True
     assert answer["deciding"]["gpu"] == "rtx-4090"
     assert answer["chosen"]["cards_count"] == 1
 
 
 def test_thirteen_billion_at_16_bits_need_more_than_24_gb(program: Program) -> None:
-    _, answer = program.json(
-        "choose-gpu llama-2-13b --users 1 --weights bf16 --among rtx-4090,l40s"
-    )
+    answer = program.json("choose-gpu llama-2-13b --users 1 --weights bf16 --among rtx-4090,l40s")
     assert answer["deciding"]["does"] is False
     assert answer["deciding"]["verdict"] == "no"
 
 
 def test_a_choice_that_nothing_allows_is_a_no_with_the_nearest_miss(program: Program) -> None:
-    code, answer = program.json(f"{CHOOSE} --max-power 10W")
-    assert code == 1
+    answer = program.json(f"{CHOOSE} --max-power 10W", leaves=1)
     assert answer["chosen"] is None
     assert any("--max-power" in sentence for sentence in answer["nearest"])
 
 
 def test_a_service_asks_for_objectives_headroom_and_a_spare_engine(program: Program) -> None:
-    _, answer = program.json(f"{CHOOSE} --rate 1/s --kind production")
+    answer = program.json(f"{CHOOSE} --rate 1/s --kind production")
     asked = answer["question"]
     assert (asked["ttft_p99_s"], asked["tpot_p99_s"]) == (2.0, 0.2)
     assert (asked["headroom_ratio"], asked["spare_engines_count"]) == (0.3, 1)
@@ -106,8 +75,7 @@ def test_a_service_asks_for_objectives_headroom_and_a_spare_engine(program: Prog
 
 
 def test_seventy_billion_at_16_bits_take_two_h100(program: Program) -> None:
-    code, answer = program.json("gpu-count llama-2-70b --weights checkpoint --context 4096")
-    assert code == 0
+    answer = program.json("gpu-count llama-2-70b --weights checkpoint --context 4096")
     least = {row["gpu"]: row["least_cards_count"] for row in answer["rows"]}
     assert least == {"rtx-4090": 7, "h100-sxm": 2}
     assert 6 in [entry["tp"] for entry in answer["forbidden_tp"]]
@@ -121,8 +89,7 @@ def test_too_few_cards_are_a_no(program: Program) -> None:
 
 
 def test_many_or_one_says_what_sums_up_and_what_is_delivered(program: Program) -> None:
-    code, answer = program.json(f"{RIVALS} --rate 1/s --ttft-p99 2s")
-    assert code == 0
+    answer = program.json(f"{RIVALS} --rate 1/s --ttft-p99 2s")
     assert answer["many"]["hosts_count"] == 2
     assert answer["many"]["peak_flop_per_s"] == pytest.approx(16 * 165.2e12)
     assert answer["winner"] in {"16xrtx-4090", "1xh100-sxm"}
@@ -132,8 +99,8 @@ def test_many_or_one_says_what_sums_up_and_what_is_delivered(program: Program) -
 
 def test_overkill_leaves_with_0_when_it_is_and_1_when_not(program: Program) -> None:
     command = "overkill llama-2-7b --on 1xa100-sxm-80gb --rate"
-    code, answer = program.json(f"{command} 1/s")
-    assert (code, answer["overkill"]) == (0, True)
+    answer = program.json(f"{command} 1/s")
+    assert answer["overkill"] is True
     assert answer["saving_usd_per_month"] > 0
     assert program.run(f"{command} 400/s")[0] == 1
 
@@ -147,13 +114,11 @@ def test_train_or_serve_says_that_70_billion_take_13_cards_of_80_gb(program: Pro
 
 
 def test_budgets_are_answered_without_infinities(program: Program) -> None:
-    code, answer = program.json("tiers llama-2-7b --weights fp8")
-    assert code == 0
+    answer = program.json("tiers llama-2-7b --weights fp8")
     assert [tier["to_usd_per_month"] for tier in answer["tiers"]] == [500.0, 5000.0, None]
 
 
 def test_markets_are_answered_by_rate(program: Program) -> None:
-    code, answer = program.json("consumer-or-datacenter llama-2-7b --weights fp8")
-    assert code == 0
+    answer = program.json("consumer-or-datacenter llama-2-7b --weights fp8")
     assert answer["cheapest_at_asked"] in {"consumer", "other"}
     assert answer["corners"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rightrig.cli import main
 from rightrig.cli.asking_layout import growth_ratio_per_month
+
+if TYPE_CHECKING:
+    from program import Program
 
 GROWTH = "ask growth llama-3.1-8b --rate 5/s --growth 10%/month"
 SCALING = "ask scaling --params 1B --link 4xrtx-4090 --step 2s"
@@ -61,49 +61,24 @@ SENTENCES = (
 )
 
 
-def ended(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-    try:
-        main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
 @pytest.mark.parametrize(("command", "code", "name"), FORMS, ids=[form[0] for form in FORMS])
 def test_every_form_answers_as_text_and_as_json(
-    command: str, code: int, name: str, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    assert ended(command, monkeypatch) == code
-    text = capsys.readouterr().out
-    assert text.strip()
-    assert ended(f"{command} --json", monkeypatch) == code
-    data: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert data[name] is not None
+    program: Program, command: str, code: int, name: str
+) -> None:
+    assert program.text(command, leaves=code)
+    assert program.json(command, leaves=code)[name] is not None
 
 
 @pytest.mark.parametrize(("command", "sentence"), SENTENCES, ids=[pair[0] for pair in SENTENCES])
-def test_wrong_use_is_one_sentence(
-    command: str, sentence: str, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    assert ended(command, monkeypatch) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+def test_wrong_use_is_one_sentence(program: Program, command: str, sentence: str) -> None:
+    assert sentence in program.sentence(command)
 
 
-def test_numbers_of_the_json_are_those_of_the_text(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_numbers_of_the_json_are_those_of_the_text(program: Program) -> None:
     command = "ask buy-or-rent --price $600..$800 --rent $0.34/h --power 450W --tariff 0.08 --pue 1"
-    ended(command, monkeypatch)
-    text = " ".join(capsys.readouterr().out.split())
+    text = program.text(command)
     assert "after 2.7 to 3.6 months (2.4 to 3.2 if electricity were free)" in text
-    ended(f"{command} --json", monkeypatch)
-    data = json.loads(capsys.readouterr().out)
-    assert data["high_months_count"] == pytest.approx(3.6049, abs=1e-4)
+    assert program.json(command)["high_months_count"] == pytest.approx(3.6049, abs=1e-4)
 
 
 def test_a_year_of_growth_is_spread_over_twelve_months() -> None:

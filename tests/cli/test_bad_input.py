@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rightrig.cli import main
+if TYPE_CHECKING:
+    from program import Program
 
 SCRIPT = Path(sys.executable).with_name("rightrig")
 FIT = "fit llama-3.1-8b --on h100-sxm"
@@ -143,43 +145,14 @@ EMPTY = (
 )
 
 
-class Program:
-    """The program in this process: what it printed and how it left."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def error(self, arguments: list[str]) -> list[str]:
-        """Run a wrong command and return the lines of its standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        assert left.value.code == 2
-        assert printed.out == ""
-        assert "Traceback" not in printed.err
-        return printed.err.splitlines()
-
-    def sentence(self, arguments: list[str]) -> str:
-        """Run a wrong command and return its one sentence."""
-        (line,) = self.error(arguments)
-        assert line.startswith("rightrig: ")
-        return line
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(("command", "says"), SENTENCES, ids=[c for c, _ in SENTENCES])
 def test_wrong_input_is_answered_in_one_sentence(program: Program, command: str, says: str) -> None:
-    assert says in program.sentence(command.split())
+    assert says in program.sentence(command)
 
 
 @pytest.mark.parametrize("command", USAGES)
 def test_wrong_usage_is_answered_with_the_usage(program: Program, command: str) -> None:
-    lines = program.error(command.split())
+    lines = program.refusal(command)
     assert lines[0].startswith("Usage: ")
     assert lines[-1].startswith("Error: ")
     assert len(lines) <= 4
@@ -187,7 +160,7 @@ def test_wrong_usage_is_answered_with_the_usage(program: Program, command: str) 
 
 @pytest.mark.parametrize("arguments", EMPTY, ids=" ".join)
 def test_empty_words_are_refused(program: Program, arguments: list[str]) -> None:
-    assert program.sentence(arguments)
+    assert program.sentence(*arguments)
 
 
 LLAMA = {
@@ -226,17 +199,17 @@ def test_a_file_that_is_no_model_is_refused(
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text(text, encoding="utf-8")
-    assert says in program.sentence(["fit", str(path), "--on", "h100-sxm"])
+    assert says in program.sentence("fit", str(path), "--on", "h100-sxm")
 
 
 def test_a_file_that_is_no_text_is_refused(program: Program, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b"\xff\xfe\x00")
-    assert "it is not UTF-8 text" in program.sentence(["models", "show", str(path)])
+    assert "it is not UTF-8 text" in program.sentence("models", "show", str(path))
 
 
 def test_a_folder_without_a_configuration_is_refused(program: Program, tmp_path: Path) -> None:
-    said = program.sentence(["fit", str(tmp_path), "--on", "h100-sxm"])
+    said = program.sentence("fit", str(tmp_path), "--on", "h100-sxm")
     assert "config.json is no model configuration: there is no such file" in said
 
 
@@ -244,8 +217,8 @@ def test_a_folder_without_a_configuration_is_refused(program: Program, tmp_path:
     "name", ["x" * 5000, "a/../" * 2000, "\x00", "ⅷxh100", "; rm -rf /", "%s%n"]
 )
 def test_strange_names_are_refused_and_not_repeated_at_length(program: Program, name: str) -> None:
-    assert len(program.sentence(["fit", name, "--on", "h100-sxm"])) < 500
-    assert len(program.sentence(["fit", "llama-3.1-8b", "--on", name])) < 500
+    assert len(program.sentence("fit", name, "--on", "h100-sxm")) < 500
+    assert len(program.sentence("fit", "llama-3.1-8b", "--on", name)) < 500
 
 
 @pytest.mark.parametrize(
@@ -281,8 +254,8 @@ def test_the_installed_program_leaves_with_2_and_one_sentence(command: str) -> N
     ],
 )
 def test_impossible_or_empty_choices_are_refused(program: Program, command: str) -> None:
-    assert program.sentence(command.split())
+    assert program.sentence(command)
 
 
 def test_an_empty_model_is_not_called_a_file(program: Program) -> None:
-    assert "config.json is no model" not in program.sentence(["fit", "", "--on", "h100-sxm"])
+    assert "config.json is no model" not in program.sentence("fit", "", "--on", "h100-sxm")

@@ -8,12 +8,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 import rightrig
-from rightrig.cli import main
+
+if TYPE_CHECKING:
+    from program import Program
 
 SCRIPT = Path(sys.executable).with_name("rightrig")
 MOST_BYTES = 200_000
@@ -93,40 +95,9 @@ COMMANDS = {
 }
 
 
-class Program:
-    """The program in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str]:
-        """Run a command; return its exit code and what it printed."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *shlex.split(command)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        assert printed.err == ""
-        code = left.value.code
-        assert isinstance(code, int)
-        return code, printed.out
-
-    def text(self, command: str) -> str:
-        """Return what a command prints in a pipe, on one line."""
-        return " ".join(self.run(command)[1].split())
-
-    def json(self, command: str) -> Any:
-        """Return the JSON of a command."""
-        return json.loads(self.run(f"{command} --json")[1])
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_leaves_with_0_for_an_answer_and_1_for_no(program: Program, command: str) -> None:
-    code, text = program.run(command)
+    code, text = program.said(command)
     assert code == COMMANDS[command]
     assert text.endswith("\n")
     assert "\x1b" not in text  # no escape codes in a pipe
@@ -138,7 +109,7 @@ def test_a_command_leaves_with_0_for_an_answer_and_1_for_no(program: Program, co
 def test_json_parses_stays_small_leaves_alike_and_has_no_ambiguous_unit(
     program: Program, command: str
 ) -> None:
-    code, text = program.run(f"{command} --json")
+    code, text = program.said(f"{command} --json")
     assert code == COMMANDS[command]
     assert len(text.encode()) < MOST_BYTES
 
@@ -205,7 +176,7 @@ def test_a_fit_tells_verdict_need_budget_and_what_remains(program: Program) -> N
 
 
 def test_a_fit_that_fails_tells_how_much_is_lacking_and_what_would_help(program: Program) -> None:
-    text = program.text("fit llama-3.1-8b --on rtx-4090 --concurrency 32")
+    text = program.text("fit llama-3.1-8b --on rtx-4090 --concurrency 32", leaves=1)
     assert "NO: " in text
     assert "26.87 GiB too much" in text
     assert "What would make it fit" in text
@@ -253,7 +224,7 @@ def test_a_list_names_every_record(program: Program, group: str) -> None:
     ],
 )
 def test_a_lever_typed_as_it_is_printed_makes_it_fit(program: Program, command: str) -> None:
-    found = program.json(command)
+    found = program.json(command, leaves=1)
     assert found["levers"]
     for lever in found["levers"]:
         # The last of an option counts, so the change may follow the command.
@@ -263,7 +234,7 @@ def test_a_lever_typed_as_it_is_printed_makes_it_fit(program: Program, command: 
 
 @pytest.mark.parametrize("verb", [*VERBS, *GROUPS, *(f"ask {name}" for name in QUESTIONS)])
 def test_every_verb_has_help_that_opens_with_what_it_answers(program: Program, verb: str) -> None:
-    code, text = program.run(f"{verb} --help")
+    code, text = program.said(f"{verb} --help")
     assert code == 0
     lines = [line for line in text.splitlines() if line]
     assert lines[0].startswith("Usage: ")
@@ -274,7 +245,7 @@ def test_every_verb_has_help_that_opens_with_what_it_answers(program: Program, v
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("verb", ["list", "show"])
 def test_every_group_lists_and_shows(program: Program, group: str, verb: str) -> None:
-    code, text = program.run(f"{group} {verb} --help")
+    code, text = program.said(f"{group} {verb} --help")
     assert code == 0
     assert "--json" in text
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rightrig.cli import main
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from program import Program
 
 CRITERIA = """
 [traffic]
@@ -46,27 +44,10 @@ values = {{ integration = 3.0 }}
 """
 
 
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[[str], tuple[int, str, str]]:
-    """Return the program in this process: a command → exit code, output, errors."""
-
-    def of(command: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, printed.out, printed.err
-
-    return of
-
-
 def test_a_rig_shows_its_memory_links_splits_and_alternatives(
-    run: Callable[[str], tuple[int, str, str]],
+    program: Program,
 ) -> None:
-    code, text, _ = run("rigs show 2xrtx-3090@nvlink")
+    code, text, _ = program.run("rigs show 2xrtx-3090@nvlink")
     assert code == 0
     one_line = " ".join(text.split())
     assert text.startswith("2xrtx-3090@nvlink: 37.2 GiB effective VRAM of 47.2 GiB visible")
@@ -77,19 +58,19 @@ def test_a_rig_shows_its_memory_links_splits_and_alternatives(
         assert heading in text
 
 
-def test_a_machine_is_shown_before_its_combo(run: Callable[[str], tuple[int, str, str]]) -> None:
-    _, text, _ = run("rigs show dgx-spark")
+def test_a_machine_is_shown_before_its_combo(program: Program) -> None:
+    _, text, _ = program.run("rigs show dgx-spark")
     assert text.startswith("DGX Spark")
     assert "effective VRAM" in text
-    code, text, _ = run("rigs show dgx-spark --json")
+    code, text, _ = program.run("rigs show dgx-spark --json")
     answer: dict[str, Any] = json.loads(text)
     assert code == 0
     assert answer["slug"] == "dgx-spark"
     assert answer["combo"]["rig"] == "1xgb10"
 
 
-def test_the_rule_of_the_headline_can_be_set(run: Callable[[str], tuple[int, str, str]]) -> None:
-    _, text, _ = run("rigs show 1xl4 --overhead 2GiB --gpu-memory-utilization 0.9 --json")
+def test_the_rule_of_the_headline_can_be_set(program: Program) -> None:
+    _, text, _ = program.run("rigs show 1xl4 --overhead 2GiB --gpu-memory-utilization 0.9 --json")
     memory = json.loads(text)["combo"]["memory"]
     wanted = 0.9 * memory["visible_bytes"] - 2 * 2**30
     assert memory["effective_bytes"] == pytest.approx(wanted)
@@ -115,36 +96,30 @@ def test_the_rule_of_the_headline_can_be_set(run: Callable[[str], tuple[int, str
         ("ask ecosystem nosuch", "no GPU is called 'nosuch'"),
     ],
 )
-def test_wrong_input_is_one_sentence(
-    run: Callable[[str], tuple[int, str, str]], command: str, sentence: str
-) -> None:
-    code, _, error = run(command)
+def test_wrong_input_is_one_sentence(program: Program, command: str, sentence: str) -> None:
+    code, _, error = program.run(command)
     assert code == 2
     assert sentence in error
     assert len(error.strip().splitlines()) == 1
 
 
-def test_a_filled_template_is_a_go(
-    run: Callable[[str], tuple[int, str, str]], tmp_path: Path
-) -> None:
-    _, text, _ = run("ask go-no-go --template")
+def test_a_filled_template_is_a_go(program: Program, tmp_path: Path) -> None:
+    _, text, _ = program.run("ask go-no-go --template")
     path = tmp_path / "answers.toml"
     path.write_text(text, encoding="utf-8")
-    code, text, _ = run(f"ask go-no-go {path}")
+    code, text, _ = program.run(f"ask go-no-go {path}")
     assert code == 1
     assert text.startswith("No-go")
     path.write_text(path.read_text(encoding="utf-8").replace('unknown"', 'yes"'), encoding="utf-8")
-    code, text, _ = run(f"ask go-no-go {path} --json")
+    code, text, _ = program.run(f"ask go-no-go {path} --json")
     assert code == 0
     assert json.loads(text)["score_ratio"] == pytest.approx(1.0)
 
 
-def test_criteria_are_computed_from_rigs(
-    run: Callable[[str], tuple[int, str, str]], tmp_path: Path
-) -> None:
+def test_criteria_are_computed_from_rigs(program: Program, tmp_path: Path) -> None:
     path = tmp_path / "criteria.toml"
     path.write_text(CRITERIA.format(integration=0.2), encoding="utf-8")
-    code, text, _ = run(f"ask criteria {path} --json")
+    code, text, _ = program.run(f"ask criteria {path} --json")
     assert code == 0
     answer: dict[str, Any] = json.loads(text)
     options = {one["name"]: one for one in answer["options"]}
@@ -154,29 +129,27 @@ def test_criteria_are_computed_from_rigs(
     assert options["one H100"]["score_ratio"] == pytest.approx(0.7)
     swing = next(one for one in answer["swings"] if one["criterion"] == "cost")
     assert swing["weight_level_ratio"] == pytest.approx(0.5)
-    code, text, _ = run(f"ask criteria {path}")
+    code, text, _ = program.run(f"ask criteria {path}")
     assert "one H100 wins with 0.700" in text
     assert "Computed: one 4090" in text
 
 
-def test_weights_that_do_not_sum_to_one_are_refused(
-    run: Callable[[str], tuple[int, str, str]], tmp_path: Path
-) -> None:
+def test_weights_that_do_not_sum_to_one_are_refused(program: Program, tmp_path: Path) -> None:
     path = tmp_path / "criteria.toml"
     path.write_text(CRITERIA.format(integration=0.1), encoding="utf-8")
-    code, _, error = run(f"ask criteria {path}")
+    code, _, error = program.run(f"ask criteria {path}")
     assert code == 2
     assert "the weights sum to 0.9: they must sum to 1" in error
 
 
 def test_lock_in_and_ecosystem_answer_as_text_and_as_json(
-    run: Callable[[str], tuple[int, str, str]],
+    program: Program,
 ) -> None:
-    code, text, _ = run("ask lock-in --on 1xl4 --provider runpod --model llama-3.1-8b")
+    code, text, _ = program.run("ask lock-in --on 1xl4 --provider runpod --model llama-3.1-8b")
     assert code == 0
     assert "Leaving runpod for" in " ".join(text.split())
     assert "Exit to AMD" in text
-    code, text, _ = run("ask ecosystem rtx-4090 mi300x --json")
+    code, text, _ = program.run("ask ecosystem rtx-4090 mi300x --json")
     answer: dict[str, Any] = json.loads(text)
     assert code == 0
     assert {card["gpu"] for card in answer["cards"]} == {"rtx-4090", "mi300x"}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import rightrig
-from rightrig.cli import main
 from rightrig.planning.matrix import MATRIX_FORMATS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from program import Program
 
 CATALOG = rightrig.shipped()
 MATRIX = "fits --matrix --models llama-3.1-8b,qwen3-8b --gpus rtx-4090,h100-sxm"
@@ -105,38 +105,6 @@ SENTENCES = (
 )
 
 
-class Program:
-    """The program in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str, str]:
-        """Run a command; return its exit code, its output and its errors."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        code = left.value.code
-        assert isinstance(code, int)
-        return code, printed.out, printed.err
-
-    def text(self, command: str, leaves: int = 0) -> str:
-        """Return what a command prints, on one line."""
-        code, out, err = self.run(command)
-        assert (code, err) == (leaves, "")
-        return " ".join(out.split())
-
-    def json(self, command: str, leaves: int = 0) -> Any:
-        """Return the JSON of a command."""
-        return json.loads(self.text(f"{command} --json", leaves))
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(("command", "says"), SENTENCES, ids=[c for c, _ in SENTENCES])
 def test_wrong_use_is_answered_in_one_sentence(program: Program, command: str, says: str) -> None:
     code, out, err = program.run(command)
@@ -218,7 +186,7 @@ def test_save_writes_every_cell(program: Program, tmp_path: Path) -> None:
 
 def test_cards_context_and_formats_narrow_the_matrix(program: Program) -> None:
     command = "fits --matrix --models llama-3.3-70b --gpus h100-sxm --formats bf16"
-    one, four = (program.json(f"{command} --cards {n}", n == 1) for n in (1, 4))
+    one, four = (program.json(f"{command} --cards {n}", leaves=int(n == 1)) for n in (1, 4))
     assert one["formats"] == ["bf16"]
     assert [found["cells"][0]["verdict"] for found in (one, four)] == ["no", "fits"]
     longer = program.json(f"{command} --cards 4 --context 100000")

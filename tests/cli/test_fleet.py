@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-
-from rightrig.cli import main
+from program import Program
 
 SCRIPT: Final = Path(sys.executable).with_name("rightrig")
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "fleet.toml"
@@ -20,26 +19,9 @@ LONGEST_S: Final = 5.0
 """Of processor time: a machine that is shared takes longer."""
 
 
-class Program:
-    """The program in this process, which is quicker than one of its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """Run a fleet; return its exit code, what it printed, and what it complained of."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", "fleet", *words])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        code = left.value.code
-        assert isinstance(code, int)
-        return code, printed.out, printed.err
-
-
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
+    return Program(monkeypatch, capsys, "fleet")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rightrig.cli import main
+if TYPE_CHECKING:
+    from program import Program
 
 PLAN = "plan llama-3.1-8b --rate 5/s"
 ONE = f"{PLAN} --ttft-p99 1s --tpot-p99 50ms --gpu h100-sxm"
@@ -63,33 +62,6 @@ ONE_PLAN_KEYS = {
 }  # fmt: skip
 
 
-class Program:
-    """The program in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str, str]:
-        """Run a command; return its exit code and what it printed."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        return int(left.value.code or 0), printed.out, printed.err
-
-    def json(self, command: str, code: int = 0) -> dict[str, Any]:
-        """Run a command and return its JSON."""
-        left, out, _ = self.run(f"{command} --json")
-        assert left == code
-        found: dict[str, Any] = json.loads(out)
-        return found
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(("command", "says"), WRONG, ids=[c for c, _ in WRONG])
 def test_wrong_words_are_told_in_one_sentence(program: Program, command: str, says: str) -> None:
     code, out, err = program.run(command)
@@ -126,7 +98,7 @@ def test_bought_plans_are_ranked_by_price_and_have_no_rent(program: Program) -> 
     assert prices == sorted(prices)
     assert all(one["rent_usd_per_month"] == 0.0 and one["purchase"] is None for one in found)
     capex = prices[0] * 0.5
-    poor = program.json(f"{PLAN} --ttft-p99 1s --buy --capex {capex:.0f}", code=1)
+    poor = program.json(f"{PLAN} --ttft-p99 1s --buy --capex {capex:.0f}", leaves=1)
     assert poor["plans"] == []
     assert {one["rule"] for one in poor["rejected"]} >= {"LIMIT-CAPEX"}
 
@@ -176,6 +148,7 @@ def test_spot_prices_are_marked_and_never_dearer(program: Program) -> None:
     ("by", "key"),
     [
         ("month", "rent_usd_per_month"), ("token", "full_cost_usd_per_million_tokens"),
+        ("energy", "power_w"),
     ],
 )  # fmt: skip
 def test_the_list_is_ranked_by_what_is_asked(program: Program, by: str, key: str) -> None:
@@ -198,7 +171,7 @@ def test_a_job_has_its_own_answer(program: Program) -> None:
     for one in found["rigs"]:
         assert one["duration_s"]["mid"] <= found["deadline_s"]
     hasty = "plan llama-3.1-8b --job 10B-tokens --by 1min --gpu h100-sxm"
-    assert program.json(hasty, code=1)["rigs"] == []
+    assert program.json(hasty, leaves=1)["rigs"] == []
 
 
 def test_an_upgrade_has_its_own_answer(program: Program) -> None:
@@ -233,3 +206,11 @@ def test_options_that_a_question_does_not_read_are_refused(
     code, _, err = program.run(command)
     assert code == 2
     assert says in err
+
+
+def test_a_card_without_a_published_power_says_what_is_missing(program: Program) -> None:
+    command = "plan llama-3.1-8b --rate 0.05/s --buy --gpu m4-max --max-power 100W"
+    nearest = program.json(command, leaves=1)["explanation"]["sentences"][1]
+    assert "no power is published for m4-max" in nearest
+    assert "the board power of m4-max in your own --catalog [" not in nearest
+    assert "It would take at least the board power of m4-max in your own --catalog." in nearest

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rightrig.cli import main
 from rightrig.cli.sweeping import sweep_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from program import Program
 
 PREDICT = "predict llama-3.1-8b --on h100-sxm"
 # One command of each form, and a name that its JSON has.
@@ -74,37 +73,6 @@ SENTENCES = (
     (f"{DEEPSEEK} --ep 4", "use 1 or 8"),
     (f"{DEEPSEEK} --cp 3", "use a divisor of 8"),
 )
-
-
-class Program:
-    """The program in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str, str]:
-        """Run a command; return its exit code and what it printed."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, printed.out, printed.err
-
-    def text(self, command: str) -> str:
-        """Return what a command prints, on one line."""
-        code, out, err = self.run(command)
-        assert (code, err) == (0, "")
-        return " ".join(out.split())
-
-    def json(self, command: str) -> Any:
-        """Return the JSON of a command."""
-        return json.loads(self.run(f"{command} --json")[1])
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(("command", "name"), FORMS.items(), ids=list(FORMS))

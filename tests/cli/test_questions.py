@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from program import Program
 from user_records import CARD
-
-from rightrig.cli import main
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "questions.md"
 COMMANDS: Final = tuple(
@@ -28,29 +24,6 @@ def asks(command: str) -> pytest.MarkDecorator:
     """Give a test its command of the page."""
     ASKED.append(command)
     return pytest.mark.parametrize("command", [command])
-
-
-class Program:
-    """The program in this process, in a folder with a catalogue of the user."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str, str]:
-        """Return the exit code of a command, and what it printed."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *shlex.split(command)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        code = left.value.code
-        assert isinstance(code, int)
-        return code, printed.out, printed.err
-
-    def yes(self, command: str) -> Any:
-        """Return the JSON of a command whose answer is yes."""
-        code, out, err = self.run(f"{command} --json")
-        assert code == 0, err
-        return json.loads(out)
 
 
 @pytest.fixture
@@ -70,7 +43,7 @@ def least_cards(found: Any) -> dict[str, int | None]:
 
 @asks("ask choose-gpu llama-3.1-8b --users 1 --among rtx-4090")
 def test_one_card_serves_one_user_of_an_8b_model(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["deciding"]["verdict"] == "fits"
     assert found["deciding"]["does"]
     # One request each 30 s.
@@ -82,7 +55,7 @@ def test_one_card_serves_one_user_of_an_8b_model(program: Program, command: str)
 def test_rtx_4090_holds_70b_on_seven_cards_at_16_bits_and_on_two_at_four(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     least = least_cards(found)
     # 137.95 GB of weights, 23.5 GiB a card.
     assert (least["checkpoint"], least["fp8"], least["awq"]) == (7, 4, 2)
@@ -92,7 +65,7 @@ def test_rtx_4090_holds_70b_on_seven_cards_at_16_bits_and_on_two_at_four(
 
 @asks("ask gpu-count llama-2-70b --gpus h100-sxm --weights bf16 --context 4096")
 def test_a_70b_model_in_bf16_is_tight_on_two_h100(program: Program, command: str) -> None:
-    (row,) = program.yes(command)["rows"]
+    (row,) = program.json(command)["rows"]
     verdicts = {count["cards_count"]: count["verdict"] for count in row["counts"]}
     assert (verdicts[1], verdicts[2], verdicts[3]) == ("no", "tight", "fits")
     lacking = row["counts"][0]["splits"][0]["lacking_bytes"]
@@ -104,7 +77,7 @@ def test_a_70b_model_in_bf16_is_tight_on_two_h100(program: Program, command: str
 def test_a_dense_model_of_about_ten_billion_fits_24_gb_at_16_bits(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["largest_dense_params"]["bf16"] == pytest.approx(10.2e9, rel=0.03)
     verdicts = {model["model"]: model["verdict"] for model in found["models"]}
     assert verdicts["meta-llama/Llama-3.1-8B"] == "fits"
@@ -113,7 +86,7 @@ def test_a_dense_model_of_about_ten_billion_fits_24_gb_at_16_bits(
 
 @asks("fits --on 4xh100-sxm --versus 2xh100-sxm")
 def test_half_of_four_h100_loses_models_and_wins_none(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     changed = {change["model"]: (change["before"], change["after"]) for change in found["changes"]}
     # 405 B in four bits are 203 GB: below 4 × 80 GB, above 2 × 80 GB.
     assert changed["meta-llama/Llama-3.1-405B"] == ("fits", "no")
@@ -122,7 +95,7 @@ def test_half_of_four_h100_loses_models_and_wins_none(program: Program, command:
 
 @asks("fits --on 1xrtx-4090 --runtime vllm --versus-runtime sglang")
 def test_sglang_has_no_code_for_a_model_that_vllm_serves(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["runtimes"] == ["vllm", "sglang"]
     lost = {change["model"] for change in found["changes"] if change["after"] == "no"}
     assert "tiiuae/falcon-7b" in lost
@@ -130,7 +103,7 @@ def test_sglang_has_no_code_for_a_model_that_vllm_serves(program: Program, comma
 
 @asks("fits --on 1xrtx-4090 --versus 1xrtx-4080 --versus-os windows")
 def test_a_smaller_card_under_another_system_loses_models(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert (found["after"], found["operating_systems"]) == ("1xrtx-4080", [None, "windows"])
     assert all(change["before"] != "no" for change in found["changes"])
 
@@ -147,7 +120,7 @@ def test_a_card_without_a_record_is_refused(program: Program, command: str) -> N
 
 @asks(f"{REFUSED} --catalog my-catalogue")
 def test_a_card_of_the_user_is_answered(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["verdict"] == "fits"
     assert [record["name"] for record in found["user_records"]] == ["rtx-4090-super"]
     assert found["weights_bytes"] == pytest.approx(16.06e9, rel=1e-3)
@@ -155,7 +128,7 @@ def test_a_card_of_the_user_is_answered(program: Program, command: str) -> None:
 
 @asks("ask many-or-one llama-3.1-8b --many 1xrtx-4090 --one 1xh100-sxm --tpot-p99 50ms")
 def test_a_premium_is_measured_by_goodput(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["one"]["peak_flop_per_s"] / found["many"]["peak_flop_per_s"] == pytest.approx(
         989.4 / 165.2, rel=1e-3
     )
@@ -172,7 +145,7 @@ def test_a_premium_is_measured_by_goodput(program: Program, command: str) -> Non
 def test_sixteen_cards_pool_384_gb_and_deliver_a_share_of_their_peak(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     many, one = found["many"], found["one"]
     assert many["hosts_count"] == 2
     assert many["pooled_bytes"] == pytest.approx(16 * 23.516 * 2**30, rel=1e-3)
@@ -185,7 +158,7 @@ def test_sixteen_cards_pool_384_gb_and_deliver_a_share_of_their_peak(
 
 @asks("ask overkill llama-2-7b --on 1xa100-sxm-80gb --rate 1/s")
 def test_an_a100_is_too_much_for_one_request_a_second_of_7b(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["overkill"]
     assert found["memory_ratio"] == pytest.approx(0.24, abs=0.03)
     assert found["saving_usd_per_month"] == pytest.approx(
@@ -196,7 +169,7 @@ def test_an_a100_is_too_much_for_one_request_a_second_of_7b(program: Program, co
 
 @asks("ask consumer-or-datacenter llama-3.1-8b --rate 20/s --weights fp8 --max-gpus 8")
 def test_the_cheaper_market_changes_with_the_rate(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     rates = [flip["at_requests_per_s"] for flip in found["flips"]]
     assert len(rates) > 1
     assert rates == sorted(rates)
@@ -208,7 +181,7 @@ def test_the_cheaper_market_changes_with_the_rate(program: Program, command: str
 def test_training_8b_takes_128_gb_of_states_whatever_the_card(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["state_bytes"] == pytest.approx(16 * 8_030_261_248)
     least = {one["gpu"]: one["training"]["least_cards_count"] for one in found["cards"]}
     # 128.5 GB over 80, 80 and 48 GB.
@@ -219,7 +192,7 @@ def test_training_8b_takes_128_gb_of_states_whatever_the_card(
 
 @asks("ask tiers llama-3.1-8b")
 def test_a_larger_budget_carries_more_and_none_is_passed(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     ends = [tier["to_usd_per_month"] for tier in found["tiers"]]
     assert ends == [500.0, 5000.0, None]
     rented = [tier["rented"] for tier in found["tiers"]]
@@ -232,7 +205,7 @@ def test_a_larger_budget_carries_more_and_none_is_passed(program: Program, comma
 
 @asks("ask ecosystem rtx-4090 mi300x")
 def test_software_is_the_mean_of_counts(program: Program, command: str) -> None:
-    cards = {one["gpu"]: one for one in program.yes(command)["cards"]}
+    cards = {one["gpu"]: one for one in program.json(command)["cards"]}
     for card in cards.values():
         shares = [part["ratio"] for part in card["components"]]
         assert card["score_ratio"] == pytest.approx(sum(shares) / len(shares))
@@ -242,7 +215,7 @@ def test_software_is_the_mean_of_counts(program: Program, command: str) -> None:
 
 @asks("ask split llama-3.3-70b --on 4xh100-sxm --rate 5/s --tpot-p99 50ms")
 def test_one_wide_engine_carries_most_of_70b_over_nvlink(program: Program, command: str) -> None:
-    (rig,) = program.yes(command)["rigs"]
+    (rig,) = program.json(command)["rigs"]
     splits = {one["split"]: one for one in rig["splits"]}
     assert rig["recommended"] == "tp4"
     wide, narrow = splits["tp4"], splits["2×tp2"]
@@ -253,7 +226,7 @@ def test_one_wide_engine_carries_most_of_70b_over_nvlink(program: Program, comma
 
 @asks("ask mix llama-3.1-8b --rigs 4xrtx-4090,2xa100-sxm-80gb")
 def test_six_unlike_cards_divide_no_heads_but_two_pools_do(program: Program, command: str) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     barred = found["one_engine"][0]["barred"]
     assert "32 attention heads do not divide by tp=6" in {one["reason"] for one in barred}
     layers = {share["gpu"]: share["layers"] for share in found["one_engine"][0]["shares"]}
@@ -268,7 +241,7 @@ def test_six_unlike_cards_divide_no_heads_but_two_pools_do(program: Program, com
 def test_an_h100_has_seven_tenants_at_a_seventh_of_its_price(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["tenants_count"] == 7
     assert found["cost"]["tenant_price_usd"] == pytest.approx(30_000 / 7)
     assert found["cost"]["tenant_rent_usd_per_month"] == pytest.approx(
@@ -281,7 +254,7 @@ def test_an_h100_has_seven_tenants_at_a_seventh_of_its_price(
 def test_four_cards_that_wait_14_s_of_19_do_slightly_more_than_one(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     assert found["sync_s"]["mid"] == pytest.approx(14.0)
     assert found["without_overlap"]["speedup_ratio"] == pytest.approx(4 * 5 / 19)
 
@@ -290,7 +263,7 @@ def test_four_cards_that_wait_14_s_of_19_do_slightly_more_than_one(
 def test_a_card_of_600_to_800_dollars_has_paid_after_2_4_to_3_2_months_of_rent(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     gross = found["gross_low_months_count"], found["gross_high_months_count"]
     assert gross == (pytest.approx(2.42, abs=0.005), pytest.approx(3.22, abs=0.005))
     # With electricity the higher price takes 3.6.
@@ -301,7 +274,7 @@ def test_a_card_of_600_to_800_dollars_has_paid_after_2_4_to_3_2_months_of_rent(
 def test_the_next_run_measures_the_objective_that_lies_in_its_interval(
     program: Program, command: str
 ) -> None:
-    found = program.yes(command)
+    found = program.json(command)
     doubt = found["doubts"][0]
     assert doubt["quantity"] == "tpot_p99_s"
     assert doubt["now_s"]["low"] < doubt["limit_s"] == 0.02 < doubt["now_s"]["high"]

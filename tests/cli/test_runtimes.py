@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rightrig.cli import main
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[[str], tuple[int, str, str]]:
-    """Return the program in this process: a command → exit code, output, errors."""
-
-    def of(command: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, printed.out, printed.err
-
-    return of
+    from program import Program
 
 
 def test_a_rig_has_a_table_what_to_know_and_why_not(
-    run: Callable[[str], tuple[int, str, str]],
+    program: Program,
 ) -> None:
-    code, text, _ = run("runtimes list --on 4xrtx-4090 --os windows")
+    code, text, _ = program.run("runtimes list --on 4xrtx-4090 --os windows")
     assert code == 0
     lines = text.splitlines()
     assert lines[0].endswith("runtimes run on 4xrtx-4090 under Windows")
@@ -44,17 +24,17 @@ def test_a_rig_has_a_table_what_to_know_and_why_not(
     assert "sglang, tensorrt-llm, tgi: does not run under Windows." in against
 
 
-def test_thirty_gguf_mixes_are_one_word(run: Callable[[str], tuple[int, str, str]]) -> None:
-    _, text, _ = run("runtimes list --on 1xrtx-4090")
+def test_thirty_gguf_mixes_are_one_word(program: Program) -> None:
+    _, text, _ = program.run("runtimes list --on 1xrtx-4090")
     row = next(line for line in text.splitlines() if line.startswith("llama.cpp"))
     assert "GGUF mixes" in row
     assert "q4_k_m" not in row
 
 
 def test_json_has_every_format_and_every_runtime(
-    run: Callable[[str], tuple[int, str, str]],
+    program: Program,
 ) -> None:
-    code, text, _ = run("runtimes list --on 8xh100-sxm --model deepseek-v3 --json")
+    code, text, _ = program.run("runtimes list --on 8xh100-sxm --model deepseek-v3 --json")
     answer: dict[str, Any] = json.loads(text)
     assert code == 0
     assert (answer["rig"], answer["model"]) == ("8xh100-sxm", "deepseek-ai/DeepSeek-V3")
@@ -66,18 +46,16 @@ def test_json_has_every_format_and_every_runtime(
 
 
 @pytest.mark.parametrize("option", ["--model llama-3.1-8b", "--os linux"])
-def test_options_that_speak_of_a_rig_want_one(
-    run: Callable[[str], tuple[int, str, str]], option: str
-) -> None:
-    code, _, error = run(f"runtimes list {option}")
+def test_options_that_speak_of_a_rig_want_one(program: Program, option: str) -> None:
+    code, _, error = program.run(f"runtimes list {option}")
     assert code == 2
     assert f"{option.split(maxsplit=1)[0]} needs a rig to speak of: add --on" in error
 
 
 def test_a_runtime_tells_its_systems_and_what_other_versions_do(
-    run: Callable[[str], tuple[int, str, str]],
+    program: Program,
 ) -> None:
-    _, text, _ = run("runtimes show vllm")
+    _, text, _ = program.run("runtimes show vllm")
     assert "Windows: only inside WSL2" in " ".join(text.split())
     assert "until 0.14.0" in text
     assert "from 0.21.0" in text

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import yaml
 
-from rightrig.cli import main
-
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from program import Program
 
 SEVEN: Final = "tenants llama-2-7b --weights awq --context 4096"
 FILE: Final = """
@@ -69,45 +67,6 @@ FILES: Final = (
     ("[[tenants]]\nmodel = 'llama-2-7b'\ncontext = 9000", "context is 9,000"),
     ("[[tenants]]\nmodel = 'llama-2-7b'\ntpot = '5 apples'", "tpot is '5 apples'"),
 )
-
-
-class Program:
-    """The program in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def run(self, command: str) -> tuple[int, str, str]:
-        """Run a command; return its exit code, its output and its errors."""
-        self._monkeypatch.setattr(sys, "argv", ["rightrig", *command.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = self._capsys.readouterr()
-        code = left.value.code
-        assert isinstance(code, int)
-        return code, printed.out, printed.err
-
-    def lines(self, command: str, leaves: int = 0) -> str:
-        """Return what a command prints."""
-        code, out, err = self.run(command)
-        assert (code, err) == (leaves, "")
-        assert "None" not in out
-        return out
-
-    def text(self, command: str, leaves: int = 0) -> str:
-        """Return what a command prints, on one line."""
-        return " ".join(self.lines(command, leaves).split())
-
-    def json(self, command: str, leaves: int = 0) -> Any:
-        """Return the JSON of a command."""
-        code, out, err = self.run(f"{command} --json")
-        assert (code, err) == (leaves, "")
-        return json.loads(out)
-
-
-@pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(("command", "says"), SENTENCES, ids=[c for c, _ in SENTENCES])

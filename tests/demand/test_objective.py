@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from rightrig.demand.objective import METRICS, PERCENTILES, Objective, Slo, SloClass, Tenant
+from rightrig.demand.objective import (
+    LONGEST_S,
+    METRICS,
+    OBJECTIVES,
+    PERCENTILES,
+    Objective,
+    Slo,
+    SloClass,
+    Tenant,
+    slo_of,
+)
+from rightrig.errors import InputError
 
 
 def test_objectives_are_listed_by_metric_and_then_by_percentile() -> None:
@@ -46,3 +57,16 @@ def test_what_is_not_set_is_not_written_but_for_the_two_of_a_plan() -> None:
         "e2e_p50_s": 3.0,
     }
     assert Slo.model_validate_json(Slo(itl_p95_s=0.1).model_dump_json()) == Slo(itl_p95_s=0.1)
+
+
+def test_words_become_objectives() -> None:
+    assert slo_of({"ttft_p90": "500ms", "itl_p99": None}, str) == Slo(ttft_p90_s=0.5)
+    assert list(OBJECTIVES)[:5] == ["ttft_p50", "ttft_p90", "ttft_p95", "ttft_p99", "tpot_p50"]
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_too_long_to_be_meant_is_refused(name: str) -> None:
+    longest_s = LONGEST_S[OBJECTIVES[name]]
+    assert slo_of({name: f"{longest_s}s"}, str).objectives()[0].limit_s == longest_s
+    with pytest.raises(InputError, match=f"slo: {name}"):
+        slo_of({name: f"{longest_s + 1}s"}, lambda name: f"slo: {name}")

@@ -33,6 +33,7 @@ WRONG: Final = (
     (f"{HEAD}max_seqs = [0]\n{CHAT}", "greater than 0"),
     (f'{HEAD}slo = {{ttft_p98 = "1s"}}\n{CHAT}', "slo: 'ttft_p98' is no objective"),
     (f'{HEAD}slo = {{ttft_p99 = "fast"}}\n{CHAT}', "slo: ttft_p99 is 'fast'"),
+    (f'{HEAD}slo = {{tpot_p99 = "50"}}\n{CHAT}', "slo: tpot_p99"),
     (f"{HEAD}[[demands]]\n", "entry 1: how much comes is not said"),
     (f'{HEAD}[[demands]]\npreset = "chat"\n', "entry 1: how much comes is not said"),
     (f'{HEAD}{CHAT}[[demands]]\npreset = "talk"\nrates = 1\n', "no preset is called 'talk'"),

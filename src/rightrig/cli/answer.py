@@ -39,17 +39,26 @@ def answer(
         data: Makes the JSON.
         document: Makes the text.
         yes: Whether the answer is yes.
-        records: The records that the answer rests on; those of a user's catalogue are named.
+        records: The records that the answer rests on; those of a user's catalogue are named, and
+            the age of refreshed prices is told.
     """
+    import datetime
+
+    from rightrig.report.prices import refreshed_dates, refreshed_document
     from rightrig.report.user_records import user_records_document, user_records_json
 
+    records = tuple(records)
     if as_json:
-        own = user_records_json(records)
+        own, dates = user_records_json(records), refreshed_dates(records)
         whole = {**data(), "user_records": own} if own else data()
+        if dates:
+            whole["refreshed_prices_from"] = dates[0].isoformat()
         sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
     else:
         from rightrig.report.terminal import show
 
-        show((*document(), *user_records_document(records)))
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        newer = refreshed_document(records, today)
+        show((*document(), *newer, *user_records_document(records)))
     if not yes:
         sys.exit(1)

@@ -28,12 +28,17 @@ def _all_folders(context: typer.Context, value: list[str] | None) -> list[str]:
     return [*context.meta.get(_BEFORE_VERB, ()), *(value or ())]
 
 
-def chosen(folders: Sequence[str] | None) -> Catalog:
-    """Return the shipped catalogue with the user's own folder and those named laid over it."""
+def chosen(folders: Sequence[str] | None, *, shipped_prices: bool = False) -> Catalog:
+    """Return the shipped catalogue with the user's own folder and those named laid over it.
+
+    With ``shipped_prices`` those that the user refreshed do not count.
+    """
+    from rightrig.cli.refreshed import refreshed_prices
     from rightrig.facts.user_catalog import load_catalog, user_folder
 
     own = user_folder()
-    return load_catalog([*((own,) if own else ()), *(folders or ())])
+    newer = None if shipped_prices else refreshed_prices
+    return load_catalog([*((own,) if own else ()), *(folders or ())], newer)
 
 
 CatalogBefore = Annotated[

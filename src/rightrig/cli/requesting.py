@@ -44,22 +44,27 @@ class Words:
     """What a command says of its traffic."""
 
     rate: str | None
-    concurrency: int | None
-    think: str | None
-    trace: str | None
-    preset: str | None
-    input: str | None
-    output: str | None
-    arrivals: str | None
-    requests: int | None
-    seed: int
+    concurrency: int | None = None
+    think: str | None = None
+    trace: str | None = None
+    preset: str | None = None
+    input: str | None = None
+    output: str | None = None
+    arrivals: str | None = None
+    requests: int | None = None
+    seed: int = 1
 
     @property
     def rate_per_s(self) -> float | None:
         """The rate that was asked for."""
         if self.rate is None:
             return None
-        return parse(self.rate, "rate", name="--rate", limit=MAX_RATE_PER_S)
+        return asked_requests_per_s(self.rate)
+
+
+def asked_requests_per_s(text: str, name: str = "--rate") -> float:
+    """Return requests a second."""
+    return parse(text, "rate", name=name, limit=MAX_RATE_PER_S)
 
 
 def check_words(words: Words, *, finds_limit: bool) -> None:

@@ -12,6 +12,7 @@ from rightrig.deployment.rig import Rig
 from rightrig.planning.combos.links import LINK_NAMES
 from rightrig.planning.combos.speed import LENGTHS, STREAM_TOKENS_PER_S
 from rightrig.quantities import GB, GIB, TERA, show_gib, show_number, show_seconds, show_usd
+from rightrig.report.combo_upkeep import upkeep_document
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.runtimes import support_document
 
@@ -42,6 +43,7 @@ def combo_document(found: Combo) -> Document:
         *_words(Paragraph("Who should avoid it", "bad"), [one.reason for one in found.avoid]),
         *_alternatives(found),
         *_price(found),
+        *upkeep_document(found),
         Paragraph(
             "Sources: the records of the cards ('rightrig gpus show' names theirs), of the "
             "runtimes and of the prices; speeds are predictions with their evidence.",

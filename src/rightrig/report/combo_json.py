@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.deployment.compatibility_matrix import Asked
+from rightrig.report.combo_upkeep import upkeep_json
+from rightrig.report.risk import rig_json
 from rightrig.report.runtimes import support_json
 from rightrig.report.values import Json, explanation_json, interval_json
 
@@ -44,6 +46,8 @@ def combo_json(found: Combo) -> Json:
         "own": _rival_json(found.own),
         "same_rent": [_rival_json(one) for one in found.same_rent],
         "same_memory": [_rival_json(one) for one in found.same_memory],
+        **upkeep_json(found.upkeep),
+        "risk": rig_json(found.risk),
         "explanation": explanation_json(found.explain()),
     }
 

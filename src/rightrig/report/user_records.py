@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LABEL: Final = {
     "Gpu": "card", "Llm": "model", "Runtime": "runtime", "System": "machine", "Price": "price",
     "PowerFact": "power", "Licence": "licence", "Provider": "provider",
+    "Part": "part", "FailureRate": "failure rate", "Resale": "resale", "Territory": "territory",
 }  # fmt: skip
 _MOST_SHOWN: Final = 8
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rightrig.quantities import show_number
+
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.facts.explanation import Explanation
@@ -15,6 +17,11 @@ Json = dict[str, object]
 def interval_json(value: Interval) -> Json:
     """Return an interval as JSON: its ends and its middle."""
     return {"low": value.low, "mid": value.mid, "high": value.high}
+
+
+def between_text(value: Interval) -> str:
+    """Return the ends of an interval as people read them."""
+    return f"{show_number(value.low)} to {show_number(value.high)}"
 
 
 def explanation_json(explanation: Explanation) -> Json:

@@ -18,6 +18,7 @@ from rightrig.planning.combos.models import (
     long_sequence,
     models_on,
 )
+from rightrig.planning.combos.rig_risk import CARD_PRESET, rig_risk
 from rightrig.planning.combos.rivals import (
     alternatives,
     cards_price,
@@ -33,6 +34,7 @@ from rightrig.planning.combos.speed import (
     streams_of,
 )
 from rightrig.planning.combos.traits import avoid, bad_at, best_at, ranks
+from rightrig.planning.combos.upkeep import upkeep
 from rightrig.quantities import GIB, check_count, show_usd
 
 if TYPE_CHECKING:
@@ -42,8 +44,10 @@ if TYPE_CHECKING:
     from rightrig.planning.combos.links import Topology
     from rightrig.planning.combos.memory import PooledMemory
     from rightrig.planning.combos.models import Coverage, LongSequence
+    from rightrig.planning.combos.rig_risk import RigRisk
     from rightrig.planning.combos.rivals import CardsPrice, Rank, Rival
     from rightrig.planning.combos.speed import Streams
+    from rightrig.planning.combos.upkeep import Upkeep
     from rightrig.planning.fits import ModelFit
     from rightrig.prediction.memory_fit import Fit
 
@@ -70,6 +74,8 @@ class Combo:
         flags: Options that split a model as the quickest split does.
         peers: Rented rigs of as many cards, this one among them.
         same_rent, same_memory: Alternatives.
+        upkeep: Watts, electricity, and the rent from which owning is cheaper.
+        risk: What may fail, how often, and whether it is ready for production.
         best, bad: What it is best and bad at.
         avoid: Who should avoid it.
     """
@@ -94,6 +100,8 @@ class Combo:
     same_rent: tuple[Rival, ...]
     same_memory: tuple[Rival, ...]
     cards_price: CardsPrice | None
+    upkeep: Upkeep
+    risk: RigRisk
     best: tuple[str, ...] = ()
     bad: tuple[str, ...] = ()
     avoid: tuple[Violation, ...] = ()
@@ -121,6 +129,12 @@ def combo(
         InputError: for more than :data:`MOST_CARDS` cards.
     """
     check_count(rig.cards_count, name="cards of the rig", limit=MOST_CARDS)
+    found = _computed(catalog, rig, pooled_memory(rig, memory_ratio, overhead_bytes))
+    return replace(found, best=best_at(found), bad=bad_at(found), avoid=avoid(found))
+
+
+def _computed(catalog: Catalog, rig: Rig, memory: PooledMemory) -> Combo:
+    """Return everything but what follows from all of it together."""
     llms = [catalog.llm(slug) for slug in catalog.slugs("llms")]
     models = models_on(catalog, rig, llms, CONTEXT_TOKENS)
     speeds, prices = reference_speeds(catalog, rig), catalog.prices()
@@ -129,9 +143,10 @@ def combo(
     equals = peers(catalog, own)
     same_rent, same_memory = alternatives(catalog, own)
     support = matrix(catalog, Asked(rig))
-    found = Combo(
+    truth = card_truth(catalog, rig, speeds)
+    return Combo(
         rig=rig,
-        memory=pooled_memory(rig, memory_ratio, overhead_bytes),
+        memory=memory,
         topology=topology(rig),
         support=support,
         models=held(models),
@@ -142,7 +157,7 @@ def combo(
         own=own,
         small=small,
         small_alternative=_small_alternative(catalog, small),
-        truth=card_truth(catalog, rig, speeds),
+        truth=truth,
         flags=split_flags(rig, support, speeds),
         streams=streams_of(catalog, rig, speeds),
         peers=equals,
@@ -150,8 +165,9 @@ def combo(
         same_rent=same_rent,
         same_memory=same_memory,
         cards_price=cards_price(rig),
+        upkeep=upkeep(catalog, rig, truth.deployment if truth else None, own.rent_usd_per_month),
+        risk=rig_risk(rig, catalog.failure_rate(CARD_PRESET)),
     )
-    return replace(found, best=best_at(found), bad=bad_at(found), avoid=avoid(found))
 
 
 def _small_alternative(catalog: Catalog, small: Rival) -> Rival | None:
@@ -170,32 +186,14 @@ def _small_alternative(catalog: Catalog, small: Rival) -> Rival | None:
 
 def _explain(found: Combo) -> Explanation:
     """Return sentences, figures and sources of a rig."""
-    memory, link = found.memory, found.topology.all_cards
-    largest = f"; the largest is {found.models[0].llm.name}" if found.models else ""
-    headline = (
-        f"Effective VRAM of {found.rig.text}: {memory.effective_bytes / GIB:.1f} GiB of "
-        f"{memory.visible_bytes / GIB:.1f} GiB visible ({memory.memory_ratio:.0%} of what drivers "
-        f"show, less {memory.overhead_bytes / GIB:g} GiB a card): a headline, as every verdict is "
-        "per card."
-    )
-    fitting = (
-        f"{len(found.models)} of {found.models_count} models fit for one sequence of "
-        f"{CONTEXT_TOKENS:,} tokens{largest}."
-    )
-    sentences = [
-        headline,
-        f"All cards are joined by {LINK_NAMES[link.kind]}.",
-        fitting,
-        *(f"Best at {text}" for text in found.best),
-        *(f"Bad at {text}" for text in found.bad),
-        *(f"Avoid: {one.reason}" for one in found.avoid),
-    ]
+    effective = found.memory.effective_bytes
     figures = [
         Figure(
-            "effective_bytes", memory.effective_bytes, f"{memory.effective_bytes / GIB:.1f} GiB",
+            "effective_bytes", effective, f"{effective / GIB:.1f} GiB",
             "visible memory of the cards' records, by Σ u·M − n·O",
         )
     ]  # fmt: skip
+    sentences = _sentences(found)
     sources = [s.reference for group in found.rig.groups for s in group.gpu.sources]
     if found.own.purchase is not None:
         price, rent = found.own.purchase.price, found.own.purchase.rent_usd_per_month
@@ -204,4 +202,30 @@ def _explain(found: Combo) -> Explanation:
         )
         figures.append(Figure("rent_usd_per_month", rent, show_usd(rent), price.source))
         sources.append(price.source)
+    for part in (found.upkeep.explain(), found.risk.explain()):
+        sentences += part.sentences
+        figures += part.figures
+        sources += part.sources
     return Explanation(tuple(sentences), tuple(figures), tuple(dict.fromkeys(sources)))
+
+
+def _sentences(found: Combo) -> list[str]:
+    """Return what memory, links and models come to, and for whom."""
+    memory, link = found.memory, found.topology.all_cards
+    largest = f"; the largest is {found.models[0].llm.name}" if found.models else ""
+    return [
+        (
+            f"Effective VRAM of {found.rig.text}: {memory.effective_bytes / GIB:.1f} GiB of "
+            f"{memory.visible_bytes / GIB:.1f} GiB visible ({memory.memory_ratio:.0%} of what "
+            f"drivers show, less {memory.overhead_bytes / GIB:g} GiB a card): a headline, as "
+            "every verdict is per card."
+        ),
+        f"All cards are joined by {LINK_NAMES[link.kind]}.",
+        (
+            f"{len(found.models)} of {found.models_count} models fit for one sequence of "
+            f"{CONTEXT_TOKENS:,} tokens{largest}."
+        ),
+        *(f"Best at {text}" for text in found.best),
+        *(f"Bad at {text}" for text in found.bad),
+        *(f"Avoid: {one.reason}" for one in found.avoid),
+    ]
