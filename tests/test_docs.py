@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import typer.main
+from price_lists import LAMBDA, publish
 from scripts import load_script
 from typer.testing import CliRunner
 
@@ -82,6 +83,27 @@ LISTED_JSON: Final = (
     ("ask lock-in", "ask lock-in --on 4xh100-sxm --provider runpod"),
     ("ask ecosystem", "ask ecosystem rtx-4090 mi300x"),
     ("rigs show", "rigs show 4xrtx-4090+1xa100-sxm-80gb"),
+    ("cost rent", "cost rent 8xa100-sxm-80gb --spot --spot-waste 9% --gain 1% --card-price 2/h"),
+    ("cost own", "cost own 2xrtx-4090 --against 1xl4"),
+    ("cost energy", "cost energy 4xrtx-4090 --against 2xa100-sxm-80gb"),
+    ("cost tokens", "cost tokens llama-3.1-8b --on 1xl40s --budget 9/month --prefix-hit 0.5"),
+    ("cost break-even", "cost break-even llama-3.1-8b --on 1xrtx-4090"),
+    ("cost compare", "cost compare qwen3-8b 1xl40s own:1xl4 api:0.1,0.1 --use 50% --coverage"),
+    ("cost power", "cost power llama-3.1-8b --on 1xh100-sxm --caps"),
+    ("cost electrical", "cost electrical 8xrtx-4090 --circuit 120v:15a --rack-limit 17kW"),
+    ("risk bits", "risk bits 8xrtx-4090 --requests-per-day 1M --sla 99.99%"),
+    ("risk run", "risk run --gpus 9 --days 3 --save-time 9s --card-price 2 --save {folder}/run"),
+    ("risk checkpoint", "risk checkpoint --mtbf 3h --save-time 9s --save {folder}/run"),
+    ("risk serve", "risk serve --replicas 4 --mtbf 9d --mttr 4h --target 99% --save {folder}/run"),
+    ("risk spares", "risk spares --gpus 1000 --lead-time 30d --target 99.9%"),
+    ("risk rig", "risk rig 4xrtx-4090"),
+    ("risk presets", "risk presets"),
+    ("finetune", "finetune llama-3.2-1b --on 2xl40s --tokens 1M --save {folder}/train"),
+    ("finetune", "finetune llama-3.1-8b --on 1xl4 --method full"),
+    ("finetune", "finetune llama-3.1-8b --find --method lora --tokens 9M --gpu l40s"),
+    ("finetune", "finetune llama-3.2-1b --on 2xl40s --method lora --measured 9000"),
+    ("prices status", "prices status"),
+    ("accuracy", "accuracy {folder}/training.csv"),
 )
 ANSWERS: Final = {
     "sweep.toml": """models = ["llama-3.1-8b"]
@@ -127,13 +149,18 @@ values = { cost = 7, ease = 2 }
 name = "three"
 values = { cost = 6, ease = 9 }
 """,
+    "training.csv": """\
+source,gpu,gpu_count,model,params_b,method,seq_len,batch,\
+dtype,tok_s_per_gpu,mfu,tflops,peak_mem_gb,notes
+here,h100-sxm,1,llama-3.1-8b,8.03,LoRA,2048,1,bf16,9000,,,20,
+""",
 }
 # Objects that other sections describe, and objects whose names are not the program's.
 ELSEWHERE: Final = ("explanation", "deployment", "measure_next", "runway")
 KEYED: Final = (
     "largest_dense_params", "fitting_models", "available", "statuses_count", "layout", "used",
     "usd_per_thousand_requests", "engines", "properties", "families_count", "systems_count",
-    "values", "normal_ratios",
+    "values", "normal_ratios", "cheaper_than_ratio", "groups", "parts_bytes", "parts_s",
 )  # fmt: skip
 INTERVAL: Final = {"low", "mid", "high"}
 
@@ -268,13 +295,29 @@ def test_every_name_of_a_listed_answer_is_in_its_section(
     section: str, command: str, answers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
+    assert names_left_out(section, command.format(folder=answers)) == set()
+
+
+def names_left_out(section: str, command: str) -> set[str]:
+    """Return the names of a command's JSON that its section does not list."""
     text = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
     parts = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     told = next(part for part in parts if part.startswith(f"`{section}`"))
-    words = f"{command.format(folder=answers)} --json".split()
-    printed = CliRunner().invoke(app, words, prog_name="rightrig")
+    printed = CliRunner().invoke(app, f"{command} --json".split(), prog_name="rightrig")
     names = set(names_in(own_names(json.loads(printed.stdout)))) - {"explanation"}
-    assert names - set(re.findall(r"`([a-z0-9_]+)(?:\[\])?`", told)) == set()
+    return names - set(re.findall(r"`([a-z0-9_]+)(?:\[\])?`", told))
+
+
+def test_every_name_of_a_refresh_is_in_its_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gpuhunt", reason="the extra 'prices' is not installed")
+    file = publish(tmp_path, "lambdalabs", LAMBDA)
+    monkeypatch.setenv("RIGHTRIG_PRICES", str(tmp_path / "cache"))
+    for _ in range(2):  # the second leaves something to undo
+        assert names_left_out("prices refresh", f"prices refresh --from {file}") == set()
+    assert names_left_out("prices refresh", "prices refresh --undo") == set()
+    assert names_left_out("prices status", "prices status") == set()
 
 
 def own_names(value: object) -> object:

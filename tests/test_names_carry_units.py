@@ -37,7 +37,7 @@ UNITS: Final = (
 )  # fmt: skip
 DENOMINATORS: Final = (
     "s", "j", "hour", "month", "year", "kwh", "byte", "token", "output_token", "weight", "logit",
-    "element", "good_token",
+    "element", "good_token", "card",
 )  # fmt: skip
 _PER: Final = rf"(?:_per_(?:{'|'.join(DENOMINATORS)}))"
 CARRIES_UNIT: Final = re.compile(rf"(?:.*_)?(?:{'|'.join(UNITS)}){_PER}*_*|.*{_PER}_*|per_s")
@@ -112,6 +112,8 @@ EXEMPT: Final = {
     "prediction.parameters.Prior": "a parameter of any kind; `KINDS` end with their units",
     "prediction.parameters.value": "a parameter of any kind; `KINDS` end with their units",
     "prediction.accuracy_training": "the unit of the table's column",
+    "prediction.training.efficiency.parameter": "a parameter of any kind; `KINDS` say which",
+    "prediction.training.fit._scale": "the run's metric ends with its unit",
     "prediction.training.reading.TrainingRun.measured": "the unit of its metric",
     "prediction.accuracy_inference": "each run's metric ends with its unit",
     "prediction.rates._share": "a ratio; others rely on the name",
@@ -318,6 +320,7 @@ def test_a_float_without_unit_is_found(text: str) -> None:
         "ttft_s", "rate_per_s", "peak_flop_per_s", "cost_usd_per_token", "_use_ratio_", "GIB",
         "tariff_usd_per_kwh", "kv_bytes_per_token", "output_tokens_per_s", "requests_per_s",
         "cost_usd_per_output_token", "memory_nvml_mib", "owned_years", "power_w", "s",
+        "tokens_per_s_per_card",
     ],
 )  # fmt: skip
 def test_a_unit_is_known(name: str) -> None:

@@ -84,7 +84,13 @@ def parse(text: str, dimension: Dimension, *, name: str = "value", limit: float 
         known = ", ".join(u for u in scales if u)
         raise InputError(f"{name} is {text!r}: unit {unit!r} is not one of {known}")
     value = number * scales[unit]
-    return check_positive(value, name=name, limit=limit)
+    if not math.isfinite(value) or value <= 0.0:
+        raise InputError(f"{name} is {text.strip()}: it must be a positive, finite number")
+    if value > limit:
+        base = _BASE_UNIT[dimension]
+        shown = f"{limit:,.10g}{' ' * base.isalpha()}{base}"
+        raise InputError(f"{name} is {text.strip()}: the largest accepted is {shown}")
+    return value
 
 
 def check_positive(value: float, *, name: str, limit: float) -> float:
@@ -145,6 +151,15 @@ def show_number(value: float) -> str:
     ('1,234,567', '3.14')
     """
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three figures
+
+
+def show_years(span_years: float) -> str:
+    """Return a number of years.
+
+    >>> show_years(1.0), show_years(3.0), show_years(2.5)
+    ('1 year', '3 years', '2.5 years')
+    """
+    return f"{show_number(span_years)} year{'' if span_years == 1.0 else 's'}"
 
 
 def show_usd(amount_usd: float) -> str:

@@ -22,30 +22,38 @@ SENTENCES: Final = (
     ("energy 4xrtx-4090 --sustained 0%", "--sustained is 0%"),
     ("energy 4xrtx-4090 --years 0", "--years is 0"),
     ("energy tpu-v6e", "add --power with the watts of the rig"),
-    ("own rtx-4090 --price -5", "--price is -5: it must be a positive"),
-    ("own rtx-4090 --price 9..3", "write the lower amount first"),
-    ("own rtx-4090 --price €500", "--price €500 is in euros"),
-    ("own rtx-4090 --price €500 --eur-usd -1", "--eur-usd is -1"),
+    ("own rtx-4090 --capex -5", "--capex is -5: it must be a positive"),
+    ("own rtx-4090 --capex 9..3", "write the lower amount first"),
+    ("own rtx-4090 --capex €500", "--capex €500 is in euros"),
+    ("own rtx-4090 --capex €500 --eur-usd -1", "--eur-usd is -1"),
     ("own rtx-4090 --staff 4000", "it recurs; write how often, $500/month"),
     ("own rtx-4090 --with foo=3", "write NAME=AMOUNT with one of hardware, host"),
     ("own rtx-4090 --with host", "write NAME=AMOUNT"),
     ("own rtx-4090 --resale curve", "no published resale values of rtx-4090"),
     ("own rtx-4090 --resale 130%", "--resale is 130%"),
     ("own rtx-4090 --new-generation 2 --resale 30%", "add --resale curve"),
-    ("own rtx-4090 --rate much", "--rate is 'much': write a share such as 10% or 0.1"),
+    ("own rtx-4090 --discount much", "--discount is 'much': write a share such as 10% or 0.1"),
+    ("own rtx-4090 --with rack=1 --with rack=2", "the line rack is stated twice"),
+    ("own rtx-4090 --capex 6 --with hardware=5", "the line hardware is stated twice"),
+    ("own rtx-4090 --staff $1/month --with staff=2/month", "the line staff is stated twice"),
+    ("own rtx-4090 --colocation $217/kWh", "--colocation is '$217/kWh': write dollars a kW"),
+    ("own rtx-4090 --tariff 0.1..0.2", "--tariff is '0.1..0.2': write one price here"),
+    ("own rtx-4090 --power -2kW", "--power is -2kW: it must be a positive"),
+    ("own rtx-4090 --debugging 1e9h --wage $1", "the largest accepted is 1,000,000,000 s"),
     ("own rtx-4090 --debugging 20h", "--debugging and --wage go together"),
     ("own rtx-4090 --abandoned 2/s,1%", "write --abandoned 2/s,1%,$0.05"),
-    ("own tpu-v6e --power 1kW", "no price of tpu-v6e is known: add --price"),
+    ("own tpu-v6e --power 1kW", "no price of tpu-v6e is known: add --capex"),
     ("rent rtx-4090 --hours 1 --days 1", "--hours and --days say the same twice"),
     ("rent rtx-4090 --hours -1", "--hours is -1"),
-    ("rent rtx-4090 --waste 10%", "--waste is of spot machines: add --spot"),
-    ("rent rtx-4090 --spot --waste 150%", "--waste is 150%"),
+    ("rent rtx-4090 --spot-waste 10%", "--spot-waste is of spot machines: add --spot"),
+    ("rent rtx-4090 --spot --spot-waste 100%", "--spot-waste is 100%: it is a share from 0"),
+    ("rent rtx-4090 --spot --spot-waste 150%", "--spot-waste is 150%"),
     ("rent rtx-4090 --spot --restart 60s", "add --mtbp 6h"),
-    ("rent rtx-4090 --spot --mtbp 6h --waste 1%", "drop one"),
+    ("rent rtx-4090 --spot --mtbp 6h --spot-waste 1%", "drop one"),
     ("rent rtx-4090 --provider nosuch", "no provider is called 'nosuch'"),
     ("rent rtx-4090 --country xx", "'xx' is no country"),
     ("rent rtx-4090 --bandwidth-loss 20%", "--bandwidth-loss and --exposed go together"),
-    ("rent rtx-4090 --price $1/h", "add --gain 10%"),
+    ("rent rtx-4090 --card-price $1/h", "add --gain 10%"),
     ("rent h100-sxm@mig=1g.10gb", "name one kind of whole cards"),
     ("rent nosuch", "no GPU is called 'nosuch'"),
 )
@@ -127,7 +135,8 @@ def test_spot_hours_of_work_cost_more_than_they_say(program: Program) -> None:
 def test_ten_percent_on_a_thousand_cards(program: Program) -> None:
     # F098, F064
     text = program.text(
-        "cost rent 125n:8xh100-sxm --gain 10% --price $2.50/h --bandwidth-loss 20% --exposed 100%"
+        "cost rent 125n:8xh100-sxm --gain 10% --card-price $2.50/h --bandwidth-loss 20% "
+        "--exposed 100%"
     )
     assert "10% more work of 1,000 cards at $2.50/h is worth $2,190,000 a year" in text
     assert "costs $4,380,000 a year" in text
@@ -136,7 +145,8 @@ def test_ten_percent_on_a_thousand_cards(program: Program) -> None:
 def test_the_threshold_of_200_000_dollars(program: Program) -> None:
     # F095
     command = (
-        "cost own 4xh100-sxm --price 200000 --rate 8% --power 5kW --pue 1.3 --tariff 0.12 {more}"
+        "cost own 4xh100-sxm --capex 200000 --discount 8% --power 5kW --pue 1.3 --tariff 0.12 "
+        "{more}"
     )
     found = program.json(command.format(more=""))
     assert found["equal_usd_per_month"]["mid"] == pytest.approx(7_036.6, abs=0.1)
@@ -146,7 +156,7 @@ def test_the_threshold_of_200_000_dollars(program: Program) -> None:
 
 def test_three_years_of_an_h100_by_hand(program: Program) -> None:
     # F075, F074
-    found = program.json("cost own h100-sxm --price 30000 --power 700W --tariff 0.08 --pue 1")
+    found = program.json("cost own h100-sxm --capex 30000 --power 700W --tariff 0.08 --pue 1")
     assert found["running_usd_per_year"]["mid"] == pytest.approx(490.56)
     assert found["paid_usd"]["mid"] == pytest.approx(31_471.68)
     keys = [line["key"] for line in found["lines"] if not line["counted"]]

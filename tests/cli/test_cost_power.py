@@ -107,7 +107,7 @@ def test_four_rtx_4090_at_home_are_a_no(program: Program) -> None:
         (f"{POWER} --use 200%", "a share from 0 to 100%"),
         (f"{POWER} --tariff -1", "--tariff is -1"),
         (f"{POWER} --years 0", "--years is 0"),
-        (f"{POWER} --price -3", "--price is -2190: it must be a positive"),
+        (f"{POWER} --price -3", "--price is -3/h: it must be a positive"),
     ],
 )
 def test_wrong_input_is_one_sentence(program: Program, command: str, says: str) -> None:
@@ -128,4 +128,5 @@ def test_the_saved_specification_is_a_chart(
     shares = {(row["limit_w"], row["what"]): row["share_ratio"] for row in rows}
     assert shares[450.0, "energy a token"] == pytest.approx(1.0)
     assert shares[270.0, "energy a token"] < 0.8
-    assert 0.75 < shares[270.0, "prompt tokens/s"] < 0.85
+    # An RTX 3090 keeps 0.60 of the speed of prompts at 57 % of its power.
+    assert 0.6 < shares[270.0, "prompt tokens/s"] < 0.7

@@ -32,6 +32,13 @@ FORMS = (
     ("cost compare llama-3.3-70b 1xrtx-4090 1xl4 --use 1", 1, "sides"),
 )
 SENTENCES = (
+    (f"{TOKENS} --capex 1800", "--capex is of a rig that is bought: add --own"),
+    (f"{TOKENS} --tariff 0.1", "--tariff is of a rig that is bought: add --own"),
+    (f"{TOKENS} --own --price 0.34", "--price is a rent and nothing is rented here"),
+    (f"{TOKENS} --own --budget 500/month", "--budget pays for hours of a rented rig"),
+    (f"{BREAK_EVEN} --against 0.5 --price 0.34", "--price is a rent and nothing is rented here"),
+    (f"{TOKENS} --own --resale 100% --tariff 0", "the rig costs nothing on these terms"),
+    (f"{COMPARE} --rate 2/s --seed -1", "--seed is -1"),
     (f"{TOKENS} --use 200%", "--use is 200%: it is a share from 0 to 100%"),
     (f"{TOKENS} --use 0", "it is a share above 0"),
     (f"{TOKENS} --use 0.5 --rate 1/s", "say the load twice"),

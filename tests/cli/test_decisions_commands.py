@@ -58,6 +58,14 @@ def test_a_rig_shows_its_memory_links_splits_and_alternatives(
         assert heading in text
 
 
+def test_a_list_price_says_once_that_it_is_undated_and_one_price_is_no_range(
+    program: Program,
+) -> None:
+    undated, dated = (program.text(f"rigs show {name}") for name in ("dgx-h100", "dgx-spark"))
+    assert "list price $300,000 to $450,000, undated Note" in undated
+    assert "list price $3,999, 2025-10" in dated
+
+
 def test_a_machine_is_shown_before_its_combo(program: Program) -> None:
     _, text, _ = program.run("rigs show dgx-spark")
     assert text.startswith("DGX Spark")

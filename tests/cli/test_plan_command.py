@@ -27,6 +27,7 @@ WRONG = (
     (f"{PLAN} --runtime vlm", "did you mean vllm"),
     (f"{PLAN} --buy --budget 4000/month", "--budget is about renting, and --buy buys"),
     (f"{PLAN} --buy --spot", "--spot is about renting"),
+    (f"{PLAN} --buy --growth 10%/month", "--growth adds rented engines, and --buy buys"),
     (f"{PLAN} --buy --provider aws", "--provider is about renting"),
     (f"{PLAN} --buy --rank-by token", "with --buy use capex or energy"),
     (f"{PLAN} --rank-by capex", "add --buy"),
@@ -97,10 +98,37 @@ def test_bought_plans_are_ranked_by_price_and_have_no_rent(program: Program) -> 
     prices = [one["capex_usd"] for one in found]
     assert prices == sorted(prices)
     assert all(one["rent_usd_per_month"] == 0.0 and one["purchase"] is None for one in found)
+    for one in found:
+        bought = one["bought"]
+        assert one["capex_usd"] == bought["price_usd"]["mid"]
+        assert bought["goods_usd"]["mid"] + bought["hosts_usd"]["mid"] == one["capex_usd"]
     capex = prices[0] * 0.5
     poor = program.json(f"{PLAN} --ttft-p99 1s --buy --capex {capex:.0f}", leaves=1)
     assert poor["plans"] == []
     assert {one["rule"] for one in poor["rejected"]} >= {"LIMIT-CAPEX"}
+
+
+def test_bought_4090s_cost_what_cost_own_asks_once_and_their_machine_draws_too(
+    program: Program,
+) -> None:
+    base = "plan llama-3.3-70b --rate 0.5/s --gpu rtx-4090 --buy --weights fp8 --top 1"
+    one = program.json(base)["plans"][0]
+    cards = one["cards_count"]
+    assert one["replicas"] == 1
+    own = program.json(f"cost own {cards}xrtx-4090")
+    assert one["bought"]["price_usd"] == own["price_usd"]
+    assert one["capex_usd"] - cards * 3129.99 == pytest.approx(5657.0 * one["machines_count"])
+    # A workstation of that many cards: 200 W and 100 W a card.
+    host_w = 200.0 * one["machines_count"] + 100.0 * cards
+    assert one["host_power_w"] == pytest.approx(host_w)
+    drawn_w = f"{one['power_w'] + host_w}W"
+    year = program.json(f"cost energy {cards}xrtx-4090 --power {drawn_w} --use 100%")
+    assert 12.0 * one["energy_usd_per_month"] == pytest.approx(
+        year["rigs"][0]["cost_usd_per_year"], rel=1e-6
+    )
+    said = program.text(base)
+    assert "for 1 × Host for up to 7 PCIe cards" in said or "for 2 × Host" in said
+    assert "the machines around them" in said
 
 
 @pytest.mark.parametrize(

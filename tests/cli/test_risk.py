@@ -81,7 +81,7 @@ def test_f202_the_promise_decides_whether_the_same_errors_matter(
 
 
 def test_f073_a_run_of_54_days_meets_419_interruptions(program: Program) -> None:
-    found = program.answer("run --gpus 16384 --days 54 --save-time 60s --price 2.50")
+    found = program.answer("run --gpus 16384 --days 54 --save-time 60s --card-price 2.50")
     assert found["expected_interruptions_count"]["mid"] == pytest.approx(419.0)
     assert found["interruptions_range_count"] == [382, 456]
     assert found["useful_ratio"]["mid"] == pytest.approx(0.8526, abs=0.0005)
@@ -222,7 +222,7 @@ def test_a_chart_is_written_where_a_folder_is_named(program: Program, tmp_path: 
         ("run --gpus 8 --days 3 --save-time 60s --afr 5% --mtbf 3h", "give one of them"),
         ("run --gpus 8 --days 3 --save-time 60s --preset titan-sbe", "not failures"),
         ("run --gpus 8 --days 3 --save-time 60s --preset no-such", "no failure rate is called"),
-        ("run --gpus 8 --days 3 --save-time 60s --price -2", "--price is -2"),
+        ("run --gpus 8 --days 3 --save-time 60s --card-price -2", "--card-price is -2"),
         ("checkpoint --save-time 60s", "say how many with --gpus N"),
         (
             "checkpoint --mtbf 3h --save-time 60s --storage-price 23",
@@ -236,6 +236,14 @@ def test_a_chart_is_written_where_a_folder_is_named(program: Program, tmp_path: 
         ("serve --replicas 2 --mtbf 3d --mttr 1h --target 99% --spare -1", "--spare is -1"),
         ("spares --gpus 5 --lead-time 3d --target 0", "--target is 0"),
         ("spares --gpus 5 --lead-time 3d --target 99% --preset meta-rsc-1", "by cause"),
+        ("spares --gpus 5 --lead-time 30 --target 99%", "--lead-time is '30': write its unit"),
+        ("spares --gpus 5 --lead-time 3d --target 99% --preset titan-dbe-new", "not failures"),
+        ("checkpoint --mtbf 3 --save-time 60s", "--mtbf is '3': write its unit"),
+        ("serve --replicas 2 --mtbf 3d --mttr 30 --target 99%", "--mttr is '30': write its unit"),
+        (
+            "serve --replicas 2 --mtbf 3d --mttr 1h --target 99% --gpus-per-replica 8",
+            "--mtbf is of a whole replica",
+        ),
         ("rig 8xno-such-card", "no GPU is called"),
     ],
 )
@@ -245,3 +253,35 @@ def test_wrong_input_is_one_sentence(line: str, message: str, program: Program) 
     assert message in err
     assert err.startswith("rightrig: ")
     assert err.count("\n") == 1
+
+
+def test_a_target_is_shown_with_all_its_nines(program: Program) -> None:
+    code, out, _ = program.run("serve --replicas 4 --target 99.99999999% --mttr 1d --mtbf 1h")
+    assert code == 1
+    text = " ".join(out.split())
+    assert "target of 0.9999999999 missed" in text
+    assert "a replica is out of service for too long; repair it sooner" in text
+
+
+def test_the_failures_of_a_rig_are_those_of_all_its_cards(program: Program) -> None:
+    one, two = (program.answer(f"rig {rig}")["failures_per_year"] for rig in ("l4", "2xl4"))
+    assert two["mid"] == pytest.approx(2.0 * one["mid"])
+    _, out, _ = program.run("rig 2xl4")
+    assert f"{two['mid']:.3g} failures of its cards a year" in out
+
+
+def test_an_hour_of_a_card_is_priced_with_or_without_its_unit(program: Program) -> None:
+    plain, dated = (
+        program.answer(f"run --gpus 8 --days 3 --save-time 60s --card-price {price}")["lost_usd"]
+        for price in ("2.50", "$2.50/h")
+    )
+    assert plain == dated
+
+
+def test_errors_that_change_a_result_are_the_wrong_answers_of_cards_with_ecc(
+    program: Program,
+) -> None:
+    found = program.answer("bits 8xh100-sxm --requests-per-day 10M --sla 99.99%")
+    # Of computation only, one answer each: the year's count over its days.
+    wrong = found["corrupting_count"]["mid"] / 365.25
+    assert found["sla"]["corrupted_requests_per_day"]["mid"] == pytest.approx(wrong)

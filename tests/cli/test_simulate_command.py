@@ -77,7 +77,7 @@ SENTENCES: Final = (
     (f"{BASE} --rate 1/s --seed -1", "--seed is -1"),
     (f"{BASE} --concurrency 0", "--concurrency is 0"),
     (f"{BASE} --concurrency 2 --think never", "--think is 'never'"),
-    (f"{BASE} --rate 1/s --ttft-p99 5000", "--ttft-p99 is 5,000: the largest accepted is 3,600"),
+    (f"{BASE} --rate 1/s --ttft-p99 5000", "--ttft-p99 is 5000: the largest accepted is 3,600"),
     (f"{BASE} --rate 1/s --tpot-p99 50", "--tpot-p99 is 50: the largest accepted is 10"),
     (f"{BASE} --rate 1/s --itl-p50 x", "--itl-p50 is 'x'"),
     (f"{BASE} --rate 1/s --output 1 --tpot-p99 1s", "answers of one token have no time"),

@@ -87,7 +87,7 @@ def test_offers_for_other_cards_do_not_count() -> None:
 
 
 def test_a_purchase_reads_as_people_say_it() -> None:
-    assert bought(offer(8, 8, 55.0), 8, 2).text == "2 × test 8×8x"
+    assert bought(offer(8, 8, 55.0), 8, 2).text == "2 × test 8x of 8 cards"
     assert bought(offer(1, 1, 2.0), 1, 3).text == "3 × test 1x"
 
 

@@ -83,3 +83,8 @@ def test_half_an_hour_by_the_hour_is_a_whole_one() -> None:
 def test_waste_never_makes_a_spot_hour_cheaper(usd: float, waste: float) -> None:
     assert useful_usd_per_hour(usd, waste) >= usd
     assert useful_usd_per_hour(usd, 1.0) == float("inf")
+
+
+def test_a_short_use_is_billed_for_the_least_that_a_provider_bills() -> None:
+    assert billed_s(10.0, 1.0, 60.0) == 60.0
+    assert billed_s(61.0, 1.0, 60.0) == 61.0

@@ -239,7 +239,9 @@ MISTAKES: Final[dict[str, tuple[str, str | bytes]]] = {
     ),
     "its first row names the columns": ("prices/own.csv", ""),
     # Files in the wrong place.
-    "is no kind of record; a catalogue holds the folders failure_rates, gpus, ": ("gpu/my-card.toml", CARD),
+    "is no kind of record; a catalogue holds the folders failure_rates, gpus, ": (
+        "gpu/my-card.toml", CARD,
+    ),
     "is a file, and no folder of records": ("my-card.toml", CARD),
     "the files of gpus/ end in .toml": ("gpus/my-card.json", "{}"),
     "put it into a folder that is called like the model": ("llms/config.json", CONFIG),

@@ -38,7 +38,8 @@ SHARED: Final = Path(
     os.environ.get("RIGHTRIG_SHARED") or Path(__file__).parents[2] / ".." / "shared"
 )
 CLASSES: Final[dict[str, type[Record]]] = {
-    "failure_rates": FailureRate, "generations": Generation, "gpus": Gpu, "licences": Licence, "links": Link,
+    "failure_rates": FailureRate, "generations": Generation, "gpus": Gpu, "licences": Licence,
+    "links": Link,
     "parts": Part, "power": PowerFact, "providers": Provider, "resale": Resale,
     "runtimes": Runtime, "systems": System, "territories": Territory,
 }  # fmt: skip

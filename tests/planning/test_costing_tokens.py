@@ -169,8 +169,8 @@ def test_an_owned_rig_pays_capital_and_electricity_by_its_use() -> None:
     assert found.bill_usd_per_month.mid == pytest.approx(expected)
     idle = token_cost(one, Demand(None, Interval.exact(0.1))).bill_usd_per_month
     assert idle is not None
-    # 12 % of the board's 450 W without work.
-    watts = 54.0 + 0.1 * (400.0 - 54.0)
+    # 12 % of the stated 400 W without work, as 'cost own' has it.
+    watts = 48.0 + 0.1 * (400.0 - 48.0)
     assert idle.mid == pytest.approx(50.0 + watts / 1e3 * 1.2 * 0.10 * HOURS_PER_MONTH)
 
 

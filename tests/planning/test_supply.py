@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rightrig
-from rightrig.costs.goods import Good, goods_of, units_count
+from rightrig.costs.goods import Good, cheapest_good, goods_of, holding, units_count
 from rightrig.costs.offers import instance_of
 from rightrig.demand.objective import Limits, Slo
 from rightrig.demand.workload import Workload
 from rightrig.deployment.parallelism import Parallelism
+from rightrig.deployment.rig import parse_rig
 from rightrig.planning.candidates import (
     Candidates,
     Choice,
@@ -24,13 +25,17 @@ from rightrig.planning.candidates import (
     spanning_candidates,
 )
 from rightrig.planning.constraints import Question
+from rightrig.planning.costing.owning import OwnTerms, owned
 from rightrig.planning.layouts import machine_cards
+from rightrig.planning.planned import Tariff
 from rightrig.planning.search import plan, space_of
 from rightrig.planning.supply import Market, Suppliers
 from rightrig.quantities import HOURS_PER_MONTH
 
 CATALOG = rightrig.shipped()
 CARDS = ("h100-sxm", "l4", "a100-sxm-80gb", "rtx-4090", "gh200-96gb", "h200-sxm", "gb10")
+HOST_USD, HOST_CARDS = 0.5 * (1314.0 + 10_000.0), 7
+"""Of the record host-pcie."""
 some = settings(max_examples=30, deadline=None)
 
 
@@ -126,11 +131,64 @@ def test_what_is_bought_is_the_cheapest_good_and_holds_every_engine(engines: int
         assert bought is not None
         assert bought.good.cards_count * bought.units_count >= cards * engines
         assert found.usd[number] == pytest.approx(bought.capex_usd)
-        assert found.machines_count[number] == bought.units_count
-        for one in goods():
+        assert found.machines_count[number] == bought.machines_count
+        for one in holding(goods(), gpu, cards):
             units = units_count(one, cards, engines, machine_cards(gpu))
-            if one.gpu == gpu.slug and math.isfinite(units):
-                assert bought.capex_usd <= one.usd * units * (1 + 1e-12)
+            if math.isfinite(units):
+                hosts = 0 if one.host is None else hosts_count(cards, engines)
+                paid = one.usd * units + hosts * HOST_USD
+                assert bought.capex_usd <= paid * (1 + 1e-12)
+
+
+def hosts_count(cards: int, engines: int) -> int:
+    """Return the hosts of 7 cards around engines, filled one engine after the other."""
+    free, hosts = 0, 0
+    for _ in range(engines):
+        if free < cards:
+            new = -(-cards // HOST_CARDS)
+            hosts, free = hosts + new, new * HOST_CARDS
+        free = 0 if cards > HOST_CARDS else free - cards
+    return hosts
+
+
+@pytest.mark.parametrize("engines", [1, 2])
+@pytest.mark.parametrize("cards", [1, 2, 4, 8])
+def test_a_bought_machine_costs_what_cost_own_asks_once(cards: int, engines: int) -> None:
+    rig = parse_rig(f"{cards * engines}xrtx-4090", CATALOG)
+    terms = OwnTerms(owned_years=3.0, rate_per_year=0.0, tariff=Tariff(0.1, 1.0, "", ""))
+    most = machine_cards(rig.gpu)
+    found = cheapest_good(goods(), rig.gpu, cards, engines, most)
+    assert found is not None
+    hosts = hosts_count(cards, engines)
+    assert found.machines_count == hosts
+    if hosts == -(-cards * engines // HOST_CARDS):
+        assert found.price_usd == owned(CATALOG, rig, terms).price_usd
+    assert found.price_usd.low == pytest.approx(cards * engines * 3129.99 + hosts * 1314.0)
+    assert found.price_usd.high == pytest.approx(cards * engines * 3129.99 + hosts * 10_000.0)
+
+
+def test_cards_on_a_board_are_bought_in_the_machine_that_is_sold_with_them() -> None:
+    gpu = CATALOG.gpu("h100-sxm")
+    singly = cheapest_good([box(1, 23_500.0)], gpu, 2, 1, 8)
+    assert singly is not None
+    assert (singly.good.name, singly.has_hosts) == ("box", False)
+    assert singly.way == "bought, no host"
+    whole = cheapest_good([box(1, 23_500.0), box(8, 375_000.0)], gpu, 2, 1, 8)
+    assert whole is not None
+    assert whole.capex_usd == 375_000.0
+    assert whole.hosts_usd.high == 0.0
+
+
+@pytest.mark.parametrize("slug", ["m4-max", "gb10", "thor-agx-128gb"])
+def test_what_is_a_machine_of_its_own_needs_no_host(slug: str) -> None:
+    found = cheapest_good(goods(), CATALOG.gpu(slug), 1, 3, 1)
+    assert found is not None
+    assert found.has_hosts
+    assert found.hosts_usd.high == 0.0
+    assert found.machines_count == found.units_count == 3
+    terms = OwnTerms(owned_years=3.0, rate_per_year=0.0, tariff=Tariff(0.1, 1.0, "", ""))
+    bill = owned(CATALOG, parse_rig(slug, CATALOG), terms)
+    assert bill.price_usd.scaled(3.0) == found.price_usd
 
 
 def box(cards: int, usd: float) -> Good:

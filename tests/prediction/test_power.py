@@ -17,10 +17,11 @@ from rightrig.prediction.power import (
     energy_per_token_j,
     idle_power_w,
     used_energy_per_token_j,
+    waiting_draw_ratio,
     working_interval_w,
     working_power_w,
 )
-from rightrig.prediction.power_cap import clock_ratio
+from rightrig.prediction.power_cap import clock_ratio, memory_speed_ratio
 
 CATALOG: Final = rightrig.shipped()
 ANCHORS: Final = tables("power")["anchor"]
@@ -109,6 +110,8 @@ def test_the_mean_lies_between_idle_and_work(
     idle = working * idle_share
     mean = float(card_power_w(working, idle, busy))
     assert idle * (1 - 1e-9) <= mean <= working * (1 + 1e-9)
+    assert float(card_power_w(working, idle, 1.0)) == pytest.approx(working)
+    assert float(card_power_w(working, idle, 0.0)) == idle
 
 
 @given(st.floats(1.0, 700.0), st.sampled_from(["h100-sxm", "rtx-4090", "mi300x", "l4"]))
@@ -118,19 +121,58 @@ def test_no_mean_passes_the_limit_at_any_end(mid: float, gpu: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit_w", "measured"), [(300.0, 0.943), (250.0, 0.853), (200.0, 0.601), (150.0, 0.258)]
+)
+def test_prompts_under_a_limit_follow_the_clock(limit_w: float, measured: float) -> None:
+    # RTX 3090: 9,326, 8,436, 5,941 and 2,549 of 9,893 tokens/s at 350 W (llmgarage.ai).
+    assert float(clock_ratio(limit_w / 350.0)) == pytest.approx(measured, abs=0.045)
+
+
+@pytest.mark.parametrize(
+    ("limit_w", "draw_w", "board_w", "clock", "speed"),
+    [
+        # RTX PRO 6000, one user of a dense 27B in 4 bits: MHz of 2,779, tokens/s of 72.1.
+        (450.0, 511.0, 600.0, 0.958, 0.999),
+        (400.0, 511.0, 600.0, 0.892, 0.989),
+        (350.0, 511.0, 600.0, 0.745, 0.951),
+        (300.0, 511.0, 600.0, 0.562, 0.868),
+        # RTX 3090, one user of a dense 27B: MHz of 1,710, tokens/s of 33.0 (at 300 W).
+        (295.0, 333.0, 350.0, 0.921, 1.000),
+        (273.0, 333.0, 350.0, 0.895, 0.991),
+        (247.0, 333.0, 350.0, 0.816, 0.961),
+    ],
+)
+def test_decoding_under_a_limit_loses_clock_and_little_speed(
+    limit_w: float, draw_w: float, board_w: float, clock: float, speed: float
+) -> None:
+    left = float(clock_ratio(limit_w / board_w, draw_w / board_w))
+    assert left == pytest.approx(clock, abs=0.05)
+    assert float(memory_speed_ratio(left)) == pytest.approx(speed, abs=0.025)
+
+
+@pytest.mark.parametrize(
     ("limit_w", "board_w", "measured"),
     [
-        (300.0, 350.0, 0.943),  # RTX 3090, prompts: 9,326 of 9,893 tokens/s
-        (250.0, 350.0, 0.853),  # 8,436 of them
         (400.0, 600.0, 0.819),  # RTX 5090, drafting: 132.8 of 162.1 tokens/s
         (500.0, 600.0, 0.948),  # 153.6 of them
         (280.0, 350.0, 0.95),  # four RTX 3090 in training: over 95 % (pugetsystems.com)
+        (400.0, 600.0, 0.955),  # RTX PRO 6000, 32 users: 1,320 of 1,382 tokens/s
+        (350.0, 600.0, 0.869),  # 1,202 of them
+        (300.0, 600.0, 0.748),  # 1,034 of them
     ],
 )
-def test_the_clock_under_a_limit_is_as_measured(
+def test_mixed_work_lies_between_arithmetic_and_reading(
     limit_w: float, board_w: float, measured: float
 ) -> None:
-    assert float(clock_ratio(limit_w / board_w)) == pytest.approx(measured, abs=0.045)
+    clock = float(clock_ratio(limit_w / board_w))
+    assert clock <= measured <= float(memory_speed_ratio(clock)) + 0.02
+
+
+def test_a_limit_above_what_work_draws_costs_nothing() -> None:
+    assert float(clock_ratio(0.8, 0.6)) == float(memory_speed_ratio(1.0)) == 1.0
+    # An H100 reads memory at 0.84 of its 700 W, an RTX 3090 at the whole of its 350 W.
+    draws = [waiting_draw_ratio(draw_of(CATALOG.gpu(name))) for name in ("h100-sxm", "rtx-3090")]
+    assert draws == pytest.approx([0.842, 0.98])
 
 
 def test_a_lower_limit_never_quickens_a_clock() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import rightrig
@@ -64,8 +64,14 @@ def intervals(result: Prediction) -> dict[str, Interval]:
     return found | ({} if result.power_w is None else {"power": result.power_w})
 
 
+# Steps of 512 tokens that read a longer prompt for an answer of one token.
+SHORT_ANSWER = deployed("yi-34b", "1xa10", Choices(weights="q4_k_m"))
+
+
 @many
 @given(deployments(), st.integers(1, 512), st.integers(1, 1500), st.integers(1, 500))
+@example(SHORT_ANSWER, 1, 1329, 1)
+@example(SHORT_ANSWER, 8, 1329, 1)
 def test_no_prediction_passes_the_roofline(
     asked: Deployment, concurrency: int, isl: int, osl: int
 ) -> None:
@@ -84,6 +90,13 @@ def test_no_prediction_passes_the_roofline(
     assert result.bound_tpot_s == pytest.approx(least_s)
     assert result.tpot_s.low >= least_s * (1 - 1e-9)
     assert result.output_tokens_per_s.high <= result.running_seqs / least_s * (1 + 1e-9)
+
+
+def test_a_short_answer_waits_for_its_long_prompt_to_be_read() -> None:
+    one, three = (predict(SHORT_ANSWER, Lengths(1329.0, osl), 1) for osl in (1.0, 3.0))
+    assert one.running_seqs == three.running_seqs == 1
+    assert one.ttft_s.mid == pytest.approx(three.ttft_s.mid, rel=1e-3)
+    assert one.requests_per_s.mid == pytest.approx(1.0 / one.ttft_s.mid)
 
 
 def test_end_to_end_tokens_a_user_and_energy_follow_from_the_rest() -> None:

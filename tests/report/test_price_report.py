@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 from price_lists import TODAY, listed, offered
 
+from rightrig.deployment.rig import parse_rig
 from rightrig.facts.catalog import shipped
 from rightrig.facts.price_list import ListedOffer
 from rightrig.fetching.price_rows import rows_of
 from rightrig.fetching.price_status import PriceStatus
+from rightrig.planning.costing.renting import Offer, Wish, rent
+from rightrig.report.cost_rent import rent_document
 from rightrig.report.document import Grid, Paragraph
 from rightrig.report.prices import prices_document, refreshed_document
 
@@ -38,6 +42,30 @@ def test_offers_that_differ_in_their_region_alone_are_one_line() -> None:
     assert [(row[region], row[1]) for row in grid.rows] == [
         ("12 regions", "2.990"),
         ("eu-1", "3.125"),
+    ]
+
+
+def placed(offer: Offer, region: str, country: str, usd_per_hour: float) -> Offer:
+    """Return an offer somewhere else, at a price."""
+    bought = offer.quote.purchase
+    price = bought.price.model_copy(
+        update={"region": region, "on_demand_usd_per_hour": usd_per_hour}
+    )
+    quote = replace(offer.quote, purchase=replace(bought, price=price))
+    return replace(offer, quote=quote, country=country)
+
+
+def test_offers_of_a_rig_that_differ_in_their_region_alone_are_one_line() -> None:
+    catalog = shipped()
+    found = rent(catalog, parse_rig("rtx-4090", catalog), Wish(3600.0))
+    places = (("here", "FI", 0.4), ("there", "NO", 0.4), ("far", "NO", 0.4), ("home", "SE", 0.5))
+    offers = tuple(placed(found.offers[0], *place) for place in places)
+    document = rent_document(replace(found, offers=offers), None)
+    (grid,) = (block for block in document if isinstance(block, Grid))
+    region, country = grid.headers.index("region"), grid.headers.index("country")
+    assert [(row[region], row[country]) for row in grid.rows] == [
+        ("3 regions", "FI, NO"),
+        ("home", "SE"),
     ]
 
 

@@ -175,8 +175,7 @@ def price_usd(one: Deployment, space: Space, limits: Limits, engines: int) -> fl
     """Return the least rent a month, or price, of some engines; ``None`` where none is known."""
     gpu, split, most = one.rig.gpu, one.parallelism, machine_cards(one.rig.gpu)
     if limits.buys:
-        goods = [good for good in space.goods if good.gpu == gpu.slug]
-        bought = cheapest_good(goods, split.engine_cards, engines, most)
+        bought = cheapest_good(space.goods, gpu, split.engine_cards, engines, most)
         return None if bought is None else bought.capex_usd
     part = min(split.engine_cards, most)
     parts = split.engine_cards // part * engines

@@ -115,3 +115,24 @@ def test_less_is_kept_by_checkpoints_selection_ranks_and_shorter_batches(
             block, llm.hidden_size, replace(share, tokens=2 * tokens), kept
         )
         assert twice == pytest.approx(2.0 * whole)
+
+
+def test_alternating_products_keep_query_value_attention_and_gate() -> None:
+    llama = shipped().llm("llama-3.1-8b")
+    share = Share(1000, 1000)
+    found = layer_activation_bytes(llama.blocks[0], 4096, share, Kept(is_alternate=True))
+    values = 4096 + 4096 + 1024 + 4096 + 14_336
+    assert found == 1000 * (2 * values + 4 * 32), "input, query, value, attention, gate; log-sums"
+    whole = layer_activation_bytes(llama.blocks[0], 4096, share, Kept())
+    assert checkpoint_bytes(4096, share) < found < 0.4 * whole
+
+
+@given(st.sampled_from(["llama-3.1-8b", "llama-2-7b", "mixtral-8x7b-v0.1"]), st.integers(1, 8))
+def test_alternating_keeps_more_than_inputs_and_less_than_all(name: str, tp: int) -> None:
+    llm = shipped().llm(name)
+    share = Share(4096, 4096, tp)
+    kept = [
+        layer_activation_bytes(llm.blocks[0], llm.hidden_size, share, each)
+        for each in (Kept(is_alternate=True), Kept())
+    ]
+    assert checkpoint_bytes(llm.hidden_size, share) < kept[0] < kept[1]

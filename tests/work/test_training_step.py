@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rightrig
-from rightrig.deployment.training import Adapter
+from rightrig.deployment.training import Adapter, Checkpointing
 from rightrig.facts.llm import Attention, Llm
 from rightrig.work.operators import Shard
 from rightrig.work.training_flop import (
@@ -158,3 +160,39 @@ def test_stored_scores_move_bytes_and_selective_checkpointing_computes_them_agai
     assert any(w.phase == "recompute" and w.kind == "prefill" for w in again)
     flash = training_work(forward_work(LLAMA_2_7B, micro), "full", "selective")
     assert not any(w.phase == "recompute" and w.flop for w in flash)
+
+
+def _again_ratio(checkpointing: Checkpointing, **said: Any) -> float:
+    """Return recomputed over forward products of the layers of Llama 3.1 8B."""
+    forward = forward_work(CATALOG.llm("llama-3.1-8b"), MicroBatch(1.0, 2048.0, 2048.0))
+    products = [w for w in forward if w.is_in_block and w.kind == "gemm"]
+    works = training_work(products, "full", checkpointing, **said)
+    return sum(w.flop for w in works if w.phase == "recompute") / sum(w.flop for w in products)
+
+
+def test_alternating_products_are_done_again_by_their_widths() -> None:
+    again, all_widths = 1024 + 4096 + 14_336, 2 * (4096 + 1024) + 3 * 14_336
+    assert _again_ratio("alternate") == pytest.approx(again / all_widths)
+    forward = forward_work(CATALOG.llm("llama-3.1-8b"), MicroBatch(1.0, 2048.0, 2048.0))
+    works = training_work(forward, "full", "alternate")
+    assert not any(w.phase == "recompute" and w.kind == "prefill" for w in works)
+
+
+def test_recomputation_may_stop_before_the_last_product() -> None:
+    stops = TrainingKernels(repeats_last=False)
+    assert _again_ratio("full") == pytest.approx(1.0)
+    left = 14_336 / (2 * (4096 + 1024) + 3 * 14_336)
+    assert _again_ratio("full", kernels=stops) == pytest.approx(1.0 - left)
+
+
+@given(st.floats(0.0, 1.0))
+def test_recomputation_of_some_layers_is_their_share(layers_ratio: float) -> None:
+    assert _again_ratio("full", layers_ratio=layers_ratio) == pytest.approx(layers_ratio)
+
+
+def test_of_experts_gate_and_down_are_kept() -> None:
+    forward = forward_work(CATALOG.llm("mixtral-8x7b-v0.1"), MicroBatch(1.0, 512.0, 512.0))
+    experts = [w for w in forward if w.kind == "experts"]
+    works = training_work(experts, "full", "alternate")
+    again = sum(w.flop for w in works if w.phase == "recompute")
+    assert again == pytest.approx(sum(w.flop for w in experts) / 3.0)

@@ -14,7 +14,7 @@ from rightrig.facts.tariff import tariff_of_region
 from rightrig.interval import Interval
 from rightrig.planning.planned import Tariff
 from rightrig.planning.search import tariff_facts, tariff_of
-from rightrig.quantities import check_positive, parse
+from rightrig.quantities import HOURS_PER_MONTH, check_positive, parse
 
 if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
@@ -28,6 +28,7 @@ MOST_YEARS: Final = 30.0
 _MOST_PUE_RATIO: Final = 10.0
 _MOST_USD_PER_KWH: Final = 10.0
 _MOST_EUR_RATIO: Final = 100.0
+_MOST_CARD_USD_PER_MONTH: Final = 1e6
 _SHOWN: Final = 40
 _NOTHING: Final = re.compile(r"\$?\s*0+(\.0*)?")
 _SHARE: Final = re.compile(r"([+-]?\d+\.?\d*|[+-]?\.\d+)\s*(%?)")
@@ -46,6 +47,19 @@ def share_ratio(text: str, name: str, most_ratio: float = 1.0) -> float:
     if not 0.0 <= value <= most_ratio:
         raise InputError(f"{name} is {value:.0%}: it is a share from 0 to {most_ratio:.0%}")
     return value
+
+
+def hourly(text: str) -> str:
+    """Return money a time as written, where a bare number is dollars an hour."""
+    return f"{text}/h" if text.strip()[-1:].isdigit() else text
+
+
+def card_usd_per_hour(text: str) -> float:
+    """Return what an hour of one card costs, written ``$2.50/h`` or ``2.50``."""
+    monthly = parse(
+        hourly(text), "money_per_month", name="--card-price", limit=_MOST_CARD_USD_PER_MONTH
+    )
+    return monthly / HOURS_PER_MONTH
 
 
 def span_years(years: float, name: str) -> float:
@@ -128,8 +142,13 @@ def tariff_asked(catalog: Catalog, words: SiteWords) -> tuple[Tariff, tuple[Reco
     usual = tariff_of(catalog)
     records: list[Record] = []
     tariff_fact, pue_fact = tariff_facts(catalog)
+    if words.tariff is not None and ".." in words.tariff:
+        raise InputError(
+            f"--tariff is {plain(words.tariff, _SHOWN)!r}: write one price here; 'rightrig cost "
+            "tokens' and 'cost break-even' take a range"
+        )
     if words.tariff is None:
-        rate, origin = usual.usd_per_kwh, usual.usd_origin
+        rate, origin = usual.usd_per_kwh, f"{usual.usd_origin}, {_dated(tariff_fact)}"
         records.append(tariff_fact)
     elif _is_written(words.tariff):
         rate, origin = _written_usd_per_kwh(words.tariff, words.purse), "as given"
@@ -137,7 +156,7 @@ def tariff_asked(catalog: Catalog, words: SiteWords) -> tuple[Tariff, tuple[Reco
         fact = tariff_of_region(catalog, words.tariff)
         rate, origin = _rate_of(fact, words.purse)
         records.append(fact)
-    pue, pue_origin = usual.pue_ratio, usual.pue_origin
+    pue, pue_origin = usual.pue_ratio, f"{usual.pue_origin}, {_dated(pue_fact)}"
     if words.pue_ratio is None:
         records.append(pue_fact)
     else:
@@ -166,11 +185,15 @@ def _written_usd_per_kwh(text: str, purse: Purse) -> float:
     return purse.usd(text.strip().replace("/kWh", ""), "--tariff", _MOST_USD_PER_KWH)
 
 
+def _dated(fact: PowerFact) -> str:
+    """Return the day and the source of a figure."""
+    return f"{fact.sources[0].date or 'undated'} ({fact.sources[0].reference})"
+
+
 def _rate_of(fact: PowerFact, purse: Purse) -> tuple[float, str]:
     """Return dollars a kilowatt hour of a region, and whose figure it is."""
     rate = 0.5 * (fact.low + fact.high)
-    dated = fact.sources[0].date or "undated"
-    origin = f"{fact.region}, {fact.item}, {dated} ({fact.sources[0].reference})"
+    origin = f"{fact.region}, {fact.item}, {_dated(fact)}"
     if fact.unit == "EUR/kWh":
         rate *= purse.rate_ratio("--tariff", f"{fact.region} (€{rate:g}/kWh)")
         origin = f"{origin}, €1 = ${purse.usd_per_eur_ratio:g}"

@@ -13,6 +13,7 @@ from rightrig.cli import (
     catalogue,
     compare,
     cost,
+    finetune,
     fit,
     fits,
     fleet,
@@ -61,6 +62,7 @@ app.command("fits")(fits.fits)
 app.command("predict")(predict.predict)
 app.command("simulate")(simulate.simulate)
 app.command("plan")(plan.plan)
+app.command("finetune")(finetune.finetune)
 app.command("fleet")(fleet.fleet)
 app.command("tenants")(tenants.tenants)
 app.command("compare")(compare.compare)

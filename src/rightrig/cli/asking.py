@@ -134,7 +134,11 @@ def records_of(found: Plan, catalog: Catalog) -> tuple[Record, ...]:
     """Return the records that the plans rest on."""
     cards = (catalog.gpu(p.gpu) for p in found.plans)
     prices = (p.purchase.price for p in found.plans if p.purchase is not None)
-    return (found.llm, *cards, *prices, *tariff_facts(catalog))
+    hosts = (p.bought.good.host for p in found.plans if p.bought is not None)
+    return (
+        found.llm, *cards, *prices, *dict.fromkeys(host for host in hosts if host is not None),
+        *tariff_facts(catalog),
+    )  # fmt: skip
 
 
 def _refuse_licence(llm: Llm, wanted: str | None, catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.cli.answer import Found
 from rightrig.cli.costing import (
     API,
+    OWN,
     batches_of,
     contender_of,
     stated_tokens_per_s,
@@ -28,7 +29,7 @@ from rightrig.report.cost_tokens import tokens_document, tokens_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rightrig.cli.costing import CostAsked
+    from rightrig.cli.costing import CostAsked, MoneyWords
     from rightrig.planning.costing.compare import Contender
     from rightrig.report.values import Json
 
@@ -74,8 +75,24 @@ def _with_speed(
     return replace(one, claimed_requests_per_s=speed_tokens_per_s / output_tokens)
 
 
+def _refuse_stray(money: MoneyWords, *, own: bool, rents: bool) -> None:
+    """Refuse words on money that nothing here is paid with."""
+    of_own = {
+        "--capex": money.capex, "--power": money.power, "--other": money.other,
+        "--tariff": money.tariff, "--pue": money.pue,
+    }  # fmt: skip
+    stray = next((name for name, text in of_own.items() if text is not None), None)
+    if stray is not None and not own:
+        raise InputError(f"{stray} is of a rig that is bought: add --own, or leave it out")
+    if money.price is not None and not rents:
+        raise InputError("--price is a rent and nothing is rented here: leave it out")
+
+
 def tokens_found(asked: CostAsked, on: str, said: Stated, *, own: bool, save: str | None) -> Found:
     """Return what the tokens of a rig cost."""
+    _refuse_stray(asked.money, own=own, rents=not own)
+    if own and said.budget is not None:
+        raise InputError("--budget pays for hours of a rented rig: leave --own or --budget out")
     one = contender_of(asked, on, owned=own)
     capacity = one.capacity
     if capacity is None:
@@ -102,6 +119,7 @@ def break_even_found(
     asked: CostAsked, on: str, against: str, speed: str | None, *, own: bool, save: str | None
 ) -> Found:
     """Return when a rig has paid."""
+    _refuse_stray(asked.money, own=own, rents=not own or against == RENT)
     one = contender_of(asked, on, owned=own)
     capacity = one.capacity
     if capacity is None:
@@ -137,6 +155,8 @@ def compare_found(
             "how much work is there? Add --rate 2/s, or --use 0.6 for rigs at 60 % of what they "
             "carry"
         )
+    if seed < 0:
+        raise InputError(f"--seed is {seed}: it must be a whole number of 0 or more")
     if len(sides) > _MOST_SIDES:
         raise InputError(f"{len(sides)} sides are named; compare at most {_MOST_SIDES}")
     contenders = _contenders(asked, sides, stated)
@@ -164,6 +184,9 @@ def _contenders(asked: CostAsked, sides: Sequence[str], stated: Stated) -> tuple
     rigs = [text for text in sides if not text.startswith(API)]
     speeds = dict(zip(rigs, stated_tokens_per_s(stated.tokens_per_s, len(rigs)), strict=True))
     bills = dict(zip(rigs, _bills(stated.bill, len(rigs)), strict=True))
+    owned = next((text for text in rigs if text.startswith(OWN)), None)
+    if stated.bill is not None and owned is not None:
+        raise InputError(f"--bill states all that a rig costs: write {owned.removeprefix(OWN)}")
     found = []
     for text in sides:
         money = replace(asked.money, price=bills.get(text))

@@ -30,14 +30,16 @@ def rent(
     spot: Annotated[bool, typer.Option("--spot", help="Spot prices instead.")] = False,
     country: Annotated[_Text, typer.Option(help="Where it must stand: fi,no or eu.")] = None,
     provider: Annotated[_Text, typer.Option(help="Only these: runpod,aws.")] = None,
-    waste: Annotated[_Text, typer.Option(help="With --spot: share of time lost, 10%.")] = None,
+    waste: Annotated[
+        _Text, typer.Option("--spot-waste", help="With --spot: share of time lost, 10%.")
+    ] = None,
     mtbp: Annotated[_Text, typer.Option(help="With --spot: time between interruptions.")] = None,
     save_time: Annotated[_Text, typer.Option(help="With --mtbp: of one checkpoint, 2min.")] = None,
     restart: Annotated[_Text, typer.Option(help="With --mtbp: until it works again.")] = None,
     gain: Annotated[_Text, typer.Option(help="What 10% more work is worth a year.")] = None,
     bandwidth_loss: Annotated[_Text, typer.Option(help="Lost between cards: 20%.")] = None,
     exposed: Annotated[_Text, typer.Option(help="Share of a step waited for others.")] = None,
-    price: Annotated[_Text, typer.Option(help="Of a card for --gain: $2.50/h.")] = None,
+    card_price: Annotated[_Text, typer.Option(help="Of a card for --gain: $2.50/h.")] = None,
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
@@ -46,7 +48,7 @@ def rent(
 
     words = RentWords(
         rig, hours_count, days_count, spot, country, provider, waste, mtbp, save_time, restart,
-        price, gain, bandwidth_loss, exposed,
+        card_price, gain, bandwidth_loss, exposed,
     )  # fmt: skip
     found = rented(o.chosen(catalog), words)
     answer(as_json=json, data=found.data, document=found.document, yes=found.yes,
@@ -56,8 +58,8 @@ def rent(
 def own(
     rig: _Rig,
     years: Annotated[float, typer.Option(help="How long it is kept.")] = 3.0,
-    rate: Annotated[str, typer.Option(help="Price of money a year: 8%.")] = "0",
-    price: Annotated[_Text, typer.Option(help="All hardware: $30000 or 25000..40000.")] = None,
+    discount: Annotated[str, typer.Option(help="What money costs a year: 8%.")] = "0%",
+    capex: Annotated[_Text, typer.Option(help="All hardware: $30000 or 25000..40000.")] = None,
     tariff: _Tariff = None,
     pue: _Pue = None,
     use: _Use = "100%",
@@ -88,7 +90,7 @@ def own(
     from rightrig.cli.costing_bill import own as bill_of
 
     words = OwnWords(
-        rig=rig, against=against, owned_years=years, rate=rate, price=price, power=power,
+        rig=rig, against=against, owned_years=years, discount=discount, capex=capex, power=power,
         host_power=host_power, use=use, resale=resale, successor_years=successor_years,
         staff=staff, colocation=colocation, support=support, debugging=debugging, wage=wage,
         abandoned=abandoned, lines=tuple(with_ or ()),

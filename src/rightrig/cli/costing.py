@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rightrig.cli.amounts import Purse, SiteWords, share_ratio, tariff_asked
+from rightrig.cli.amounts import Purse, SiteWords, hourly, share_ratio, tariff_asked
 from rightrig.cli.deploying import deploy, records_of
 from rightrig.cli.naming import model_named
 from rightrig.cli.objectives import slo_of
@@ -127,7 +127,7 @@ class CostAsked:
     def rented(self, deployment: Deployment) -> Renting:
         """Return the rent of a rig: as the user says, or of the cheapest offer."""
         if self.money.price is not None:
-            rent = span(_hourly(self.money.price), "money_per_month", "--price", _MOST_USD)
+            rent = span(hourly(self.money.price), "money_per_month", "--price", _MOST_USD)
             return Renting(deployment.rig.text, rent.scaled(1.0 / HOURS_PER_MONTH))
         found = rent_of(self.catalog, deployment)
         if found is None:
@@ -150,6 +150,8 @@ class CostAsked:
                 raise InputError(f"no record says what {rig.text} costs to buy: add --capex $30000")
             price, told, date = known
             origins.append(told)
+        if money.power is None:
+            origins.append("power: predicted for the cards, estimated for what is beside them")
         site = electricity(self.catalog, money)
         other = money.other
         return Owning(
@@ -176,11 +178,6 @@ class CostAsked:
 def _with_weights(choices: Choices, weights: str) -> Choices:
     """Return the same choices with another weight format."""
     return replace(choices, weights=weights)
-
-
-def _hourly(text: str) -> str:
-    """Return money a time, where a bare number is dollars an hour."""
-    return f"{text}/h" if text[-1:].isdigit() else text
 
 
 def span(text: str, dimension: Dimension, name: str, limit: float) -> Interval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,8 @@ _LONGEST_S: Final = 1e9
 _MOST_WAGE_USD: Final = 1e5
 _ABANDONED_PARTS: Final = 3
 _MARKET: Final = "market"
+_A_KILOWATT: Final = re.compile(r"(.*\d)\s*(?:/kW)?\s*(?:/month)?")
+"""An amount that recurs for each kilowatt and month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,8 @@ class OwnWords:
     rig: str
     against: str | None
     owned_years: float
-    rate: str
-    price: str | None
+    discount: str
+    capex: str | None
     power: str | None
     host_power: str | None
     use: str
@@ -73,7 +76,7 @@ class OwnWords:
 
 def own(catalog: Catalog, words: OwnWords) -> Found:
     """Return the bill of owning a rig, and how much of another one's models and cost it has."""
-    rig, bill = _bill(catalog, words, words.rig, words.price)
+    rig, bill = _bill(catalog, words, words.rig, words.capex)
     held = None if words.against is None else _held(catalog, words, rig, bill)
     return Found(
         data=lambda: own_json(bill, held),
@@ -91,17 +94,17 @@ def _facts(catalog: Catalog, words: OwnWords) -> tuple[Record, ...]:
     return (*tariff, *parts, *(curves if words.resale is not None else ()))
 
 
-def _bill(catalog: Catalog, words: OwnWords, text: str, price: str | None) -> tuple[Rig, Bill]:
+def _bill(catalog: Catalog, words: OwnWords, text: str, capex: str | None) -> tuple[Rig, Bill]:
     """Return a rig and its bill."""
     rig, system = rig_or_machine(catalog, text)
     draw = draw_asked((rig, system), words.power, words.host_power, words.use)
     resale, origin = _resale(catalog, words, rig)
     terms = OwnTerms(
         owned_years=span_years(words.owned_years, "--years"),
-        rate_per_year=share_ratio(words.rate, "--rate"),
+        rate_per_year=share_ratio(words.discount, "--discount"),
         tariff=tariff_asked(catalog, words.site)[0],
         draw=draw,
-        told=_told(catalog, words, draw, price),
+        told=_told(catalog, words, draw, capex),
         support_ratio=0.0 if words.support is None else share_ratio(words.support, "--support"),
         resale_ratio=resale,
         resale_origin=origin,
@@ -109,12 +112,12 @@ def _bill(catalog: Catalog, words: OwnWords, text: str, price: str | None) -> tu
     return rig, owned(catalog, rig, terms)
 
 
-def _told(catalog: Catalog, words: OwnWords, draw: Draw, price: str | None) -> dict[str, Told]:
+def _told(catalog: Catalog, words: OwnWords, draw: Draw, capex: str | None) -> dict[str, Told]:
     """Return the lines that the user states."""
     purse = words.site.purse
     found: dict[str, Told] = {}
-    if price is not None:
-        found["hardware"] = Told(purse.range_usd(price, "--price"))
+    if capex is not None:
+        found["hardware"] = Told(purse.range_usd(capex, "--capex"))
     if words.staff is not None:
         found["staff"] = Told(purse.yearly_usd(words.staff, "--staff"))
     if words.colocation is not None:
@@ -122,6 +125,8 @@ def _told(catalog: Catalog, words: OwnWords, draw: Draw, price: str | None) -> d
     found |= _soft(words)
     for text in words.lines:
         key, told = _line(words, text)
+        if key in found:
+            raise InputError(f"the line {key} is stated twice: drop one, --with {plain(text, 60)}")
         found[key] = told
     return found
 
@@ -144,7 +149,12 @@ def _colocation(catalog: Catalog, words: OwnWords, draw: Draw) -> Told:
     text = words.colocation or ""
     if text == _MARKET:
         return colocation(catalog, draw.busy_power_w)
-    bare = text.replace("/kW", "").replace("/month", "")
+    match = _A_KILOWATT.fullmatch(text.strip())
+    if match is None:
+        raise InputError(
+            f"--colocation is {plain(text, 40)!r}: write dollars a kW and month, $217, or market"
+        )
+    bare = match[1]
     monthly = words.site.purse.range_usd(bare, "--colocation")
     kilowatts = draw.busy_power_w / 1e3
     return Told(monthly.scaled(12.0 * kilowatts), f"as given, {kilowatts:,.2f} kW ({draw.origin})")
@@ -203,4 +213,6 @@ def _curve_name(catalog: Catalog, rig: Rig) -> str:
 def _held(catalog: Catalog, words: OwnWords, rig: Rig, bill: Bill) -> PartOf:
     """Return how much of another rig's cost and models a rig has."""
     other, against = _bill(catalog, words, words.against or "", None)
+    if against.present_usd.mid <= 0.0:
+        raise InputError(f"--against {other.text} costs nothing on these terms: leave it out")
     return part_of(catalog, rig, other, bill.present_usd.mid / against.present_usd.mid)

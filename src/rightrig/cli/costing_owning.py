@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.amounts import (
     SiteWords,
+    card_usd_per_hour,
     rig_or_machine,
     share_ratio,
     span_years,
@@ -39,7 +40,8 @@ _DAY_HOURS_COUNT: Final = 24.0
 _LONGEST_S: Final = 1e9
 _MOST_W: Final = 1e9
 _MOST_HOST_W: Final = 1e5
-_MOST_CARD_USD_PER_MONTH: Final = 1e6
+_MOST_LOST_RATIO: Final = 0.99
+"""Of time or of bandwidth: where all is lost, nothing is left to price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class RentWords:
     between: str | None
     save_time: str | None
     restart: str | None
-    price: str | None
+    card_price: str | None
     gain: str | None
     bandwidth_loss: str | None
     exposed: str | None
@@ -104,11 +106,13 @@ def _interruptions(words: RentWords) -> Interruptions | None:
     timed = {"--mtbp": words.between, "--save-time": words.save_time, "--restart": words.restart}
     said = [name for name, text in timed.items() if text is not None]
     if not words.spot and (said or words.waste is not None):
-        raise InputError(f"{(said or ['--waste'])[0]} is of spot machines: add --spot")
+        raise InputError(f"{(said or ['--spot-waste'])[0]} is of spot machines: add --spot")
     if words.waste is not None:
         if said:
-            raise InputError(f"--waste and {said[0]} say the same twice: drop one")
-        return Interruptions(told_waste_ratio=share_ratio(words.waste, "--waste"))
+            raise InputError(f"--spot-waste and {said[0]} say the same twice: drop one")
+        return Interruptions(
+            told_waste_ratio=share_ratio(words.waste, "--spot-waste", _MOST_LOST_RATIO)
+        )
     if not said:
         return None
     if words.between is None:
@@ -135,25 +139,23 @@ def _worth(words: RentWords, rig: Rig, found: Rent) -> Worth | None:
         )
     if words.bandwidth_loss is not None and words.exposed is not None:
         lost = (
-            share_ratio(words.bandwidth_loss, "--bandwidth-loss", 0.99),
+            share_ratio(words.bandwidth_loss, "--bandwidth-loss", _MOST_LOST_RATIO),
             share_ratio(words.exposed, "--exposed"),
         )
     gain = None if words.gain is None else share_ratio(words.gain, "--gain", 10.0)
     if gain is None and lost is None:
-        if words.price is not None:
-            raise InputError("--price is what a card-hour is valued at: add --gain 10%")
+        if words.card_price is not None:
+            raise InputError("--card-price is what a card-hour is valued at: add --gain 10%")
         return None
-    return worth(rig, _card_usd_per_hour(words, found), gain, lost)
+    return worth(rig, _valued_usd_per_hour(words, found), gain, lost)
 
 
-def _card_usd_per_hour(words: RentWords, found: Rent) -> float:
+def _valued_usd_per_hour(words: RentWords, found: Rent) -> float:
     """Return what an hour of a card is valued at: as said, or at the cheapest offer."""
-    if words.price is not None:
-        text = f"{words.price}/h" if words.price[-1:].isdigit() else words.price
-        monthly = parse(text, "money_per_month", name="--price", limit=_MOST_CARD_USD_PER_MONTH)
-        return monthly / HOURS_PER_MONTH
+    if words.card_price is not None:
+        return card_usd_per_hour(words.card_price)
     if not found.offers:
-        raise InputError("no offer says what a card costs: add --price $2.50/h")
+        raise InputError("no offer says what a card costs: add --card-price $2.50/h")
     return found.offers[0].quote.card_usd_per_hour
 
 

@@ -139,6 +139,8 @@ def _check_details(asked: Asked, mode: Mode) -> None:
         raise InputError(f"{option} says how a sweep is run; add --sweep FILE")
     if mode.start is not None and mode.growth is None:
         raise InputError("--start says when growth begins; add --growth 10%/month")
+    if mode.growth is not None and asked.bounds.buy:
+        raise InputError("--growth adds rented engines, and --buy buys; drop one")
     if mode.sweep is None and mode.save is not None:
         raise InputError("--save keeps the results of a sweep; add --sweep FILE")
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rightrig.cli.risk_words import LONGEST_S, MOST_GPUS, below_one_ratio, share_ratio
+from rightrig.cli.risk_words import MOST_GPUS, below_one_ratio, long_s, share_ratio
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.interval import Interval
@@ -144,5 +144,5 @@ def _service(promise: Promise, cards: Cards) -> Service | None:
         requests,
         below_one_ratio(promise.sla, "--sla"),
         promise.engine_gpus,
-        parse(promise.reload, "time", name="--reload", limit=LONGEST_S),
+        long_s(promise.reload, "--reload"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rightrig.cli.amounts import card_usd_per_hour
 from rightrig.cli.risk_saving import written
 from rightrig.cli.risk_words import LONGEST_S, MOST_GPUS, fleet, saving
 from rightrig.errors import InputError
@@ -34,7 +35,7 @@ class RunAsked:
     rate: RateWords
     saving: SavingWords
     interval: str | None
-    price: str | None
+    card_price: str | None
     save: str | None
 
 
@@ -65,7 +66,7 @@ def run_of(catalog: Catalog, asked: RunAsked) -> RunFound:
     devices, record = fleet(catalog, asked.rate, gpus)
     times = saving(asked.saving, devices.mtbf_s.mid)
     risk = run_risk(devices, gpus, span_s, times, _interval_s(asked.interval, times))
-    price = None if asked.price is None else parse(asked.price, "money", name="--price")
+    price = None if asked.card_price is None else card_usd_per_hour(asked.card_price)
     cost = None if price is None else lost_usd(risk.lost_gpu_s, price)
     charts = {"survival": survival_chart(risk)}
     return RunFound(risk, cost, record, written(asked.save, charts))

@@ -24,7 +24,7 @@ def run(
     detection: r.Detection = None,
     flush: r.Flush = None,
     interval: r.Interval = None,
-    price: Annotated[str | None, typer.Option(help="Of a GPU an hour: $2.50.")] = None,
+    card_price: Annotated[str | None, typer.Option(help="Of a GPU: $2.50/h.")] = None,
     save: r.ChartFolder = None,
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
@@ -35,7 +35,9 @@ def run(
     from rightrig.report.risk_runs import run_document, run_json
 
     words = SavingWords(save_time, state, bandwidth, restart, detection, flush)
-    asked = RunAsked(gpus, days_count, RateWords(preset, afr, mtbf), words, interval, price, save)
+    asked = RunAsked(
+        gpus, days_count, RateWords(preset, afr, mtbf), words, interval, card_price, save
+    )
     found = run_of(o.chosen(catalog), asked)
     answer(
         as_json=json, data=lambda: run_json(found), document=lambda: run_document(found),

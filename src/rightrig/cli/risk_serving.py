@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.risk_saving import written
 from rightrig.cli.risk_words import (
-    LONGEST_S,
     MOST_GPUS,
     below_one_ratio,
     card_rate,
     fleet,
+    long_s,
     share_ratio,
 )
 from rightrig.errors import InputError
-from rightrig.quantities import check_count, parse
+from rightrig.quantities import check_count
 from rightrig.reliability.availability import (
     CO_FAILURE_RATIO,
     MOST_REPLICAS,
@@ -71,7 +71,11 @@ def serve_of(catalog: Catalog, asked: ServeAsked) -> ServeFound:
         raise InputError(
             "say how often a replica fails: --mtbf 20d, or --gpus-per-replica N with a preset"
         )
-    mttr_s = parse(asked.mttr, "time", name="--mttr", limit=LONGEST_S)
+    if asked.rate.mtbf is not None and asked.gpus_per_replica is not None:
+        raise InputError(
+            "--mtbf is of a whole replica: --gpus-per-replica goes with --preset or --afr"
+        )
+    mttr_s = long_s(asked.mttr, "--mttr")
     one, record = fleet(catalog, asked.rate, asked.gpus_per_replica)
     mtbf_s = one.mtbf_s.mid
     replicas = Replicas(needed, available_ratio(mtbf_s, mttr_s), _zones(asked.zones))
@@ -96,8 +100,8 @@ def _zones(words: ZoneWords) -> Zones:
     if words.mtbf is None or words.mttr is None:
         raise InputError("--zone-mtbf and --zone-mttr belong together: 30d and 1h")
     up = available_ratio(
-        parse(words.mtbf, "time", name="--zone-mtbf", limit=LONGEST_S),
-        parse(words.mttr, "time", name="--zone-mttr", limit=LONGEST_S),
+        long_s(words.mtbf, "--zone-mtbf"),
+        long_s(words.mttr, "--zone-mttr"),
     )
     lost = (
         CO_FAILURE_RATIO
@@ -113,5 +117,5 @@ def spares_of(
     """Return the spare cards for the time of a delivery, and the record behind their rate."""
     check_count(gpus, name="--gpus", limit=MOST_GPUS)
     rate, record = card_rate(catalog, words)
-    lead_s = parse(lead_time, "time", name="--lead-time", limit=LONGEST_S)
+    lead_s = long_s(lead_time, "--lead-time")
     return spares_needed(rate, gpus, lead_s, below_one_ratio(target, "--target")), record

@@ -48,6 +48,17 @@ def time_s(text: str | None, name: str) -> float:
     return parse(text, "time", name=name, limit=LONGEST_S)
 
 
+def long_s(text: str, name: str) -> float:
+    """Return a time of hours or days, whose unit must be written.
+
+    Raises:
+        InputError: for a bare number, which would be seconds: nobody means 30 s of delivery.
+    """
+    if text.strip()[-1:].isdigit():
+        raise InputError(f"{name} is {text[:40]!r}: write its unit, such as 30min, 3h or 30d")
+    return parse(text, "time", name=name, limit=LONGEST_S)
+
+
 @dataclass(frozen=True, slots=True)
 class RateWords:
     """How often something fails, in words; at most one of the three rates is given."""
@@ -83,18 +94,14 @@ def fleet(catalog: Catalog, words: RateWords, gpus: int | None) -> tuple[Fleet, 
     if words.given_count > 1:
         raise InputError("--preset, --afr and --mtbf each state how often: give one of them")
     if words.mtbf is not None:
-        mtbf_s = parse(words.mtbf, "time", name="--mtbf", limit=LONGEST_S)
+        mtbf_s = long_s(words.mtbf, "--mtbf")
         return Fleet(stated_rate(YEAR_S / mtbf_s, "whole system"), 1), None
     if gpus is None:
         raise InputError("say how many with --gpus N, or how often all of it fails with --mtbf 3h")
     check_count(gpus, name="--gpus", limit=MOST_GPUS)
     if words.afr is not None:
         return fleet_of(stated_rate(_afr_per_year(words.afr), "GPU"), gpus), None
-    record = catalog.failure_rate(words.preset or _USUAL)
-    if record.kind != "interruption":
-        raise InputError(
-            f"{record.slug} counts {record.kind} errors, not failures; take llama-3 or meta-rsc-1"
-        )
+    record = _interruptions(catalog, words.preset)
     return fleet_of(rate_of(record), gpus, record.gpus_per_device_count or 1), record
 
 
@@ -104,8 +111,18 @@ def card_rate(catalog: Catalog, words: RateWords) -> tuple[Rate, FailureRate | N
         raise InputError("--preset and --afr both state how often: give one of them")
     if words.afr is not None:
         return stated_rate(_afr_per_year(words.afr), "GPU"), None
-    record = catalog.failure_rate(words.preset or _USUAL)
+    record = _interruptions(catalog, words.preset)
     return rate_of(record, "gpu", "memory"), record
+
+
+def _interruptions(catalog: Catalog, preset: str | None) -> FailureRate:
+    """Return a published rate of failures, and refuse one of errors that memory reports."""
+    record = catalog.failure_rate(preset or _USUAL)
+    if record.kind != "interruption":
+        raise InputError(
+            f"{record.slug} counts {record.kind} errors, not failures; take llama-3 or meta-rsc-1"
+        )
+    return record
 
 
 def _afr_per_year(text: str) -> float:

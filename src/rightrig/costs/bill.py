@@ -16,7 +16,7 @@ from rightrig.costs.ownership import (
 )
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval, sum_if_comonotone
-from rightrig.quantities import HOURS_PER_MONTH, show_number, show_usd
+from rightrig.quantities import HOURS_PER_MONTH, show_usd, show_years
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -115,8 +115,10 @@ class Bill:
         """What the books lose a year, straight line to the resale at the end, at the middle."""
         return straight_line_usd_per_year(self.price_usd.mid, self.resale_usd.mid, self.owned_years)
 
-    def share_ratio(self, line: Line) -> float:
-        """Return the share of one line in the present value, at the middle."""
+    def share_ratio(self, line: Line) -> float | None:
+        """Return the share of one line in the present value, at the middle; none of nothing."""
+        if self.present_usd.mid == 0.0:
+            return None
         weight = {
             "once": 1.0,
             "a year": annuity_years(self.rate_per_year, self.owned_years),
@@ -149,7 +151,7 @@ def _total_usd(amounts_usd: Iterable[Interval]) -> Interval:
 
 def _explain(bill: Bill) -> Explanation:
     """Return the sentences of a bill."""
-    years = show_number(bill.owned_years)
+    years = show_years(bill.owned_years)
     present, monthly = bill.present_usd, bill.equal_usd_per_month
     worth = (
         f" in money of today, at {100.0 * bill.rate_per_year:.3g} % a year"
@@ -161,7 +163,7 @@ def _explain(bill: Bill) -> Explanation:
     ]
     sentences = [
         (
-            f"Owning {bill.name} for {years} years costs {between_usd(present)}{worth}, or "
+            f"Owning {bill.name} for {years} costs {between_usd(present)}{worth}, or "
             f"{between_usd(monthly)} a month."
         ),
         f"From a rent of {show_usd(monthly.mid)} a month on, owning is cheaper for the same work.",

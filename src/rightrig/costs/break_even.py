@@ -25,6 +25,15 @@ def break_even_months_count(
     return net_price_usd / saved_usd_per_month if saved_usd_per_month > 0.0 else math.inf
 
 
+def show_months(months_count: float) -> str:
+    """Return a number of months; the sign for endless where nothing is ever saved.
+
+    >>> show_months(2.84), show_months(math.inf)
+    ('2.8', '∞')
+    """
+    return "∞" if math.isinf(months_count) else f"{months_count:.1f}"
+
+
 def break_even_use_ratio(
     net_price_usd: float,
     rent_usd_per_hour: float,

@@ -6,15 +6,6 @@ from rightrig.costs.break_even import MONTHS_PER_YEAR_COUNT
 from rightrig.costs.money import energy_usd_per_month
 
 
-def mean_power_w(busy_power_w: float, idle_power_w: float, use_ratio: float) -> float:
-    """Return the mean draw of a machine that works a share of all hours and idles in the others.
-
-    >>> mean_power_w(1_000.0, 200.0, 0.25)
-    400.0
-    """
-    return idle_power_w + (busy_power_w - idle_power_w) * use_ratio
-
-
 def energy_usd_per_year(power_w: float, pue_ratio: float, tariff_usd_per_kwh: float) -> float:
     """Return what a mean draw costs a year: ``kW · PUE · 8760 h · $/kWh`` (F12.3).
 

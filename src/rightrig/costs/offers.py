@@ -39,10 +39,10 @@ class Purchase:
 
     @property
     def text(self) -> str:
-        """As people say it."""
-        unit = f"{self.cards_per_instance}×" if self.cards_per_instance > 1 else ""
+        """As people say it: instances, never mistaken for their cards."""
+        cards = f" of {self.cards_per_instance} cards" if self.cards_per_instance > 1 else ""
         spot = " spot" if self.is_spot else ""
-        return f"{self.instances_count} × {self.price.provider} {unit}{self.price.instance}{spot}"
+        return f"{self.instances_count} × {self.price.provider} {self.price.instance}{cards}{spot}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+_LEAST_RATE_PER_YEAR: Final = 1e-300
+"""Below it the formula divides rounding by rounding; such money costs nothing."""
 
 
 def annuity_years(rate_per_year: float, owned_years: float) -> float:
@@ -13,7 +17,7 @@ def annuity_years(rate_per_year: float, owned_years: float) -> float:
     >>> round(annuity_years(0.08, 3.0), 4), annuity_years(0.0, 3.0)
     (2.5771, 3.0)
     """
-    if rate_per_year == 0.0:
+    if rate_per_year < _LEAST_RATE_PER_YEAR:
         return owned_years
     # 1 − (1 + r)^−Y without the cancellation of small rates.
     return -math.expm1(-owned_years * math.log1p(rate_per_year)) / rate_per_year

@@ -19,10 +19,12 @@ Sharing = Literal["none", "zero-1", "zero-2", "zero-3"]
 SHARINGS: Final[tuple[Sharing, ...]] = ("none", "zero-1", "zero-2", "zero-3")
 """From every card with all states to every card with its part of all (zero-3 = FSDP full shard,
 zero-2 = FSDP's SHARD_GRAD_OP)."""
-Checkpointing = Literal["none", "selective", "full"]
-CHECKPOINTINGS: Final[tuple[Checkpointing, ...]] = ("none", "selective", "full")
+Checkpointing = Literal["none", "selective", "alternate", "full"]
+CHECKPOINTINGS: Final[tuple[Checkpointing, ...]] = ("none", "selective", "alternate", "full")
 """Selective: what is cheap to compute again is not kept: scores of attention where they are stored
-at all (Korthikanti et al. 2022, arXiv:2205.05198), else what norms and activations put out."""
+at all (Korthikanti et al. 2022, arXiv:2205.05198), else what norms and activations put out.
+Alternate: a layer keeps its input, what attention puts out and what every second of its matrix
+products puts out (torchtitan's selective checkpointing by operators)."""
 Offload = Literal["none", "optimizer", "all"]
 OFFLOADS: Final[tuple[Offload, ...]] = ("none", "optimizer", "all")
 Compute = Literal["bf16", "fp16", "fp8", "fp32"]
@@ -60,6 +62,9 @@ class TrainingStates:
         gradient_bits: Width of the stored gradients.
         moment_bits: Width of each moment; ``None`` for that of the optimizer (32 or 8).
         offload: What of the states lies in host memory.
+        weight_bits: Width of a stored weight that is trained: 32 where it is the optimizer's own
+            (FSDP2: no further master weight), which the passes gather in fewer.
+        gathered_bits: Width in which cards that share weights send them to each other.
     """
 
     optimizer: Optimizer = "adamw"
@@ -69,6 +74,8 @@ class TrainingStates:
     gradient_bits: int = 16
     moment_bits: int | None = None
     offload: Offload = "none"
+    weight_bits: int = 16
+    gathered_bits: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class TrainingSplit:
         sharing: How data-parallel ranks share the states.
         shard_cards: Cards over which states are shared where that is not all of them (FSDP's
             hybrid sharding); 0 for all.
+        virtual_stages: Parts of the model on each stage of an interleaved pipeline.
     """
 
     tp: int = 1
@@ -89,6 +97,7 @@ class TrainingSplit:
     context_parallel: int = 1
     sharing: Sharing = "none"
     shard_cards: int = 0
+    virtual_stages: int = 1
 
     def data_ranks(self, cards_count: int) -> int:
         """Return the data-parallel ranks that some cards come to.
@@ -133,6 +142,10 @@ class TrainingJob:
         has_flash_attention: Whether scores of attention are never stored.
         has_fused_loss: Whether logits are never stored whole.
         has_sequence_parallel: Whether what tensor parallelism leaves whole is split by tokens.
+        checkpointed_ratio: Share of the layers that ``checkpointing`` is about; the others keep
+            all.
+        is_compiled: Whether a compiler fuses the framework's kernels (torch.compile).
+        has_async_tp: Whether tensor-parallel messages travel beside the products.
         date: When it ran, as a source says; empty for today's software.
     """
 
@@ -148,6 +161,9 @@ class TrainingJob:
     has_flash_attention: bool = True
     has_fused_loss: bool = False
     has_sequence_parallel: bool = True
+    checkpointed_ratio: float = 1.0
+    is_compiled: bool = False
+    has_async_tp: bool = False
     date: str = ""
 
     @property

@@ -183,6 +183,13 @@ class Gpu(Record):
     note: str = ""
 
     @property
+    def mount(self) -> Literal["slot", "board", "system"]:
+        """How it is built in: a slot of any host, a board sold as a machine, or its own machine."""
+        if self.cooling == "system" or self.form_factor.startswith(("SoC", "Superchip")):
+            return "system"
+        return "board" if self.form_factor.startswith(("SXM", "OAM", "module")) else "slot"
+
+    @property
     def memory_bytes(self) -> Interval:
         """Memory that an engine can see, in bytes: exact where known, else with its interval."""
         if self.memory_cuda_bytes is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rightrig.facts.price import Price
     from rightrig.fetching.gpuhunt_offers import Download
 
-PLAUSIBLE_FACTOR: Final = 20.0
+PLAUSIBLE_RATIO: Final = 20.0
 """Further below the lowest, or above the highest known price of a card, a new one is doubted."""
 FEWEST_RATIO: Final = 0.5
 """Of the offers that a provider had, how many a new list must hold to replace them."""
@@ -219,7 +219,7 @@ def bounds_of(known: Iterable[Price]) -> dict[str, Bounds]:
                 continue
             old = found.get(price.gpu, Bounds(math.inf, 0.0))
             found[price.gpu] = Bounds(
-                min(old.low_usd_per_hour, each_usd_per_hour / PLAUSIBLE_FACTOR),
-                max(old.high_usd_per_hour, each_usd_per_hour * PLAUSIBLE_FACTOR),
+                min(old.low_usd_per_hour, each_usd_per_hour / PLAUSIBLE_RATIO),
+                max(old.high_usd_per_hour, each_usd_per_hour * PLAUSIBLE_RATIO),
             )
     return found

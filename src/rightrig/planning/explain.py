@@ -156,9 +156,18 @@ def hinges(plan: Plan, space: Space) -> Hinges | None:
         binding=_binding(table, plan),
         varied=varied,
         flips=tuple(_flips(table, llm, question)),
-        price_margin_ratio=None if rival is None else rival.cost_usd / best.cost_usd - 1.0,
+        price_margin_ratio=None if rival is None else _margin_ratio(best, rival),
         rival=rival,
     )
+
+
+def _margin_ratio(best: PlannedRig, rival: PlannedRig) -> float:
+    """Return by how much the winner's price may rise until the rival costs no more.
+
+    Hosts around bought cards are no part of the price that rises.
+    """
+    price = best.cost_usd if best.bought is None else best.bought.goods_usd.mid
+    return (rival.cost_usd - best.cost_usd) / price
 
 
 def sold_only(space: Space, question: Question) -> Space:

@@ -13,12 +13,15 @@ from rightrig.planning.evaluate import groups
 from rightrig.planning.operating import operating
 from rightrig.planning.pareto import pareto_front
 from rightrig.planning.planned import Outbid, PlannedRig
+from rightrig.prediction.host_power import beside_w
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from rightrig.costs.goods import Bought
+    from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.planning.constraints import Question
     from rightrig.planning.operating import Point
@@ -114,6 +117,7 @@ def _planned(
         bought=bought,
         rent_usd_per_month=rent,
         capex_usd=0.0 if bought is None else bought.capex_usd,
+        host_power_w=0.0 if bought is None else host_power_w(table.gpu(number), bought),
         machines_count=int(table.machines_count[number]),
         capacity_requests_per_s=float(table.capacity_requests_per_s[number]),
         running_seqs=at.running_seqs * max(engines - limits.spare_engines_count, 1),
@@ -127,6 +131,13 @@ def _planned(
         prefill_count=int(table.prefill_count[number]),
     )
     return priced(one, question, tariff, at.power_w)
+
+
+def host_power_w(gpu: Gpu, bought: Bought) -> float:
+    """Return what bought machines draw beside their cards: the middle of the estimate, in W."""
+    cards = bought.cards_count
+    cards_w = (gpu.board_power_w or 0.0) * cards
+    return beside_w(gpu, cards_w, cards, bought.machines_count).mid
 
 
 def priced(
@@ -144,5 +155,7 @@ def priced(
         power_w=power_w,
         energy_usd_per_month=None
         if power_w is None
-        else energy_usd_per_month(power_w, tariff.pue_ratio, tariff.usd_per_kwh),
+        else energy_usd_per_month(
+            power_w + plan.host_power_w, tariff.pue_ratio, tariff.usd_per_kwh
+        ),
     )

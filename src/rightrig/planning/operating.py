@@ -60,7 +60,11 @@ def _power_w(table: Table, group: Group, flow: Flow, lengths: Lengths) -> Column
         time_s = moment.weight_ratio * timer.step_s(step)
         spent_s += time_s
         spent_j += time_s * working_power_w(watts, watts, memory, compute, floors)
-    one = card_power_w(spent_j / spent_s, watts * idle, np.minimum(1.0, running))
+    # Random arrivals keep about Poisson sequences running: an engine is empty for e^(-b) of the
+    # time. A split by layers lets one card work at a time.
+    layered = np.array(["layer" in runtime.splits for runtime in table.candidates.runtimes])
+    stages = np.where(layered[rows["runtime"]], rows["pp"], 1)
+    one = card_power_w(spent_j / spent_s, watts * idle, -np.expm1(-running) / stages)
     return np.asarray(table.engines_count[group.numbers] * rows["cards"] * one)
 
 

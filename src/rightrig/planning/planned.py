@@ -49,7 +49,7 @@ class PlannedRig:
         purchase: What is rented; ``None`` where it is bought.
         bought: What is bought; ``None`` where it is rented.
         rent_usd_per_month: Rent around the clock; of bought cards 0.
-        capex_usd: Price of what is bought; 0 of a rental.
+        capex_usd: Price of what is bought, hosts around single cards included; 0 of a rental.
         machines_count: Instances or machines.
         cost_usd_per_token, cost_usd_per_output_token: Rent at the asked traffic.
         full_cost_usd_per_token: Rent if the rig carried all that it can within the objectives:
@@ -60,7 +60,9 @@ class PlannedRig:
         ttft_mean_s, tpot_mean_s: Means at the asked rate.
         method: Whether percentiles are analytic bounds or simulated.
         met: Whether the objectives are met surely, likely or not.
-        power_w: Mean draw of the cards; ``energy_usd_per_month`` is included in a rent.
+        power_w: Mean draw of the cards.
+        host_power_w: Of bought machines, what they draw beside the cards, estimated; 0 of a rental.
+        energy_usd_per_month: Of both; included in a rent.
         quality: What the formats cost in quality, as far as it is published; empty for 16 bits.
         on_front: Whether no other candidate is as good in cost, both latencies and throughput and
             better in one.
@@ -91,6 +93,7 @@ class PlannedRig:
     cost_usd_per_output_token: float = 0.0
     full_cost_usd_per_token: float = 0.0
     power_w: float | None = None
+    host_power_w: float = 0.0
     energy_usd_per_month: float | None = None
     quality: str = ""
     method: Method = "analytic"

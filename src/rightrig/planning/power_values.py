@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rightrig.costs.goods import cheapest_good, goods_of
 from rightrig.facts.explanation import Explanation, Figure
+from rightrig.planning.costing.bills import price_of
 from rightrig.prediction.power import EVIDENCE_TEXT, draw_of
 
 if TYPE_CHECKING:
@@ -154,18 +154,11 @@ def money_of(
     deployment: Deployment, catalog: Catalog, tariff: Tariff, rent_usd_per_hour: float | None
 ) -> Money:
     """Return what a deployment's rig costs to buy and to rent, by the records."""
-    rig = deployment.rig
-    if not rig.is_uniform or rig.groups[0].mig:
+    known = price_of(catalog, deployment.rig)
+    if known is None:
         return Money(tariff, rent_usd_per_hour=rent_usd_per_hour)
-    goods = [good for good in goods_of(catalog) if good.gpu == rig.gpu.slug]
-    bought = cheapest_good(goods, rig.cards_per_node, rig.nodes_count, rig.cards_per_node)
-    if bought is None:
-        return Money(tariff, rent_usd_per_hour=rent_usd_per_hour)
-    date = bought.good.date or "undated"
-    host = "" if bought.good.has_host else ", cards alone"
-    return Money(
-        tariff, bought.capex_usd, f"{bought.text} ({date}{host})", rent_usd_per_hour
-    )  # fmt: skip
+    price_usd, told, _ = known
+    return Money(tariff, price_usd.mid, told, rent_usd_per_hour)
 
 
 def _explain(found: Powered) -> Explanation:

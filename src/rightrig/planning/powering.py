@@ -18,7 +18,7 @@ from rightrig.planning.placing import placements
 from rightrig.planning.power_values import Capped, Goals, Phase, Powered
 from rightrig.prediction.drafting import timer_for
 from rightrig.prediction.electrical import heat_btu_per_hour
-from rightrig.prediction.host_power import host_of
+from rightrig.prediction.host_power import hosts_power_w
 from rightrig.prediction.power import (
     card_power_w,
     draw_of,
@@ -69,7 +69,7 @@ def powered(question: Question) -> Powered:
         phases=phases,
         used_j_per_token=used,
         energy_usd_per_token=used / 3.6e6 * money.tariff.pue_ratio * money.tariff.usd_per_kwh,
-        host_w=_host_w(deployment),
+        host_w=hosts_power_w(deployment.rig),
         placements=placements(deployment.rig),
     )
     if not question.with_caps:
@@ -141,13 +141,6 @@ def _idle_w(deployment: Deployment) -> Interval:
     return total.scaled(deployment.rig.nodes_count)
 
 
-def _host_w(deployment: Deployment) -> Interval:
-    """Return what draws beside the cards in all machines, estimated."""
-    rig = deployment.rig
-    cards_w = sum((group.card_power_w or 0.0) * group.count for group in rig.groups)
-    return host_of(rig.gpu, cards_w, rig.cards_per_node).power_w.scaled(rig.nodes_count)
-
-
 def _capped(question: Question, ratio: float) -> Capped:
     """Return a deployment with every card limited to a share of its board's power."""
     deployment, money = question.deployment, question.money
@@ -172,7 +165,9 @@ def _capped(question: Question, ratio: float) -> Capped:
         output_tokens_per_s=rate,
         power_w=mean.power_w,
         energy_j_per_token=mean.power_w.mid / rate,
-        own_usd_per_token=_own_usd_per_token(phases, rate, money, _host_w(deployment).mid),
+        own_usd_per_token=_own_usd_per_token(
+            phases, rate, money, hosts_power_w(deployment.rig).mid
+        ),
         rent_usd_per_token=None
         if rent is None
         else cost_usd_per_token(rent * HOURS_PER_MONTH, rate_in_use),

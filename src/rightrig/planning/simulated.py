@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rightrig.costs.goods import bought
 from rightrig.deployment.deployment import Deployment, Precision
 from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.planning.bounds import BOUNDS, Amounts
-from rightrig.planning.finalists import priced
+from rightrig.planning.finalists import host_power_w, priced
 from rightrig.planning.layouts import machine_cards
 from rightrig.planning.limits import limits_for
 from rightrig.planning.ranking import plan_rank_key
@@ -148,7 +149,7 @@ def _tried(deployment: Deployment, plan: PlannedRig, asked: Plan, how: Simulatin
     working = replace(split, replicas=engines - limits.spare_engines_count)
     whole = replace(deployment, parallelism=working)
     outcome = simulate(whole, traffic, slo=slo, setting=Setting(_REQUESTS, how.seed))
-    return _resized(plan, asked, split.replicas, each, outcome)
+    return _resized(plan, asked, deployment.rig.gpu, (split.replicas, each), outcome)
 
 
 def _tried_divided(
@@ -176,17 +177,22 @@ def _tried_divided(
     setting = Setting(_REQUESTS, how.seed, prefill_replicas_count=reading)
     outcome = simulate(whole, traffic, slo=question.slo, setting=setting)
     engines = count + limits.spare_engines_count
-    return _resized(grown, asked, engines, carried * max(factor, 1.0) / count, outcome)
+    each = carried * max(factor, 1.0) / count
+    return _resized(grown, asked, deployment.rig.gpu, (engines, each), outcome)
 
 
 def _resized(
-    plan: PlannedRig, asked: Plan, engines: int, each_per_s: float, outcome: Outcome
+    plan: PlannedRig, asked: Plan, gpu: Gpu, sized: tuple[int, float], outcome: Outcome
 ) -> PlannedRig:
-    """Return a plan of other engines, with what the simulator saw of them."""
+    """Return a plan of other engines, with what the simulator saw of them.
+
+    ``sized`` are the engines, and what each that works carries in requests/s.
+    """
+    engines, each_per_s = sized
     spares = asked.question.limits.spare_engines_count
     ttft, tpot = outcome.latencies["ttft"], outcome.latencies["tpot"]
     one = replace(
-        _acquired(plan, engines),
+        _acquired(plan, gpu, engines),
         split=replace(plan.split, replicas=engines),
         cards_count=engines * plan.split.engine_cards,
         capacity_requests_per_s=each_per_s * (engines - spares),
@@ -202,29 +208,27 @@ def _resized(
     return priced(one, asked.question, asked.tariff, power)
 
 
-def _acquired(plan: PlannedRig, engines: int) -> PlannedRig:
+def _acquired(plan: PlannedRig, gpu: Gpu, engines: int) -> PlannedRig:
     """Return a plan with room for other engines, rented or bought where it was."""
     cards = plan.split.engine_cards
     if plan.purchase is not None:
-        bought = plan.purchase
+        hired = plan.purchase
         held, parts = (
-            max(bought.cards_per_instance // cards, 1),
-            max(cards // bought.cards_per_instance, 1),
+            max(hired.cards_per_instance // cards, 1),
+            max(cards // hired.cards_per_instance, 1),
         )
         count = -(-engines * parts // held)
-        rent = bought.rent_usd_per_month / bought.instances_count * count
-        purchase = replace(bought, instances_count=count, rent_usd_per_month=rent)
+        rent = hired.rent_usd_per_month / hired.instances_count * count
+        purchase = replace(hired, instances_count=count, rent_usd_per_month=rent)
         return replace(plan, purchase=purchase, rent_usd_per_month=rent, machines_count=count)
-    if plan.bought is None:  # a plan is rented or bought
+    known = plan.bought
+    more = None if known is None else bought(known.good, cards, engines, machine_cards(gpu))
+    if more is None:  # a plan is rented or bought, and what holds one engine holds more
         raise AssertionError(plan.rig)
-    good = plan.bought.good
-    units = (
-        engines * cards
-        if good.cards_count == 1
-        else -(-engines // max(good.cards_count // cards, 1))
-    )
-    goods = replace(plan.bought, units_count=units)
-    return replace(plan, bought=goods, capex_usd=goods.capex_usd, machines_count=units)
+    return replace(
+        plan, bought=more, capex_usd=more.capex_usd, machines_count=more.machines_count,
+        host_power_w=host_power_w(gpu, more),
+    )  # fmt: skip
 
 
 def _met(outcome: Outcome, plan: PlannedRig) -> Met:

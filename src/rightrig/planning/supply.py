@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rightrig.costs.goods import cheapest_good, units_count
+from rightrig.costs.goods import bought, cheapest_good, holding
 from rightrig.costs.offers import instance_of
 from rightrig.planning.layouts import machine_cards
 from rightrig.quantities import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -45,7 +45,7 @@ class Supply:
 
     Attributes:
         usd: Rent a month, or once when bought.
-        machines_count: Instances, or machines and cards bought.
+        machines_count: Instances, or machines: bought ones, and hosts around single cards.
         is_spot: Whether it is for what may be withdrawn at any time.
     """
 
@@ -63,9 +63,8 @@ class Suppliers:
         self._prices: dict[str, list[Price]] = {}
         for price in market.prices:
             self._prices.setdefault(price.gpu, []).append(price)
-        self._goods: dict[str, list[Good]] = {}
-        for good in market.goods:
-            self._goods.setdefault(good.gpu, []).append(good)
+        self._goods = market.goods
+        self._held: dict[tuple[int, int], tuple[Good, ...]] = {}
         self._instances: dict[tuple[int, int], tuple[Instance, ...]] = {}
 
     def instances(self, gpu_index: int, part_cards: int) -> tuple[Instance, ...]:
@@ -77,20 +76,25 @@ class Suppliers:
             self._instances[key] = tuple(one for one in found if one is not None)
         return self._instances[key]
 
-    def goods(self, gpu_index: int) -> Sequence[Good]:
-        """Return what is sold with a card."""
-        return self._goods.get(self._candidates.gpus[gpu_index].slug, ())
+    def goods(self, gpu_index: int, engine_cards: int) -> tuple[Good, ...]:
+        """Return what the cards of an engine are bought as."""
+        key = (gpu_index, engine_cards)
+        if key not in self._held:
+            gpu = self._candidates.gpus[gpu_index]
+            most = machine_cards(gpu)
+            self._held[key] = tuple(
+                good
+                for good in holding(self._goods, gpu, engine_cards)
+                if bought(good, engine_cards, 1, most) is not None
+            )
+        return self._held[key]
 
     def has_any(self) -> NDArray[np.bool_]:
         """Return which rows somebody rents (or sells) the cards of one engine for."""
         held = np.zeros(len(self._candidates.rows), bool)
         for (gpu_index, cards, parts), numbers in self._alike(np.arange(len(held))):
             if self._limits.buys:
-                most = machine_cards(self._candidates.gpus[gpu_index])
-                held[numbers] = any(
-                    np.isfinite(units_count(good, cards * parts, 1.0, most))
-                    for good in self.goods(gpu_index)
-                )
+                held[numbers] = bool(self.goods(gpu_index, cards * parts))
             else:
                 held[numbers] = bool(self.instances(gpu_index, cards))
         return held
@@ -118,8 +122,8 @@ class Suppliers:
     def bought(self, number: int, engines_count: int) -> Bought | None:
         """Return the cheapest way to buy one row's engines."""
         (gpu_index, cards, parts), _ = next(self._alike(np.array([number])))
-        most = machine_cards(self._candidates.gpus[gpu_index])
-        return cheapest_good(self.goods(gpu_index), cards * parts, engines_count, most)
+        gpu = self._candidates.gpus[gpu_index]
+        return cheapest_good(self._goods, gpu, cards * parts, engines_count, machine_cards(gpu))
 
     def _alike(
         self, numbers: NDArray[np.int64]
@@ -157,14 +161,13 @@ class Suppliers:
     def _bought(
         self, gpu_index: int, engine_cards: int, engines_count: Column
     ) -> tuple[Column, Column]:
-        """Return the least price of some engines, and the units that it is for."""
-        best, machines = np.full(len(engines_count), np.nan), np.full(len(engines_count), np.nan)
-        most = machine_cards(self._candidates.gpus[gpu_index])
-        for good in self.goods(gpu_index):
-            one = np.array([
-                units_count(good, engine_cards, float(engines), most) for engines in engines_count
-            ])  # fmt: skip
-            price = np.where(np.isfinite(one), one * good.usd, np.nan)
-            better = ~(price >= best) & np.isfinite(price)
-            best, machines = np.where(better, price, best), np.where(better, one, machines)
-        return best, machines
+        """Return the least price of some engines with their hosts, and the machines for it."""
+        gpu, goods = self._candidates.gpus[gpu_index], self.goods(gpu_index, engine_cards)
+        most = machine_cards(gpu)
+        known: dict[float, tuple[float, float]] = {}
+        for count in np.unique(engines_count).tolist():
+            best = cheapest_good(goods, gpu, engine_cards, int(count), most)
+            usd = (np.nan, np.nan) if best is None else (best.capex_usd, best.machines_count)
+            known[count] = usd
+        pairs = np.array([known[count] for count in engines_count.tolist()]).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]

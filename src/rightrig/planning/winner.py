@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rightrig.costs.bill import between_usd
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.quantities import show_seconds, show_usd
 
 if TYPE_CHECKING:
+    from rightrig.costs.goods import Bought
     from rightrig.planning.planned import Plan, PlannedRig
 
 _CLEARLY_RATIO: Final = 0.9
@@ -28,9 +30,22 @@ def why_first(plan: Plan) -> Explanation:
     sentences = [_first(best), *_quicker(plan.plans)]
     provider, name, source = best.source
     sentences.append(f"Price: {provider} {name}, {source}.")
+    if best.bought is not None:
+        sentences.append(_bought_sentence(best.bought))
     quantity = "rent_usd_per_month" if best.purchase is not None else "capex_usd"
     figures = (Figure(quantity, best.cost_usd, show_usd(best.cost_usd), source),)
     return Explanation(tuple(sentences), figures, (source,))
+
+
+def _bought_sentence(bought: Bought) -> str:
+    """Return what is bought in all, with its range."""
+    total = f"In all {between_usd(bought.price_usd)}"
+    if bought.host_text:
+        hosts = between_usd(bought.hosts_usd)
+        return f"{total}: {bought.text}, and {hosts} for {bought.host_text}."
+    if bought.has_hosts:
+        return f"{total}: {bought.text}."
+    return f"{total}: {bought.text} alone; no machine around such cards has a known price."
 
 
 def engines_text(plan: PlannedRig) -> str:

@@ -12,12 +12,10 @@ from rightrig.prediction.accuracy_score import Judged
 from rightrig.prediction.accuracy_words import source_project
 from rightrig.prediction.training.memory import reported_bytes
 from rightrig.prediction.training.reading import COLUMNS, training_run
-from rightrig.prediction.training.time import training_time
+from rightrig.prediction.training.time import measure_per_token, training_time
 from rightrig.quantities import TERA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.measurement import Measurement
     from rightrig.interval import Interval
@@ -87,17 +85,15 @@ def _measure(judged: Judged, row: Measurement, run: TrainingRun, column: str) ->
         names=names,
         unit=_UNITS[column],
         measured=positive_number(row[column]),
-        predicted=_PREDICTED[COLUMNS[column]](run),
+        predicted=_predicted(run, COLUMNS[column]),
         reason=run.note,
     )
 
 
-_PREDICTED: Final[dict[TrainingMetric, Callable[[TrainingRun], Interval]]] = {
-    "tokens_per_s_per_card": lambda run: training_time(run.job).tokens_per_s_per_card,
-    "mfu_ratio": lambda run: training_time(run.job).mfu_ratio,
-    "flop_per_s_per_card": lambda run: training_time(run.job).flop_per_s_per_card.scaled(
-        1.0 / TERA
-    ),
-    "peak_memory_bytes": lambda run: reported_bytes(run.job).scaled(1.0 / run.memory_unit_bytes),
-}
-"""How each measure is predicted, in the table's unit."""
+def _predicted(run: TrainingRun, metric: TrainingMetric) -> Interval:
+    """Return the prediction of one measure, in the table's unit."""
+    if metric == "peak_memory_bytes":
+        return reported_bytes(run.job).scaled(1.0 / run.memory_unit_bytes)
+    each = measure_per_token(run, metric)
+    unit = TERA if metric == "flop_per_s_per_card" else 1.0
+    return training_time(run.job).tokens_per_s_per_card.scaled(each / unit)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from rightrig.interval import Interval
 
 if TYPE_CHECKING:
+    from rightrig.deployment.rig import Rig
     from rightrig.facts.gpu import Gpu
 
 HostKind = Literal["workstation", "server", "baseboard", "system"]
@@ -66,20 +67,39 @@ class Host:
 
 def host_kind(gpu: Gpu) -> HostKind:
     """Return the kind of machine that a card goes into."""
-    if gpu.cooling == "own fans":
-        return "workstation"
-    if gpu.cooling == "system" or gpu.form_factor.startswith(("SoC", "Superchip")):
-        return "system"
-    is_board = gpu.form_factor.startswith(("SXM", "OAM", "module"))
-    return "baseboard" if is_board else "server"
+    if gpu.mount == "slot":
+        return "workstation" if gpu.cooling == "own fans" else "server"
+    return "baseboard" if gpu.mount == "board" else "system"
 
 
 def host_of(gpu: Gpu, cards_w: float, cards_count: int) -> Host:
-    """Return the estimated host of some cards: ``base + share · cards' power + W a card``."""
+    """Return the estimated host of the cards of one machine."""
+    kind, watts = host_kind(gpu), beside_w(gpu, cards_w, cards_count, 1)
+    return Host(kind, watts, units_count(kind, cards_count), _ESTIMATED)
+
+
+def beside_w(gpu: Gpu, cards_w: float, cards_count: int, machines_count: int) -> Interval:
+    """Return what machines draw beside their cards, estimated from published ones of the kind.
+
+    ``base · machines + share · cards' power + W a card · cards``.
+
+    Args:
+        gpu: The card.
+        cards_w: Limits of all cards together.
+        cards_count: Of all machines.
+        machines_count: Over which they are spread.
+    """
     kind = host_kind(gpu)
     ends = zip(_BASE_W[kind], _OF_CARDS[kind], _A_CARD_W[kind], strict=True)
-    watts = [base + share * cards_w + each * cards_count for base, share, each in ends]
-    return Host(kind, Interval(*watts), units_count(kind, cards_count), _ESTIMATED)
+    return Interval(*(
+        base * machines_count + share * cards_w + each * cards_count for base, share, each in ends
+    ))  # fmt: skip
+
+
+def hosts_power_w(rig: Rig) -> Interval:
+    """Return what all machines of a rig draw beside its cards at their limits, estimated."""
+    cards_w = sum((group.card_power_w or 0.0) * group.count for group in rig.groups)
+    return host_of(rig.gpu, cards_w, rig.cards_per_node).power_w.scaled(rig.nodes_count)
 
 
 def known_host(gpu: Gpu, host_w: float, cards_count: int, source: str) -> Host:

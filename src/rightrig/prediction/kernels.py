@@ -113,7 +113,7 @@ def gemm(
         gpu: The card.
         shape: M rows (tokens), N columns (outputs), K inputs.
         format_name: How the weights are stored; multiplied so where the card can, else unpacked.
-        power_cap_w: A limit below the board's power slows arithmetic.
+        power_cap_w: A limit below the board's power slows arithmetic, and reading a little.
 
     Raises:
         InputError: for sides below 1 or absurdly large, and for mixes of formats.
@@ -165,7 +165,7 @@ def _rates(
         sheet.memory_bytes_per_s * min(memory_ratio, 1.0),
         sheet.gemm_overhead_s,
     )
-    return KernelRates(sheet.flop_per_s, sheet.memory_bytes_per_s, 0.0), achieved
+    return KernelRates(sheet.flop_per_s, gpu.memory_bandwidth_bytes_per_s, 0.0), achieved
 
 
 def _computed(gpu: Gpu, format_name: str) -> tuple[str, bool, float]:

@@ -17,6 +17,7 @@ from rightrig.interval import Interval
 from rightrig.prediction.parameters import family_of, tables
 
 if TYPE_CHECKING:
+    from rightrig.deployment.rig import Rig
     from rightrig.facts.gpu import Gpu
     from rightrig.work.operators import Floats
 
@@ -32,6 +33,8 @@ _DESKTOP_IDLE_RATIO: Final[float] = float(_TABLE["idle"]["desktop_ratio"])
 _TOP_RATIO: Final[float] = float(_TABLE["top_ratio"])
 _MEMORY_SLOPE_RATIO: Final[float] = float(_TABLE["memory_slope_ratio"])
 _COMPUTE_SLOPE_RATIO: Final[float] = float(_TABLE["compute_slope_ratio"])
+_WAITING_USE_RATIO: Final = 0.8
+"""Share of the bandwidth that kernels which wait for memory commonly reach."""
 _COMPUTE_EXPONENT_COUNT: Final[float] = float(_TABLE["compute_exponent_count"])
 
 
@@ -95,8 +98,21 @@ def working_power_w(
     return np.minimum(board_power_w * np.minimum(share, _TOP_RATIO), limit_w)
 
 
+def waiting_draw_ratio(draw: Draw) -> float:
+    """Return what work that waits for memory draws, over the board's power (F13).
+
+    >>> from rightrig.facts.catalog import shipped
+    >>> round(waiting_draw_ratio(draw_of(shipped().gpu("h100-sxm"))), 2)
+    0.84
+    """
+    share = draw.floor_ratio + _MEMORY_SLOPE_RATIO * _WAITING_USE_RATIO
+    return min(share, _TOP_RATIO)
+
+
 def card_power_w(working_w: Floats, idle_w: Floats, busy_ratio: Floats) -> Floats:
-    """Return the mean power of a card that works a share of the time: the rest it idles (F13).
+    """Return the mean power of a card, or a machine, that works a share of the time (F13).
+
+    The rest it idles.
 
     >>> card_power_w(500.0, 100.0, 0.25)
     200.0
@@ -113,6 +129,17 @@ def working_interval_w(mid_w: float, draw: Draw, limit_w: float) -> Interval:
 def idle_power_w(board_power_w: float, draw: Draw) -> Interval:
     """Return the power of a card whose model is loaded and which has nothing to do, in W."""
     return Interval.around(board_power_w * draw.idle_ratio, _TABLE["idle"]["spread_factor_ratio"])
+
+
+def rig_idle_power_w(rig: Rig) -> float | None:
+    """Return what all cards of a rig draw without work, in W; ``None`` where one is unknown."""
+    watts = [(group, group.card_power_w) for group in rig.groups]
+    known = [
+        group.count * idle_power_w(card_w, draw_of(group.gpu)).mid
+        for group, card_w in watts
+        if card_w is not None
+    ]
+    return sum(known) * rig.nodes_count if len(known) == len(watts) else None
 
 
 def energy_per_token_j(power_w: float, tokens_per_s: float) -> float:

@@ -209,13 +209,24 @@ def mean_power_w(
     deployment: Deployment, timer: StepTimer, moments: Sequence[Moment], engines_busy_ratio: float
 ) -> Interval | None:
     """Return the mean power of all cards over steps of several kinds, by the time they take."""
-    spent_s = [float(m.weight_ratio) * float(timer.step_s(m.step)) for m in moments]
+    spent = [(float(m.weight_ratio) * float(timer.step_s(m.step)), m.step) for m in moments]
+    return spent_power_w(deployment, timer, spent, engines_busy_ratio)
+
+
+def spent_power_w(
+    deployment: Deployment,
+    timer: StepTimer,
+    spent: Sequence[tuple[float, Step]],
+    engines_busy_ratio: float,
+) -> Interval | None:
+    """Return the mean power of all cards over steps; ``spent`` has the seconds of each kind."""
+    total_s = sum(time_s for time_s, _ in spent)
     total: Interval | None = None
-    for moment, time_s in zip(moments, spent_s, strict=True):
-        power = cards_power_w(deployment, timer, moment.step, engines_busy_ratio)
+    for time_s, step in spent:
+        power = cards_power_w(deployment, timer, step, engines_busy_ratio)
         if power is None:
             return None
-        part = power.scaled(time_s / sum(spent_s))
+        part = power.scaled(time_s / total_s)
         total = part if total is None else sum_if_comonotone(total, part)
     return total
 

@@ -14,7 +14,8 @@ import numpy as np
 from rightrig.deployment.compatibility import is_native
 from rightrig.facts.quantization import is_gguf_mix, weight_format
 from rightrig.prediction.parameters import family_of, kernels_of, sampled_ranks, tables, value
-from rightrig.prediction.power_cap import clock_ratio
+from rightrig.prediction.power import draw_of, waiting_draw_ratio
+from rightrig.prediction.power_cap import clock_ratio, memory_speed_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +54,7 @@ class Sheet:
     Attributes:
         flop_per_s: Of the type in which weights are multiplied, at the capped clock.
         sixteen_flop_per_s: In 16 bits, at the capped clock.
-        memory_bytes_per_s: Of the card's memory.
+        memory_bytes_per_s: Of the card's memory, under the cap.
         link_bytes_per_s, stage_bytes_per_s: Of a card among ranks, and from stage to stage.
         gemm_overhead_s, attention_overhead_s: Fixed times of the sampled kernels.
         head_ratio: Share of the 16-bit rate that sampled products reach.
@@ -148,7 +149,8 @@ def sheet_of(
 ) -> Sheet:
     """Return the datasheet's side for a card; links are added by the caller.
 
-    A power cap below the board's limit slows compute and leaves memory alone.
+    A power cap slows compute with the clock; where it lies below what reading memory draws, it
+    slows that a little too.
     """
     peak = peak_flop_per_s(gpu, compute, fp16_accumulate=engine.fp16_accumulate)
     sixteen = peak_flop_per_s(gpu, "fp16", fp16_accumulate=engine.fp16_accumulate)
@@ -156,6 +158,7 @@ def sheet_of(
         peak = sixteen = _FALLBACK_FLOP_PER_BYTE * gpu.memory_bandwidth_bytes_per_s
     cap_ratio = power_cap_w / gpu.board_power_w if power_cap_w and gpu.board_power_w else 1.0
     clock = float(clock_ratio(cap_ratio))
+    waiting = clock_ratio(cap_ratio, waiting_draw_ratio(draw_of(gpu)))
     family = family_of(gpu)
     own_ratio = float(tables("families")["override"].get(gpu.slug, {}).get(width, 1.0))
     gemm, _ = kernels_of(family, "bf16" if width == "packed" else width)
@@ -165,7 +168,7 @@ def sheet_of(
     return Sheet(
         flop_per_s=peak * clock * own_ratio,
         sixteen_flop_per_s=sixteen * clock,
-        memory_bytes_per_s=gpu.memory_bandwidth_bytes_per_s,
+        memory_bytes_per_s=gpu.memory_bandwidth_bytes_per_s * float(memory_speed_ratio(waiting)),
         link_bytes_per_s=1.0,
         stage_bytes_per_s=1.0,
         gemm_overhead_s=fixed,

@@ -185,10 +185,13 @@ def prompt_bound_seqs(pace: Pace, lengths: Lengths) -> Floats:
 
     A step of ``n`` tokens decodes ``b`` and prefills ``n − b`` of them, which replace
     ``(n − b)/ISL`` sequences while ``b/OSL`` finish: ``b = n·OSL/(ISL + OSL)`` a micro-batch.
-    Engines that read prompts in steps of their own have no such bound.
+    At least one: while several steps read a long prompt before a short answer, fewer decode on
+    average, but one user is always served. Engines that read prompts in steps of their own have
+    no such bound.
     """
     if not pace.mixes_prompts:
         return np.inf
     output = lengths.output_tokens / lengths.accepted_count
     tokens = lengths.read_tokens + output * lengths.tokens_per_step_count
-    return pace.in_flight_count * pace.groups_count * pace.step_tokens * output / tokens
+    bound = pace.in_flight_count * pace.groups_count * pace.step_tokens * output / tokens
+    return np.maximum(bound, 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rightrig.facts.explanation import Explanation, Figure
+from rightrig.interval import Interval, sum_if_independent
 from rightrig.quantities import show_number
 from rightrig.reliability.bit_errors import (
     VULNERABLE_RATIO,
@@ -18,7 +19,6 @@ from rightrig.reliability.rates import DAY_S, any_event_ratio, events_range
 from rightrig.reliability.sla import sla_risk
 
 if TYPE_CHECKING:
-    from rightrig.interval import Interval
     from rightrig.reliability.bit_errors import ErrorClasses
     from rightrig.reliability.rates import Rate
     from rightrig.reliability.sla import Service, SlaRisk
@@ -69,7 +69,8 @@ class BitRisk:
         any_silent_concentrated_ratio: The same where few cards have most errors.
         hit_cards_ratio: Share of the cards with a silent error, all alike.
         hit_cards_concentrated_ratio: The same where few cards have most errors.
-        corrupting_count: Silent errors that change a result.
+        corrupting_count: Silent errors that change a result: a share of those of memory, all of
+            those of computation.
         sla: Whether a promise holds; ``None`` where none was asked about.
     """
 
@@ -102,6 +103,7 @@ def bit_risk(
     compute = rates.compute.expected_count(cards.count, time_s)
     classes = by_class(single, double, compute, ecc=cards.ecc)
     silent = classes.silent_count
+    in_memory = _silent_in_memory_count(single, double, ecc=cards.ecc)
     memory = single.mid + double.mid
     shape = rates.compute.shape_count if cards.ecc or not memory else rates.single.shape_count
     each, concentration = silent.mid / cards.count, rates.concentration_count
@@ -118,9 +120,21 @@ def bit_risk(
         any_silent_concentrated_ratio=1.0 - no_error_ratio(each, concentration, cards.count),
         hit_cards_ratio=any_event_ratio(each),
         hit_cards_concentrated_ratio=1.0 - no_error_ratio(each, concentration),
-        corrupting_count=corrupting_count(silent, rates.vulnerable_ratio),
+        corrupting_count=sum_if_independent(
+            (corrupting_count(in_memory, rates.vulnerable_ratio), compute)
+        ),
         sla=None if service is None else _sla(cards, rates, service),
     )
+
+
+def _silent_in_memory_count(
+    single_count: Interval, double_count: Interval, *, ecc: bool
+) -> Interval:
+    """Return the silent errors of memory: none with ECC, of which only a share changes a result.
+
+    Those of computation were counted because they had changed one.
+    """
+    return by_class(single_count, double_count, Interval.exact(0.0), ecc=ecc).silent_count
 
 
 def _sla(cards: Cards, rates: ErrorRates, service: Service) -> SlaRisk:
@@ -128,9 +142,8 @@ def _sla(cards: Cards, rates: ErrorRates, service: Service) -> SlaRisk:
     single = rates.single.expected_count(cards.gigabytes_count * cards.count, DAY_S)
     double = rates.double.expected_count(cards.count, DAY_S)
     compute = rates.compute.expected_count(cards.count, DAY_S)
-    silent = by_class(single, double, compute.scaled(0.0), ecc=cards.ecc).silent_count
-    # With ECC memory has no silent errors: compute.scaled(0.0) leaves none.
-    memory = corrupting_count(silent, rates.vulnerable_ratio)
+    in_memory = _silent_in_memory_count(single, double, ecc=cards.ecc)
+    memory = corrupting_count(in_memory, rates.vulnerable_ratio)
     return sla_risk(service, cards.count, memory, compute)
 
 
@@ -168,7 +181,7 @@ def _explained(found: BitRisk) -> Explanation:
         Figure(
             "corrupting_count", found.corrupting_count.mid,
             show_number(found.corrupting_count.mid),
-            "silent errors × vulnerability factor (arXiv:2405.01741)",
+            "silent errors of memory × vulnerability factor (arXiv:2405.01741), and of computation",
         ),
     )  # fmt: skip
     rates = (found.rates.single, found.rates.double, found.rates.compute)

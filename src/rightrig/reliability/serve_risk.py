@@ -96,6 +96,13 @@ def serve_risk(
     )
 
 
+def _why_none(replicas: Replicas) -> str:
+    """Return what keeps any number of spares from a target."""
+    if replicas.zones.up_ratio < 1.0:
+        return "zones are broken for longer; use more zones"
+    return "a replica is out of service for too long; repair it sooner"
+
+
 def _explained(found: ServeRisk) -> Explanation:
     """Return sentences, figures and sources."""
     up, needed = available_ratio(found.mtbf_s, found.mttr_s), found.replicas.needed_count
@@ -103,9 +110,9 @@ def _explained(found: ServeRisk) -> Explanation:
     hours = found.short_s_per_year / SECONDS_PER_HOUR
     answer = (
         f"No number of spares up to {MOST_SPARE_RATIO:.0f} times the replicas reaches "
-        f"{found.target_ratio:.8g} of the time: zones are broken for longer; use more zones."
+        f"{found.target_ratio:.12g} of the time: {_why_none(found.replicas)}."
         if fewest is None
-        else f"The fewest spares for {found.target_ratio:.8g} of the time: {fewest}."
+        else f"The fewest spares for {found.target_ratio:.12g} of the time: {fewest}."
     )
     sentences = (
         (

@@ -30,11 +30,10 @@ def rig_document(system: System) -> Document:
     price = "–"
     if system.list_price_low_usd:
         high = system.list_price_high_usd or system.list_price_low_usd
+        ends = dict.fromkeys((show_usd(system.list_price_low_usd), show_usd(high)))
         warning = staleness(system.price_date, _today())
-        age = f" – {warning}" if warning else ""
-        price = (
-            f"{show_usd(system.list_price_low_usd)} to {show_usd(high)}, {system.price_date}{age}"
-        )
+        age = f" – {warning}" if warning and warning != system.price_date else ""
+        price = f"{' to '.join(ends)}, {system.price_date}{age}"
     facts = (
         ("cards", system.rig), ("topology", system.topology), ("CPU", system.host_cpu or "–"),
         ("host memory", system.host_memory or "–"), ("network", system.network or "–"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.quantities import show_usd
-from rightrig.report.cost_electrical import electrical_json
-from rightrig.report.cost_own import own_json
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.risk import rig_document
 from rightrig.report.values import Json, interval_json
 
 if TYPE_CHECKING:
+    from rightrig.costs.bill import Bill
     from rightrig.planning.combos.combo import Combo
     from rightrig.planning.combos.upkeep import Power, Upkeep
 
@@ -51,7 +50,7 @@ def _owning(upkeep: Upkeep) -> Document:
     """Return the price of all and the rent from which owning is cheaper."""
     bill = upkeep.bill
     if bill is None:
-        text = "Owning: no price of the whole rig is known; 'rightrig cost own --price' takes one."
+        text = "Owning: no price of the whole rig is known; 'rightrig cost own --capex' takes one."
         return (Paragraph(text),)
     sentences = upkeep.explain().sentences[-2:]
     once = [line for line in bill.lines if line.when == "once" and line.is_counted]
@@ -65,20 +64,19 @@ def _owning(upkeep: Upkeep) -> Document:
 
 def upkeep_json(upkeep: Upkeep) -> Json:
     """Return the same as JSON, without the failures."""
-    bill = upkeep.bill
     return {
         "power": None if upkeep.power is None else _power_json(upkeep.power),
         "power_reason": upkeep.power_reason,
-        "owning": None if bill is None else own_json(bill, None),
+        "owning": None if upkeep.bill is None else _owning_json(upkeep.bill),
         "owning_reason": upkeep.bill_reason,
-        "threshold_usd_per_month": bill and interval_json(bill.equal_usd_per_month),
-        "all_in_usd": bill and interval_json(bill.price_usd),
         "cheaper": upkeep.cheaper,
     }
 
 
 def _power_json(power: Power) -> Json:
     """Return what a rig draws and asks of a room as JSON."""
+    room = power.installation
+    supplies = room.machine.supplies
     return {
         "draws": [
             {
@@ -91,5 +89,27 @@ def _power_json(power: Power) -> Json:
         "host_w": interval_json(power.host_w),
         "tariff_usd_per_kwh": power.tariff.usd_per_kwh,
         "pue_ratio": power.tariff.pue_ratio,
-        "electrical": electrical_json(power.installation),
+        "peak_w": interval_json(room.peak_w),
+        "machines_count": room.machines_count,
+        "supplies_count": supplies.count,
+        "supply_rating_w": supplies.rating_w,
+        "volts_v": room.site.feed.volts_v,
+        "breaker_a": room.machine_breaker_a,
+        "heat_btu_per_hour": room.heat_btu_per_hour,
+        "rack_units_count": room.units_count,
+    }
+
+
+def _owning_json(bill: Bill) -> Json:
+    """Return the price of all and the rent from which owning is cheaper as JSON."""
+    return {
+        "all_in_usd": interval_json(bill.price_usd),
+        "bought": [
+            {"key": one.key, "amount_usd": interval_json(one.amount_usd), "origin": one.origin}
+            for one in bill.lines
+            if one.when == "once" and one.is_counted
+        ],
+        "owned_years": bill.owned_years,
+        "running_usd_per_year": interval_json(bill.running_usd_per_year),
+        "threshold_usd_per_month": interval_json(bill.equal_usd_per_month),
     }

@@ -11,7 +11,7 @@ from rightrig.planning.costing.break_even import between
 from rightrig.quantities import MILLION, show_number, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.questions_layout import told
-from rightrig.report.values import Json, explanation_json
+from rightrig.report.values import Json, explanation_json, finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +119,7 @@ def break_even_json(found: BreakEven) -> Json:
         "rival_usd_per_month": found.rival_usd_per_month,
         "gross_months_count": _months_json(found.gross_months_count),
         "months_count": _months_json(found.months_count),
-        "threshold_tokens_per_month": _finite_count(found.threshold_tokens_per_month),
+        "threshold_tokens_per_month": finite(found.threshold_tokens_per_month),
         "pays_ratio": found.pays_ratio,
         "pays": found.pays,
         "is_sure": found.is_sure,
@@ -132,7 +132,7 @@ def break_even_json(found: BreakEven) -> Json:
 def _figures_json(found: BreakEven) -> list[Json]:
     """Return the figures; an endless one is null."""
     return [
-        {"name": f.name, "value": _finite_count(f.value), "text": f.text, "source": f.source}
+        {"name": f.name, "value": finite(f.value), "text": f.text, "source": f.source}
         for f in found.explain().figures
     ]
 
@@ -142,15 +142,10 @@ def _months_json(count: Interval | None) -> Json | None:
     if count is None:
         return None
     return {
-        "low": _finite_count(count.low),
-        "mid": _finite_count(count.mid),
-        "high": _finite_count(count.high),
+        "low": finite(count.low),
+        "mid": finite(count.mid),
+        "high": finite(count.high),
     }
-
-
-def _finite_count(value_count: float) -> float | None:
-    """Return a number, or null for one without end."""
-    return value_count if math.isfinite(value_count) else None
 
 
 def _millions(count_tokens: float) -> str:

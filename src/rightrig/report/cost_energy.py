@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rightrig.quantities import GIGA, show_number
+from rightrig.quantities import GIGA, show_years
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import explanation_json
 
@@ -22,7 +22,7 @@ def energy_document(found: Electricity) -> Document:
         Paragraph(f"Electricity of {names}", "title"),
         Grid(
             ("rig", "W at work", "W mean", "PUE", "$/kWh", "$/month", "$/year",
-             f"$ in {show_number(first.owned_years)} years"),
+             f"$ in {show_years(first.owned_years)}"),
             tuple(_row(bill) for bill in found.bills), (1, 2, 3, 4, 5, 6, 7), spare=(5, 3),
         ),
         *(Paragraph(sentence) for sentence in told.sentences),

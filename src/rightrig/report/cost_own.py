@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.costs.bill import NOT_COUNTED
-from rightrig.quantities import show_number, show_usd
+from rightrig.quantities import show_usd, show_years
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import explanation_json, interval_json
 
@@ -20,18 +20,18 @@ _MOST_LOST = 12
 
 def own_document(bill: Bill, held: PartOf | None) -> Document:
     """Return the bill of an owner."""
-    years = show_number(bill.owned_years)
+    years = show_years(bill.owned_years)
     lines = tuple(_row(bill, line) for line in bill.lines)
     totals = (
         ("paid once", bill.price_usd),
         ("paid a year", bill.running_usd_per_year),
-        (f"all payments of {years} years, less resale", bill.paid_usd),
+        (f"all payments of {years}, less resale", bill.paid_usd),
         ("the same in money of today", bill.present_usd),
         ("as an equal payment a month", bill.equal_usd_per_month),
         ("over cards and hours, a card-hour", bill.card_usd_per_hour),
     )
     return (
-        Paragraph(f"Owning {bill.name} for {years} years", "title"),
+        Paragraph(f"Owning {bill.name} for {years}", "title"),
         Grid(("line", "when", "low", "middle", "high", "share"), lines, (2, 3, 4, 5), spare=(5,)),
         Grid(("total", "low", "middle", "high"), tuple(_total(*total) for total in totals),
              (1, 2, 3)),
@@ -53,7 +53,8 @@ def own_document(bill: Bill, held: PartOf | None) -> Document:
 def _row(bill: Bill, line: Line) -> tuple[str, ...]:
     """Return one line of the bill."""
     amount = line.amount_usd
-    share = f"{bill.share_ratio(line):.1%}" if line.is_counted else "–"
+    part = bill.share_ratio(line) if line.is_counted else None
+    share = "–" if part is None else f"{part:.1%}"
     money = (show_usd(amount.low), show_usd(amount.mid), show_usd(amount.high))
     return (line.key, line.when, *money, share)
 

@@ -46,6 +46,8 @@ def power_document(found: Powered, written: Sequence[str] = ()) -> Document:
         *placement_blocks(found.placements),
         *(Paragraph(sentence) for sentence in found.explain().sentences),
         *(Paragraph(f"Measured: {source}", "dim") for source in found.explain().sources),
+        Paragraph(f"Tariff: {found.money.tariff.usd_origin}", "dim"),
+        Paragraph(f"PUE: {found.money.tariff.pue_origin}", "dim"),
         *(Paragraph(f"Written: {', '.join(written)}", "dim") for _ in written[:1]),
     )
 
@@ -80,9 +82,8 @@ def _energy_sentences(found: Powered) -> tuple[str, ...]:
     host = found.host_w
     million = (
         f"A million answer tokens{use}: {show_number(kwh)} kWh of the cards, "
-        f"{show_usd(found.energy_usd_per_token * MILLION)} at ${tariff.usd_per_kwh:g}/kWh "
-        f"({tariff.usd_origin}) with PUE {tariff.pue_ratio:g} ({tariff.pue_origin}). A rented "
-        "machine's electricity is in its rent."
+        f"{show_usd(found.energy_usd_per_token * MILLION)} at ${tariff.usd_per_kwh:g}/kWh with "
+        f"PUE {tariff.pue_ratio:g}. A rented machine's electricity is in its rent."
     )
     beside = (
         f"Beside the cards about {host.mid:,.0f} W more ({host.low:,.0f} to {host.high:,.0f}, "
@@ -121,10 +122,10 @@ def _caps_blocks(found: Powered) -> Document:
         verdict,
         Paragraph(bought),
         Paragraph(
-            "A limit slows what fills the arithmetic; what waits for memory keeps its speed in "
-            "this model. In public sweeps decoding under a limit of three quarters of its draw "
-            "lost 0 to 5 %, and 24 % with a 3-bit format on an RTX 3090: measure yours. Below "
-            f"{LEAST_TRUSTED_RATIO:.0%} of the board's power cards lose more than the formula says."
+            "A limit slows what fills the arithmetic, and what waits for memory a little. Formats "
+            "of three bits lose more (24 % at 250 of 350 W on an RTX 3090), light work on large "
+            f"cards less: measure yours. Below {LEAST_TRUSTED_RATIO:.0%} of the board's power "
+            "decoding can break down."
         ),
     )  # fmt: skip
 

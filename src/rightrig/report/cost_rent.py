@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import TYPE_CHECKING
 
 from rightrig.quantities import SECONDS_PER_HOUR, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.values import explanation_json
+from rightrig.report.prices import age_text, places_of, same_but_for_place
+from rightrig.report.values import explanation_json, finite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rightrig.planning.costing.renting import Offer, Rent, Worth
     from rightrig.report.values import Json
 
@@ -41,18 +45,20 @@ def _grid(found: Rent) -> Grid:
     useful = any(offer.useful_usd_per_hour is not None for offer in found.offers)
     headers = (
         "provider", "instance", "cards", "$/h node", "$/h card", "$/GB·h", "instances",
-        "$/h rig", *(("$/h useful",) if useful else ()), "total $", "terms", "billed by", "country",
-        "date", "age", "trust",
+        "$/h rig", *(("$/h useful",) if useful else ()), "total $", "terms", "billed by", "region",
+        "country", "date", "age", "trust",
     )  # fmt: skip
     today = _today()
-    rows = tuple(_row(offer, today, useful=useful) for offer in found.offers)
+    rows = tuple(_row(group, today, useful=useful) for group in same_but_for_place(found.offers))
     numeric = tuple(range(2, 10 if useful else 9))
     last = len(headers) - 1
-    return Grid(headers, rows, numeric, spare=(last, last - 4, 5, last - 3, 6, last - 2, 1))
+    spare = (last, last - 4, 5, last - 3, 6, last - 5, last - 2, 1, 3, 7)
+    return Grid(headers, rows, numeric, spare=spare)
 
 
-def _row(offer: Offer, today: datetime.date, *, useful: bool) -> tuple[str, ...]:
-    """Return one offer as a line."""
+def _row(group: Sequence[Offer], today: datetime.date, *, useful: bool) -> tuple[str, ...]:
+    """Return one offer, in all its regions, as a line."""
+    offer = group[0]
     quote, price = offer.quote, offer.price
     kept = offer.useful_usd_per_hour
     return (
@@ -64,15 +70,20 @@ def _row(offer: Offer, today: datetime.date, *, useful: bool) -> tuple[str, ...]
         f"{offer.gb_usd_per_hour:.5f}",
         str(quote.purchase.instances_count),
         f"{quote.usd_per_hour:,.2f}",
-        *((("–" if kept is None else f"{kept:,.2f}"),) if useful else ()),
+        *((("–" if kept is None else _useful(kept)),) if useful else ()),
         f"{quote.total_usd:,.2f}",
         offer.terms,
         _billed(offer),
-        offer.country or "–",
+        *places_of(group),
         price.date,
-        price.staleness(today) or "fresh",
+        age_text(price, today),
         price.trust,
     )
+
+
+def _useful(usd_per_hour: float) -> str:
+    """Return dollars of an hour of work that is kept; there is none where all is lost."""
+    return "∞" if math.isinf(usd_per_hour) else f"{usd_per_hour:,.2f}"
 
 
 def _billed(offer: Offer) -> str:
@@ -152,7 +163,7 @@ def _offer_json(offer: Offer, today: datetime.date) -> Json:
         "gb_usd_per_hour": offer.gb_usd_per_hour,
         "rig_usd_per_hour": quote.usd_per_hour,
         "rig_usd_per_month": quote.purchase.rent_usd_per_month,
-        "useful_usd_per_hour": offer.useful_usd_per_hour,
+        "useful_usd_per_hour": finite(offer.useful_usd_per_hour),
         "billed_every_s": offer.billing.step_s,
         "billed_least_s": offer.billing.least_s,
         "paid_s": quote.paid_s,

@@ -105,7 +105,7 @@ def _ranking(plan: Plan) -> Grid:
             show_seconds(p.tpot_p99_s.mid),
             f"{p.capacity_requests_per_s:.1f}/s",
             p.met + ("‡" if p.method == "simulated" else ""),
-            p.source[0] + ("†" if _is_low_trust(p) else ""),
+            _from(p),
         )
         for number, p in enumerate(plan.plans, 1)
     )
@@ -147,28 +147,40 @@ def _legend(plan: Plan) -> str:
     )
 
 
+def _from(p: PlannedRig) -> str:
+    """Return who rents a plan's machines, or how they are bought."""
+    if p.bought is not None:
+        return p.bought.way
+    return p.source[0] + ("†" if _is_low_trust(p) else "")
+
+
 def _is_low_trust(p: PlannedRig) -> bool:
     """Say whether a price is from a source of low trust."""
     return p.purchase is not None and p.purchase.price.trust == "low"
 
 
 def _details(plan: Plan) -> list[str]:
-    """Say what the winner's cards draw, and what its formats cost in quality."""
+    """Say what the winner draws, what its formats cost in quality, and what is not counted."""
     if not plan.plans:
         return []
     best, told = plan.plans[0], []
     if best.power_w is not None:
         energy = show_usd(best.energy_usd_per_month or 0.0)
         paid = ", included in a rent" if best.purchase is not None else ""
+        host = f" and the machines around them {best.host_power_w:,.0f} W (estimated)"
+        hosts = host if best.host_power_w else ""
         told.append(
-            f"Its cards draw about {best.power_w:,.0f} W: {energy} a month at "
+            f"Its cards draw about {best.power_w:,.0f} W{hosts}: {energy} a month at "
             f"${plan.tariff.usd_per_kwh:g}/kWh ({plan.tariff.usd_origin}) and PUE "
             f"{plan.tariff.pue_ratio:g} ({plan.tariff.pue_origin}){paid}."
         )
     if best.quality:
         told.append(f"Quality: {best.quality}.")
-    if best.bought is not None and not best.bought.good.has_host:
-        told.append("Cards alone: the machine around them is not in the price.")
+    if best.bought is not None:
+        told.append(
+            "Space, staff, support, the price of money and resale are not counted: "
+            f"rightrig cost own {best.rig} adds them."
+        )
     return told
 
 

@@ -121,6 +121,7 @@ def _planned_json(p: PlannedRig) -> Json:
         "p99_method": p.method,
         "slo_met": p.met,
         "power_w": p.power_w,
+        "host_power_w": p.host_power_w,
         "energy_usd_per_month": p.energy_usd_per_month,
         "evidence": p.evidence,
         "on_pareto_front": p.on_front,
@@ -156,6 +157,11 @@ def _bought_json(p: PlannedRig) -> Json | None:
         return None
     good = p.bought.good
     return {
+        "price_usd": interval_json(p.bought.price_usd),
+        "goods_usd": interval_json(p.bought.goods_usd),
+        "hosts_usd": interval_json(p.bought.hosts_usd),
+        "hosts": p.bought.host_text,
+        "has_hosts": p.bought.has_hosts,
         "name": good.name,
         "units_count": p.bought.units_count,
         "cards_per_unit_count": good.cards_count,

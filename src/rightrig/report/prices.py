@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from rightrig.facts.price import SHIPPED_ON
 from rightrig.report.document import Document, Grid, Paragraph
@@ -28,7 +28,7 @@ def prices_document(offers: Sequence[ListedOffer], status: PriceStatus) -> Docum
     """Return rental offers; a node's price is never shown as a card's."""
     if not offers:
         return (Paragraph("No offer is known for that."), *snapshot_document(status))
-    rows = tuple(_row(group, status.today) for group in _same_but_for_place(offers))
+    rows = tuple(_row(group, status.today) for group in same_but_for_place(offers))
     headers = (
         "gpu", "$/h a card", "spot $/h a card", "$/h instance", "cards", "provider", "instance",
         "region", "country", "terms", "availability", "date", "age", "trust",
@@ -38,9 +38,24 @@ def prices_document(offers: Sequence[ListedOffer], status: PriceStatus) -> Docum
     return (Grid(headers, rows, (1, 2, 3), spare=spare), *snapshot_document(status))
 
 
-def _same_but_for_place(offers: Iterable[ListedOffer]) -> list[list[ListedOffer]]:
+class Placed(Protocol):
+    """An offer of machines that stand somewhere."""
+
+    @property
+    def price(self) -> Price:
+        """The record behind it."""
+
+    @property
+    def country(self) -> str | None:
+        """Where they stand; ``None`` where one price is for several countries."""
+
+
+_Placed = TypeVar("_Placed", bound=Placed)
+
+
+def same_but_for_place(offers: Iterable[_Placed]) -> list[list[_Placed]]:
     """Return offers in their order, those together that differ in nothing but the region."""
-    groups: dict[Price, list[ListedOffer]] = {}
+    groups: dict[Price, list[_Placed]] = {}
     for offer in offers:
         key = offer.price.model_copy(update={"region": ""})
         groups.setdefault(key, []).append(offer)
@@ -51,7 +66,6 @@ def _row(group: Sequence[ListedOffer], today: datetime.date) -> tuple[str, ...]:
     """Return one line of a list."""
     price = group[0].price
     least, most = price.gpu_count, price.max_gpu_count
-    countries = sorted({offer.country for offer in group if offer.country})
     return (
         price.gpu,
         _dollars(price.per_gpu_usd_per_hour),
@@ -60,14 +74,20 @@ def _row(group: Sequence[ListedOffer], today: datetime.date) -> tuple[str, ...]:
         f"{least}–{most}" if most > least else str(least),
         price.provider,
         price.instance,
-        _few([offer.price.region for offer in group], "regions"),
-        _few(countries, "countries") or "–",
+        *places_of(group),
         price.terms,
         availability_of(price),
         price.date,
         age_text(price, today),
         price.trust,
     )
+
+
+def places_of(group: Sequence[Placed]) -> tuple[str, str]:
+    """Return the regions and the countries of some offers, or how many there are."""
+    countries = sorted({offer.country for offer in group if offer.country})
+    regions = [offer.price.region for offer in group]
+    return _few(regions, "regions"), _few(countries, "countries") or "–"
 
 
 def _few(names: Sequence[str], kind: str) -> str:

@@ -275,7 +275,8 @@ def roles_document(found: TrainOrServe) -> Document:
         Paragraph(f"{found.llm.name}: to train and to serve", "title"),
         Grid(headers, tuple(_roles_row(both) for both in found.cards), (1, 2, 3, 4, 5)),
         Paragraph(
-            "tokens/s a card: output within the objectives. Trained tokens/s: of one card. "
+            "tokens/s a card: output within the objectives. Trained tokens/s: of one card of the "
+            "smallest rig that holds a full run. "
             "least: cards that hold weights, gradients and Adam's states of a full run.",
             "dim",
         ),

@@ -148,7 +148,7 @@ def rig_document(found: RigRisk) -> Document:
     sentences = found.explain().sentences
     return (
         Paragraph(
-            f"{found.rig.text}: {show_number(yearly.mid)} failures of a card a year "
+            f"{found.rig.text}: {show_number(yearly.mid)} failures of its cards a year "
             f"({between_text(yearly)})",
             "title",
         ),

@@ -40,7 +40,7 @@ def serve_document(found: ServeFound) -> Document:
     return (
         Paragraph(
             f"{risk.replicas.needed_count:,} replicas needed, {risk.spares_count:,} spare: target "
-            f"of {risk.target_ratio:.8g} {word}",
+            f"of {risk.target_ratio:.12g} {word}",
             "good" if risk.is_reached else "bad",
         ),
         *(Paragraph(text) for text in sentences),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rightrig.quantities import show_number
@@ -22,6 +23,11 @@ def interval_json(value: Interval) -> Json:
 def between_text(value: Interval) -> str:
     """Return the ends of an interval as people read them."""
     return f"{show_number(value.low)} to {show_number(value.high)}"
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number as JSON knows it: one without end is null."""
+    return None if value is None or not math.isfinite(value) else value
 
 
 def explanation_json(explanation: Explanation) -> Json:

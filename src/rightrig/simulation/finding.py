@@ -11,7 +11,14 @@ import numpy as np
 from rightrig.interval import Interval
 from rightrig.simulation.collecting import METRICS, are_good, gap_latency, latency_of, values_of_s
 from rightrig.simulation.layout import CANCELLED, REJECTED, SERVED, TIMED_OUT
-from rightrig.simulation.outcome import ClassOutcome, Kept, Outcome, Quantity, ReplicaOutcome
+from rightrig.simulation.outcome import (
+    ClassOutcome,
+    Kept,
+    Outcome,
+    Quantity,
+    ReplicaOutcome,
+    StepLoad,
+)
 from rightrig.simulation.series import series_of
 
 if TYPE_CHECKING:
@@ -113,12 +120,28 @@ def _use(whole: Whole, cluster: Cluster) -> dict[str, Any]:
     on_s = sum(replica.on_s for replica in replicas)
     return {
         "replicas": replicas,
+        "loads": _loads(whole.replicas),
         "used_ratio": busy_s / on_s if on_s else 0.0,
         "kv_used_ratio": _kv_used_ratio(whole, cluster),
         "running_seqs": float(whole.replicas["seq_s"].sum() / busy_s) if busy_s else 0.0,
         "preemptions_count": whole.preemptions_count,
         "retries_count": whole.retries_count,
     }
+
+
+def _loads(rows: Any) -> tuple[StepLoad, ...]:  # noqa: ANN401 - structured array
+    """Return what steps that only decode, and steps with prompts, worked on."""
+    busy_s, prompt_s, prompt_token_s, prompt_seq_s, plain_seq_s = (
+        float(rows[name].sum())
+        for name in ("busy_s", "prompt_s", "prompt_token_s", "prompt_seq_s", "plain_seq_s")
+    )
+    plain_s = busy_s - prompt_s
+    found: list[StepLoad] = []
+    if plain_seq_s > 0.0:
+        found.append(StepLoad(plain_s, plain_seq_s / plain_s, 0.0))
+    if prompt_s > 0.0:
+        found.append(StepLoad(prompt_s, prompt_seq_s / prompt_s, prompt_token_s / prompt_s))
+    return tuple(found)
 
 
 def _replicas(whole: Whole) -> tuple[ReplicaOutcome, ...]:

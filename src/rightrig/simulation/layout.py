@@ -73,11 +73,16 @@ REPLICA: Final = np.dtype([
     ("tier_count", "i8"), ("tier_first", "i8"), ("tier_last", "i8"), ("link_free_s", "f8"),
     ("surplus_s", "f8"), ("warm", "i8"), ("busy_s", "f8"), ("on_s", "f8"),
     ("seq_s", "f8"), ("used_s", "f8"), ("steps_count", "i8"), ("prompt_tokens", "i8"),
-    ("decode_tokens", "f8"), ("served", "i8"),
+    ("decode_tokens", "f8"), ("served", "i8"), ("reads_tokens", "i8"), ("prompt_s", "f8"),
+    ("prompt_token_s", "f8"), ("prompt_seq_s", "f8"), ("plain_seq_s", "f8"),
     ("running", "i8", (MOST_CLASSES, 2)), ("waiting", "i8", (MOST_CLASSES, 2)),
     ("reading", "i8", (1, 2)), ("phases", "i8", (MOST_PHASES,)),
 ])  # fmt: skip
-"""One engine. ``seqs`` cost time in a step; ``active`` of them still want tokens."""
+"""One engine. ``seqs`` cost time in a step; ``active`` of them still want tokens.
+
+``reads_tokens`` are prompt tokens of the step under way. Of steps with such tokens there are the
+time, tokens × time and decoding sequences × time; of the others sequences × time.
+"""
 
 KIND: Final = np.dtype([
     ("order", "i8"), ("reserve", "i8"), ("swaps", "i8"), ("max_seqs", "i8"), ("budget", "i8"),

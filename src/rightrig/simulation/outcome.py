@@ -117,6 +117,21 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class StepLoad:
+    """What steps of one kind worked on, means by time.
+
+    Attributes:
+        time_s: Of all such steps, over all replicas.
+        decode_seqs: Sequences that decoded, all micro-batches of an engine together.
+        prompt_tokens: Prompt tokens that a step read; 0 for steps that only decode.
+    """
+
+    time_s: float
+    decode_seqs: float
+    prompt_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaOutcome:
     """What one replica did.
 
@@ -151,6 +166,8 @@ class Outcome:
         used_ratio: Share of the time that replicas were in a step.
         kv_used_ratio: Mean share of KV blocks in use while replicas were busy; ``None`` for slots.
         cache_hit_ratio: Share of prompt tokens that a prefix cache held.
+        loads: Steps that only decode, and steps with prompts; a kind that did not occur is absent.
+        power_w: Mean of the cards of replicas that are on.
         records: A row a request (``layout.RECORD``), in the order of the requests; ``None`` for
             runs too long to keep them.
         is_exact: Whether percentiles are of all requests; else of sketches (DataSketches REQ,
@@ -181,6 +198,7 @@ class Outcome:
     retries_count: int
     cache_hit_ratio: float
     replicas: tuple[ReplicaOutcome, ...]
+    loads: tuple[StepLoad, ...]
     series: Series | None
     classes: tuple[ClassOutcome, ...] = ()
     power_w: Interval | None = None

@@ -192,6 +192,7 @@ def _begin_step(w: Row, r: int, time_s: float, decodes: int, work: tuple[int, fl
     rep.mode, rep.steps, rep.decoded = STEP, 1, 1 if seqs > 0 else 0
     rep.began_s, rep.first_step_s, rep.step_growth_s = time_s, took_s, 0.0
     rep.prompt_tokens += tokens
+    rep.reads_tokens = tokens
     schedule(queue(w), places(w), r, time_s + took_s, 2)
 
 
@@ -207,7 +208,7 @@ def _begin_segment(w: Row, r: int, time_s: float) -> None:
     if room < steps * each:
         steps = min(steps, int(room / each) + 1)
     steps = steps_with_room(w, rep, steps)
-    rep.mode, rep.steps, rep.decoded = SEGMENT, steps, 1
+    rep.mode, rep.steps, rep.decoded, rep.reads_tokens = SEGMENT, steps, 1, 0
     rep.began_s, rep.first_step_s, rep.step_growth_s = time_s, took_s, slope * each
     schedule(queue(w), places(w), r, time_s + segment_s(rep, steps), 2)
 

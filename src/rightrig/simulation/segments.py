@@ -131,6 +131,18 @@ def _yielded_tokens(w: Row, rep: Row) -> float:
 
 
 @kernel
+def _count_load(rep: Row, took_s: float) -> None:
+    """Count what the steps that have ended worked on, those with prompts apart."""
+    seqs = rep.seqs if rep.decoded else 0
+    if rep.reads_tokens > 0:
+        rep.prompt_s += took_s
+        rep.prompt_token_s += took_s * rep.reads_tokens
+        rep.prompt_seq_s += took_s * seqs
+    else:
+        rep.plain_seq_s += took_s * seqs
+
+
+@kernel
 def _pass(w: Row, r: int, time_s: float) -> None:
     """Account for the steps that have ended: tokens, blocks, times."""
     rep = replicas(w)[r]
@@ -139,6 +151,7 @@ def _pass(w: Row, r: int, time_s: float) -> None:
     rep.steps_count += steps
     rep.seq_s += took_s * (rep.seqs + rep.reading_count)
     rep.used_s += took_s * rep.used
+    _count_load(rep, took_s)
     w.segments += 1
     tokens = steps * _yielded_tokens(w, rep) if rep.decoded else 0.0
     add_use(w, rep.began_s, time_s, float(rep.used), tokens)
@@ -164,6 +177,7 @@ def cut_segment(w: Row, r: int, time_s: float) -> None:
             rep.began_s = ended_s
     if rep.mode in (STEP, SEGMENT):
         rep.busy_s += time_s - rep.began_s
+        _count_load(rep, time_s - rep.began_s)
 
 
 @kernel

@@ -15,14 +15,13 @@ from rightrig.demand.scenario import Scenario, requests_of, sample
 from rightrig.errors import InputError
 from rightrig.interval import Interval
 from rightrig.prediction.evidence import end_ratios
-from rightrig.prediction.predict import cards_power_w
 from rightrig.prediction.step_table import step_table
 from rightrig.simulation.cluster import Cluster, Engines
 from rightrig.simulation.collecting import Collector
+from rightrig.simulation.drawing import drawn_w
 from rightrig.simulation.engines import drafting, lengths_of, timer_in, traits_of, transfer_of
 from rightrig.simulation.finding import Run, found_outcome, judged
 from rightrig.simulation.replay import replay
-from rightrig.work.operators import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -223,7 +222,7 @@ def outcome_of(prepared: Prepared, slo: Slo, setting: Setting) -> Outcome:
     found = replace(
         found,
         deployment=prepared.deployment,
-        power_w=_power_w(prepared, found),
+        power_w=drawn_w(prepared.deployment, prepared.timer, prepared.lengths, found),
         price_usd_per_hour=_price_usd_per_hour(found, setting),
         evidence=speeds.evidence,
         sources=speeds.sources,
@@ -293,23 +292,3 @@ def _price_usd_per_hour(found: Outcome, setting: Setting) -> float | None:
         return None
     on_s = sum(replica.on_s for replica in found.replicas)
     return setting.price_usd_per_hour * on_s / found.duration_s
-
-
-def _power_w(prepared: Prepared, found: Outcome) -> Interval | None:
-    """Return the mean power of all cards, from the mean step of the run."""
-    steps = sum(replica.steps_count for replica in found.replicas)
-    if not steps:
-        return None
-    lanes = float(prepared.cluster.engines[0].table.lanes)
-    lengths = prepared.lengths
-    busy_s = sum(replica.busy_s for replica in found.replicas)
-    on_s = sum(replica.on_s for replica in found.replicas)
-    prompts = sum(replica.prompt_tokens for replica in found.replicas) / steps / lanes
-    step = Step(
-        max(found.running_seqs / lanes, 1.0),
-        lengths.mean_context_tokens,
-        prompts,
-        lengths.read_context_tokens,
-        tokens_per_seq_count=lengths.tokens_per_step_count,
-    )
-    return cards_power_w(prepared.deployment, prepared.timer, step, min(busy_s / on_s, 1.0))

@@ -35,6 +35,9 @@ class Kept:
         has_dropout: Whether dropout on scores and both outputs keeps masks.
         is_selective: Whether what is cheap to compute again is not kept: scores where they would
             be stored, else what norms and the activation function put out.
+        is_alternate: Whether of the products only every second keeps what it puts out: queries,
+            values and the first into the inner width, beside the layer's input and what attention
+            puts out (torchtitan, activation_checkpoint.py).
         dropped_attention_inputs, dropped_ffn_inputs: Low-rank matrices beside the projections of
             attention (the feed-forward matrices) whose input dropout copies.
         value_bytes: Of one value: 2, or 4 in FP32.
@@ -45,6 +48,7 @@ class Kept:
     has_flash_attention: bool = True
     has_dropout: bool = False
     is_selective: bool = False
+    is_alternate: bool = False
     dropped_attention_inputs: int = 0
     dropped_ffn_inputs: int = 0
     value_bytes: float = _VALUE_BYTES
@@ -82,6 +86,10 @@ def layer_activation_bytes(block: Block, hidden_size: int, share: Share, kept: K
     >>> layer_activation_bytes(gpt, 12288, Share(4 * 2048, 2048), dropout)
     11475615744.0
     """
+    if kept.is_alternate:
+        return checkpoint_bytes(hidden_size, share, kept.value_bytes) + _alternate_bytes(
+            block, share, kept
+        )
     inputs = _norm_bytes(block, hidden_size, kept) * share.whole_ratio
     split = 0.0
     if block.attention is not None:
@@ -91,6 +99,27 @@ def layer_activation_bytes(block: Block, hidden_size: int, share: Share, kept: K
     if block.ffn is not None:
         split += _ffn_bytes(block.ffn, hidden_size, kept)
     return share.tokens * (inputs + split / share.tp)
+
+
+def _alternate_bytes(block: Block, share: Share, kept: Kept) -> float:
+    """Return what attention and every second product of a layer put out.
+
+    The products come as query, key, value, output, gate, up, down; nothing reads what the last
+    puts out.
+    """
+    values, log_sums = 0.0, 0.0
+    attention, ffn = block.attention, block.ffn
+    if attention is not None:
+        heads = attention.head_count
+        kv_heads = heads if attention.kind == "mla" else attention.kv_head_count
+        values += heads * (attention.head_dim + attention.value_dim)
+        values += kv_heads * attention.value_dim
+        log_sums = _LOG_SUM_BYTES * heads
+    if ffn is not None:
+        values += ffn.inner_size + ffn.shared_inner_size
+        values += ffn.experts_per_token * ffn.expert_inner_size
+    recurrent = 0.0 if block.recurrent is None else _recurrent_bytes(block.recurrent, kept)
+    return share.tokens * (kept.value_bytes * values + log_sums + recurrent) / share.tp
 
 
 def checkpoint_bytes(hidden_size: int, share: Share, value_bytes: float = _VALUE_BYTES) -> float:

@@ -3,7 +3,8 @@
 Model flop leave recomputation out (MFU), hardware flop count it (HFU). Two conventions of model
 flop are in use: attention by what a causal model needs (here the default), or the whole square
 of the sequence, ``6·N_mm + 12·L·H·h·s`` (PaLM, Chowdhery et al. 2022, arXiv:2204.02311, appendix
-B), as llm-foundry, torchtitan and Megatron-LM print it.
+B), as llm-foundry and torchtitan print it; Megatron-LM counts the causal half since 2025 (megatron/
+training/training.py, num_floating_point_operations).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rightrig.work.training_step import (
     FLASH_BACKWARD_RATIO,
+    PLAIN_KERNELS,
     MicroBatch,
     Pass,
+    TrainingKernels,
     attended_tokens,
     forward_work,
     training_work,
@@ -33,6 +36,7 @@ def flop_by_pass(
     method: Method = "full",
     checkpointing: Checkpointing = "none",
     adapter: Adapter | None = None,
+    kernels: TrainingKernels = PLAIN_KERNELS,
 ) -> dict[Pass, float]:
     """Return the flop of one token of a sequence in each pass (F10.1, F10.2).
 
@@ -42,7 +46,7 @@ def flop_by_pass(
     micro = MicroBatch(1.0, seq_tokens, seq_tokens)
     forward = forward_work(llm, micro, adapter=adapter if method != "full" else None)
     totals: dict[Pass, float] = defaultdict(float)
-    for work in training_work(forward, method, checkpointing):
+    for work in training_work(forward, method, checkpointing, kernels):
         is_attention = work.kind == "prefill" and work.phase == "backward"
         scale = 2.0 / FLASH_BACKWARD_RATIO if is_attention else 1.0
         totals[work.phase] += work.flop * scale / seq_tokens
@@ -76,9 +80,19 @@ def hardware_flop_per_token(
     method: Method = "full",
     checkpointing: Checkpointing = "full",
     adapter: Adapter | None = None,
+    kernels: TrainingKernels = PLAIN_KERNELS,
 ) -> float:
-    """Return the same with what is computed again, which HFU counts (F10.1)."""
-    return sum(flop_by_pass(llm, seq_tokens, method, checkpointing, adapter).values())
+    """Return the same with what is computed again, which HFU counts (F10.1).
+
+    Args:
+        llm: The model.
+        seq_tokens: Length of its sequences.
+        method: What is trained.
+        checkpointing: What every layer computes again.
+        adapter: Low-rank matrices beside frozen weights.
+        kernels: Whether a layer's last product is among it.
+    """
+    return sum(flop_by_pass(llm, seq_tokens, method, checkpointing, adapter, kernels).values())
 
 
 def _masked_flop_per_token(llm: Llm, seq_tokens: float) -> float:

@@ -7,7 +7,8 @@ embeddings are counted in one place. Formulas F10.1 and F10.2:
 - backward: as much again for the gradients of the inputs, and as much again for those of the
   weights that are trained; frozen weights have none, so that LoRA takes ``4N`` where full
   training takes ``6N``;
-- recomputation (gradient checkpointing): the forward pass of the blocks once more; where it is
+- recomputation (gradient checkpointing): the forward pass of the blocks once more, without its last
+  product where the framework stops there; where it alternates, every second product; where it is
   selective, of attention if its scores are stored (Korthikanti et al. 2022, arXiv:2205.05198),
   else only of norms and activation functions, which takes no products.
 """
@@ -30,6 +31,7 @@ from rightrig.work.operators import (
     gemm_flop,
 )
 from rightrig.work.stored import Stored
+from rightrig.work.training_again import alternate_ratio, last_ratio
 from rightrig.work.weights import total_params_count, vocabulary_params
 
 if TYPE_CHECKING:
@@ -88,11 +90,14 @@ class TrainingKernels:
         keeps_scores: Scores of attention go through memory.
         fuses_loss: Logits are never stored whole.
         splits_rows: Tensor-parallel ranks divide the rows of norms and residuals too.
+        repeats_last: Recomputation of a layer includes its last product, whose result nothing in
+            the backward pass reads.
     """
 
     keeps_scores: bool = False
     fuses_loss: bool = False
     splits_rows: bool = True
+    repeats_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ class TrainingWork:
         is_adapter: Whether it belongs to low-rank matrices, which stay at 16 bits.
         is_in_block: Whether it lies in a layer, not in the output matrix or the loss.
         launches_count: Kernels.
+        alternate_ratio: Share of its products whose results are not kept where every second is.
+        last_ratio: Share of its products that are a layer's last.
     """
 
     name: str
@@ -115,6 +122,8 @@ class TrainingWork:
     launches_count: float
     is_adapter: bool = False
     is_in_block: bool = True
+    alternate_ratio: float = 1.0
+    last_ratio: float = 0.0
 
 
 PLAIN_KERNELS: Final = TrainingKernels()
@@ -187,6 +196,7 @@ def training_work(
     method: Method,
     checkpointing: Checkpointing,
     kernels: TrainingKernels = PLAIN_KERNELS,
+    layers_ratio: float = 1.0,
 ) -> tuple[TrainingWork, ...]:
     """Return the three passes of a micro-batch from its forward pass.
 
@@ -195,12 +205,14 @@ def training_work(
         method: Frozen weights have no gradients of their own.
         checkpointing: What is computed again before the backward pass.
         kernels: Whether scores are stored, which selective checkpointing is about.
+        layers_ratio: Share of the layers that it is about.
     """
     found: list[TrainingWork] = []
     for work in forward:
         found.append(work)
-        if _is_recomputed(work, checkpointing, kernels):
-            found.append(_scaled(work, "recompute", 1.0, 1.0))
+        again = layers_ratio * _recomputed_ratio(work, checkpointing, kernels)
+        if again:
+            found.append(_scaled(work, "recompute", again, again))
         found.append(_backward(work, method))
     return tuple(found)
 
@@ -222,15 +234,16 @@ def _block_work(
         found += ffn_operators(block.ffn, count, hidden, _STORED, step, shard)
     if block.other_params:
         found.append(other_operator(block.other_params * count, _STORED, step))
-    return [_of(op) for op in found if float(op.flop) > 0.0]
+    return [_of(op, block) for op in found if float(op.flop) > 0.0]
 
 
-def _of(op: Operator) -> TrainingWork:
-    """Return an operator of the forward pass."""
+def _of(op: Operator, block: Block) -> TrainingWork:
+    """Return an operator of the forward pass of a layer."""
     kind = "gemm" if op.kind == "head" else op.kind
     return TrainingWork(
-        op.name, kind, "forward", float(op.flop), float(op.moved_bytes), float(op.launches_count)
-    )
+        op.name, kind, "forward", float(op.flop), float(op.moved_bytes), float(op.launches_count),
+        alternate_ratio=alternate_ratio(op, block), last_ratio=last_ratio(op, block),
+    )  # fmt: skip
 
 
 def _rows_work(
@@ -320,15 +333,19 @@ def _head_work(
     )
 
 
-def _is_recomputed(
+def _recomputed_ratio(
     work: TrainingWork, checkpointing: Checkpointing, kernels: TrainingKernels
-) -> bool:
-    """Return whether work of the forward pass is done again before the backward pass."""
+) -> float:
+    """Return the share of work of the forward pass that is done again before the backward pass."""
     if not work.is_in_block or checkpointing == "none":
-        return False
-    if checkpointing == "full" or work.kind == "rows":
-        return True
-    return kernels.keeps_scores and work.kind == "prefill"
+        return 0.0
+    if work.kind == "rows":
+        return 1.0
+    if checkpointing == "alternate":
+        return work.alternate_ratio
+    if checkpointing == "full":
+        return 1.0 if kernels.repeats_last else 1.0 - work.last_ratio
+    return 1.0 if kernels.keeps_scores and work.kind == "prefill" else 0.0
 
 
 def _backward(work: TrainingWork, method: Method) -> TrainingWork:

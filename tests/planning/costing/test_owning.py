@@ -108,7 +108,7 @@ def test_resale_lowers_the_bill_and_turns_its_ends_around() -> None:
 def test_a_card_that_nobody_prices_needs_a_price() -> None:
     rig = parse_rig("tpu-v6e", CATALOG)
     terms = OwnTerms(owned_years=3.0, rate_per_year=0.0, tariff=TARIFF)
-    with pytest.raises(InputError, match="no price of tpu-v6e is known: add --price"):
+    with pytest.raises(InputError, match="no price of tpu-v6e is known: add --capex"):
         owned(CATALOG, rig, terms)
 
 

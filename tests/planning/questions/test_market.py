@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rightrig.costs.goods import goods_of
 from rightrig.costs.offers import cheapest
-from rightrig.demand.objective import Slo
+from rightrig.demand.objective import Limits, Slo
 from rightrig.planning.questions.market import (
     Market,
     bought_usd,
@@ -31,7 +31,7 @@ some = settings(max_examples=12, deadline=None)
 def test_no_engine_and_offer_is_cheaper_than_the_cheapest(
     rate: float, spare: int, most: int
 ) -> None:
-    found = EVERY.cheapest(rate, most, spare)
+    found = EVERY.cheapest(rate, Limits(max_gpus_count=most), spare)
     rents = []
     for option in OPTIONS:
         engines = math.ceil(rate / option.rate_requests_per_s) + spare
@@ -46,22 +46,36 @@ def test_no_engine_and_offer_is_cheaper_than_the_cheapest(
 @some
 @given(budget=st.floats(10.0, 1e6), most=st.integers(1, 128))
 def test_the_busiest_keeps_budget_and_cards(budget: float, most: int) -> None:
-    found = EVERY.busiest(budget, most)
+    limits = Limits(max_gpus_count=most)
+    found = EVERY.busiest(budget, limits)
     if found is None:
-        least = EVERY.cheapest(1e-6, most)
+        least = EVERY.cheapest(1e-6, limits)
         assert least is None or least.rent_usd_per_month > budget
         return
     assert found.rent_usd_per_month <= budget * (1 + 1e-9)
     assert found.cards_count <= most
-    richer = EVERY.busiest(2.0 * budget, most)
+    richer = EVERY.busiest(2.0 * budget, limits)
     assert richer is not None
     assert richer.capacity_requests_per_s >= found.capacity_requests_per_s
 
 
+@some
+@given(rate=st.floats(1e-3, 200.0), power_w=st.floats(300.0, 20_000.0), stock=st.integers(0, 8))
+def test_engines_keep_every_bound_of_a_plan(rate: float, power_w: float, stock: int) -> None:
+    gpu = EVERY.gpus[0].slug
+    limits = Limits(max_power_w=power_w, available={gpu: stock}, max_machines_count=4)
+    for hire in (EVERY.cheapest(rate, limits), EVERY.busiest(1e5, limits)):
+        if hire is None:
+            continue
+        assert hire.cards_count * (hire.option.gpu.board_power_w or math.inf) <= power_w
+        assert hire.option.gpu.slug != gpu or hire.cards_count <= stock
+        assert hire.instances_count <= 4
+
+
 def test_a_market_without_engines_has_no_answer() -> None:
     empty: Market = market((), SPACE.prices)
-    assert empty.cheapest(1.0, 64) is None
-    assert empty.busiest(1e9, 64) is None
+    assert empty.cheapest(1.0, Limits()) is None
+    assert empty.busiest(1e9, Limits()) is None
     assert empty.cheapest_when_full() is None
 
 
@@ -71,7 +85,7 @@ def test_the_cheapest_when_full_costs_least_a_request() -> None:
     least = min(
         cheap.rent_usd_per_month / cheap.capacity_requests_per_s
         for budget in (200.0, 1e3, 1e4)
-        if (cheap := EVERY.busiest(budget, 64)) is not None
+        if (cheap := EVERY.busiest(budget, Limits())) is not None
     )
     assert best.rent_usd_per_month / best.capacity_requests_per_s <= least * (1 + 1e-9)
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 from hardware_questions import CATALOG, asked, cards, few_cards
 
+from rightrig.costs.offers import cheapest
 from rightrig.planning.questions.train_or_serve import (
-    MFU_RATIO,
     TrainOrServe,
     train_or_serve,
     training_flop_per_token,
     training_state_bytes,
-    training_tokens_per_s,
 )
 from rightrig.work.weights import matmul_params_count
 
@@ -46,11 +45,15 @@ def test_training_flop_are_six_a_parameter_and_causal_attention() -> None:
     assert training_flop_per_token(LLAMA_7B, tokens) == pytest.approx(expected, rel=2e-3)
 
 
-def test_an_a100_at_half_its_peak_trains_seven_billion_at_3858_tokens_a_second() -> None:
-    # 312e12 × 0.5 / (6 × 6.738e9)
-    speed = training_tokens_per_s(CATALOG.gpu("a100-sxm-80gb"), 6.0 * 6_738_415_616)
-    assert speed is not None
-    assert speed.mid * 0.5 / MFU_RATIO.mid == pytest.approx(3858.47, rel=1e-4)
+def test_training_is_that_of_the_training_model_on_the_smallest_rig_that_holds_it() -> None:
+    by_card = {both.gpu.slug: both.training for both in found().cards}
+    run = by_card["h100-sxm"].found
+    assert run is not None
+    assert run.time is not None
+    assert run.job.rig.text == "2xh100-sxm"  # 108 GB of states
+    assert by_card["h100-sxm"].tokens_per_s == run.time.tokens_per_s_per_card
+    assert run.verdict != "no"
+    assert 0.2 < run.time.mfu_ratio.mid < 0.7
 
 
 def test_the_best_card_of_a_role_has_its_least_cost() -> None:
@@ -66,18 +69,19 @@ def test_the_best_card_of_a_role_has_its_least_cost() -> None:
 
 
 def test_a_trained_token_costs_the_rent_of_its_time() -> None:
-    answer = found()
-    for both in answer.cards:
-        hourly = min(
-            p.per_gpu_usd_per_hour or 1e9
-            for p in few_cards(*GPUS).prices
-            if p.gpu == both.gpu.slug and p.terms == "on-demand"
-        )
-        cost, speed = both.training.cost_usd_per_token, both.training.tokens_per_s
+    for both in found().cards:
+        run, cost = both.training.found, both.training.cost_usd_per_token
+        assert run is not None
+        assert run.time is not None
         assert cost is not None
-        assert speed is not None
-        assert cost.mid == pytest.approx(hourly / 3600.0 / speed.mid)
-        assert cost.low == pytest.approx(hourly / 3600.0 / speed.high)
+        rent = cheapest(
+            few_cards(*GPUS).prices, both.gpu.slug, run.job.rig.cards_per_node,
+            run.job.rig.nodes_count,
+        )  # fmt: skip
+        assert rent is not None
+        hourly = rent.rent_usd_per_month / 730.0
+        assert cost.mid == pytest.approx(hourly / 3600.0 / run.time.tokens_per_s.mid)
+        assert cost.low == pytest.approx(hourly / 3600.0 / run.time.tokens_per_s.high)
 
 
 def test_a_model_that_no_card_serves_is_a_result() -> None:
@@ -86,4 +90,4 @@ def test_a_model_that_no_card_serves_is_a_result() -> None:
     assert answer.best_to_serve is None
     assert answer.best_to_train is not None
     assert "no rented card" in answer.explain().sentences[0]
-    assert "later" in answer.explain().sentences[-1]
+    assert "rightrig finetune" in answer.explain().sentences[-1]

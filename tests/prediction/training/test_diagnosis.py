@@ -10,7 +10,7 @@ from training_jobs import small_ddp_job
 from rightrig.errors import InputError
 from rightrig.prediction.training.diagnosis import Diagnosis, diagnose, diagnose_scaling
 from rightrig.prediction.training.links import on_pcie, on_rig, through_host
-from rightrig.prediction.training.step import NO_OVERLAP
+from rightrig.prediction.training.step import NO_OVERLAP_RATIO
 from rightrig.prediction.training.time import training_time
 
 
@@ -44,7 +44,7 @@ def test_a_cause_put_in_is_ranked_first_of_those_computed(accumulation: int) -> 
     faults = {
         "NVLink is not used": training_time(on_rig(job, on_pcie(job.rig) or job.rig)),
         "no peer-to-peer: messages": training_time(on_rig(job, through_host(job.rig) or job.rig)),
-        "messages do not overlap": training_time(job, NO_OVERLAP),
+        "messages do not overlap": training_time(job, NO_OVERLAP_RATIO),
         "activation checkpointing": training_time(replace(job, checkpointing="full")),
         "attention stores its scores": training_time(replace(job, has_flash_attention=False)),
         "nothing is wrong": training_time(job),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from training_jobs import small_ddp_job, training_job
 
@@ -67,6 +67,8 @@ def test_parts_add_up_and_no_end_beats_the_datasheet(job: TrainingJob) -> None:
 @given(job=jobs)
 @settings(max_examples=40, deadline=None)
 def test_recomputing_and_offloading_never_make_a_step_shorter(job: TrainingJob) -> None:
+    # Without peer-to-peer access the host's memory may be nearer than the other cards' is.
+    assume(job.states.offload != "all" or job.split.sharing != "zero-3")
     plain = replace(job, checkpointing="none", states=replace(job.states, offload="none"))
     step = training_time(plain).step_s.mid
     assert training_time(job).step_s.mid >= step * (1.0 - 1e-9)

@@ -125,7 +125,7 @@ def test_offload_flags_of_llmq_are_read_and_else_decided_by_memory() -> None:
     assert small.job.states.offload == "none"
     assert read(silent).job.states.offload == "all"
     flagged = read(silent, model="Qwen2.5-0.5B", notes="flags: --offload-opt-m --recompute-ffn")
-    assert (flagged.job.states.offload, flagged.job.checkpointing) == ("optimizer", "selective")
+    assert (flagged.job.states.offload, flagged.job.checkpointing) == ("optimizer", "full")
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rightrig.costs.break_even import MONTHS_PER_YEAR_COUNT
-from rightrig.costs.energy import mean_power_w
 from rightrig.costs.goods import as_owned, goods_of
 from rightrig.costs.money import energy_usd_per_month
 from rightrig.costs.offers import purchase
 from rightrig.costs.ownership import equal_cost_usd_per_year
 from rightrig.costs.uncertain import Uncertain
-from rightrig.interval import Interval
+from rightrig.interval import Interval, sum_if_independent
+from rightrig.prediction.power import IDLE_RATIO, card_power_w
 from rightrig.quantities import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
-    from rightrig.costs.goods import Good
     from rightrig.costs.offers import Purchase
     from rightrig.costs.uncertain import Values
     from rightrig.deployment.deployment import Deployment
@@ -110,8 +109,18 @@ class Owning:
         return yearly / MONTHS_PER_YEAR_COUNT
 
     def busy_power_w(self, capacity: Capacity) -> Interval | None:
-        """Return what the rig draws at work: as the user says, or as predicted for its cards."""
-        return capacity.power_w if self.power_w is None else self.power_w
+        """Return what the rig draws at work: as the user says, or as predicted with its hosts."""
+        if self.power_w is not None or capacity.power_w is None:
+            return self.power_w
+        hosts = capacity.hosts_power_w
+        return capacity.power_w if hosts is None else sum_if_independent((capacity.power_w, hosts))
+
+    def idle_power_w(self, capacity: Capacity) -> float:
+        """Return what the rig draws without work: of a stated draw the share of idle cards."""
+        if self.power_w is not None:
+            return IDLE_RATIO * self.power_w.mid
+        cards, hosts = capacity.idle_power_w or 0.0, capacity.hosts_power_w
+        return cards if hosts is None else cards + hosts.mid
 
     def inputs(self, capacity: Capacity) -> tuple[Uncertain, ...]:
         """Return what the bill depends on."""
@@ -141,9 +150,9 @@ class Owning:
         power = self.busy_power_w(capacity)
         if power is None:
             return 0.0 * use_ratio
-        idle = min(capacity.idle_power_w or 0.0, power.low)
+        idle = min(self.idle_power_w(capacity), power.low)
         busy = power.mid * values[f"power:{self.key}"]
-        watts = mean_power_w(busy, idle, use_ratio)
+        watts: Any = card_power_w(busy, idle, use_ratio)
         return energy_usd_per_month(watts, values["pue"], values["tariff"])
 
 
@@ -177,26 +186,22 @@ def rent_of(catalog: Catalog, deployment: Deployment) -> Renting | None:
 def price_of(catalog: Catalog, rig: Rig) -> tuple[Interval, str, str] | None:
     """Return what a rig costs to buy, where that is from, its day; ``None`` where nobody says.
 
-    A machine where one is sold with so many cards or they sit on a board of their own, else the
-    cards one by one, without a host. Of a machine with more cards, the share of the rig's counts.
+    As ``cost own`` buys it, with the hosts around single cards; of a machine with more cards than
+    the rig has, the rig's share counts.
     """
     if not rig.is_uniform or rig.groups[0].mig:
         return None
     bought = as_owned(goods_of(catalog), rig.gpu, rig.cards_per_node, rig.nodes_count)
     if bought is None:
         return None
-    good, units = bought.good, bought.units_count
     # A machine with more cards than the rig is shared with other rigs.
-    share = rig.cards_count / (good.cards_count * units)
-    price = Interval(good.low_usd, good.usd, good.high_usd).scaled(units * share)
+    share = rig.cards_count / bought.cards_count
     part = "" if share == 1.0 else f"{share:.0%} of "
-    told = f"price of {part}{bought.text}: {good.date} ({good.source}){_hostless(good)}"
-    return price, told, good.date
-
-
-def _hostless(good: Good) -> str:
-    """Say that a card has no host in its price."""
-    return "" if good.has_host else "; the machine around the cards is not in it"
+    host = f"; {bought.host_text}" if bought.host_text else ""
+    missing = "" if bought.has_hosts else "; the machine around the cards is not in it"
+    date = bought.good.date
+    told = f"price of {part}{bought.text}: {date} ({bought.good.source}){host}{missing}"
+    return bought.price_usd.scaled(share), told, date
 
 
 def halved_ratio(value_ratio: Interval) -> Interval:

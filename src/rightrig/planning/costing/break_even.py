@@ -11,6 +11,7 @@ import numpy as np
 from rightrig.costs.break_even import (
     MONTHS_PER_YEAR_COUNT,
     break_even_months_count,
+    show_months,
     threshold_tokens_per_month,
 )
 from rightrig.costs.tornado import tornado
@@ -354,9 +355,7 @@ def between(count: Interval) -> str:
     >>> between(Interval(2.4, 2.8, 3.2)), between(Interval.exact(5.0))
     ('2.8 (2.4 to 3.2)', '5.0')
     """
-    low, mid, high = (
-        "∞" if math.isinf(v) else f"{v:.1f}" for v in (count.low, count.mid, count.high)
-    )
+    low, mid, high = (show_months(end) for end in (count.low, count.mid, count.high))
     return mid if low == high else f"{mid} ({low} to {high})"
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from rightrig.costs.token_price import Shares
 from rightrig.interval import Interval
 from rightrig.prediction.drafting import timer_for
+from rightrig.prediction.host_power import hosts_power_w
 from rightrig.prediction.memory_fit import Fit, fit
-from rightrig.prediction.power import IDLE_RATIO
+from rightrig.prediction.power import rig_idle_power_w
 from rightrig.prediction.predict import Prediction, predict, refuse_unmodelled
 from rightrig.prediction.regimes import decode_step, own_moments
 from rightrig.prediction.serving import Goal, closed_loop, largest_load, total_s
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 _HELD: Final = ("fits", "tight")
 _SLACK_RATIO: Final = 1.02
+_ROUNDING_COUNT: Final = 1e-9
 """Cards may clock a little above the boost of their datasheet."""
 
 
@@ -67,6 +71,7 @@ class Capacity:
         shares: Of the engines' time at that rate.
         power_w, idle_power_w: Of all cards at that rate, and without work; ``None`` where a
             card's power is not published.
+        hosts_power_w: What their machines draw beside them at all times, estimated.
         class_key: Names the class of evidence: what errs together.
     """
 
@@ -79,6 +84,7 @@ class Capacity:
     shares: Shares | None = None
     power_w: Interval | None = None
     idle_power_w: float | None = None
+    hosts_power_w: Interval | None = None
     evidence: Evidence = "datasheet only"
     class_key: str = ""
     sources: tuple[str, ...] = ()
@@ -92,6 +98,17 @@ class Capacity:
     def request_tokens(self) -> float:
         """Tokens of a request, prompt and answer."""
         return self.lengths.input_tokens + self.lengths.output_tokens
+
+
+def whole_count(wanted_per_s: Any, carried_per_s: Any) -> Any:  # noqa: ANN401 - a number or an array
+    """Return the whole rigs, or engines, that carry a rate: ``⌈wanted / carried⌉``.
+
+    A quotient that is whole but for rounding takes no one more.
+
+    >>> float(whole_count(6.0 + 1e-12, 2.0))
+    3.0
+    """
+    return np.ceil(wanted_per_s / carried_per_s - _ROUNDING_COUNT)
 
 
 def capacity_at(deployment: Deployment, lengths: Lengths, batch: int) -> Capacity:
@@ -143,7 +160,8 @@ def _capacity(full: Prediction, room: Fit, rate_requests_per_s: float | None) ->
         slots_count=float(room.max_concurrency),
         shares=shares_of(timer, lengths, full.running_seqs / engines),
         power_w=full.power_w,
-        idle_power_w=_idle_power_w(deployment),
+        idle_power_w=rig_idle_power_w(deployment.rig),
+        hosts_power_w=None if full.power_w is None else hosts_power_w(deployment.rig),
         evidence=full.evidence,
         class_key=f"{timer.speeds.measured.era}, {kind}",
         sources=full.sources,
@@ -225,13 +243,3 @@ def _cached_ratio(timer: StepTimer, lengths: Lengths, running_seqs: float) -> fl
     with_s = float(total_s(timer, own_moments(timer.pace, others, lengths)))
     without_s = float(total_s(timer, own_moments(timer.pace, others, bare)))
     return max(1.0 - without_s / with_s, 0.0)
-
-
-def _idle_power_w(deployment: Deployment) -> float | None:
-    """Return what all cards draw without work, in W."""
-    rig = deployment.rig
-    watts = [group.card_power_w for group in rig.groups]
-    if any(card is None for card in watts):
-        return None
-    total = sum(g.count * w for g, w in zip(rig.groups, watts, strict=True) if w is not None)
-    return IDLE_RATIO * total * rig.nodes_count

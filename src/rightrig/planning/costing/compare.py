@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from rightrig.costs.token_price import work_per_usd_ratios
 from rightrig.costs.tornado import flip_of, tornado
 from rightrig.costs.uncertain import SURE_RATIO, Race, Side, Uncertain, race
@@ -14,6 +12,7 @@ from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval
 from rightrig.planning.costing.bills import halved_ratio
+from rightrig.planning.costing.capacity import whole_count
 from rightrig.quantities import MILLION, SECONDS_PER_MONTH, show_number, show_usd
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ RATE_KEY: Final = "rate"
 USE_KEY: Final = "use"
 FULL_RATIO: Final = Interval(1.0, 1.0, 1.0)
 _LEAST_SIDES: Final = 2
-_ROUNDING_RATIO: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +161,7 @@ def side_of(contender: Contender, lengths: Lengths, demand: Demand) -> Side:
                 use * carried * SECONDS_PER_MONTH
             )
         rate = values[RATE_KEY]
-        rigs = np.ceil(rate / carried - _ROUNDING_RATIO)
+        rigs = whole_count(rate, carried)
         month = rigs * bill.cost_usd_per_month(values, capacity, rate / (carried * rigs))
         return month / (rate * SECONDS_PER_MONTH)
 
@@ -269,7 +267,7 @@ def _rigs_count(contender: Contender, demand: Demand) -> int | None:
     if rate is None:
         return 1
     carried = _carried_requests_per_s(contender)
-    return int(np.ceil(rate.mid / carried.mid - _ROUNDING_RATIO))
+    return int(whole_count(rate.mid, carried.mid))
 
 
 def _explain(found: Comparison) -> Explanation:

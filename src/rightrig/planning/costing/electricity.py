@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rightrig.costs.break_even import MONTHS_PER_YEAR_COUNT
-from rightrig.costs.energy import energy_usd_per_year, mean_power_w, sustained_flop_per_j
+from rightrig.costs.energy import energy_usd_per_year, sustained_flop_per_j
 from rightrig.errors import InputError
 from rightrig.facts.derivation import RATES, stated_flop_per_s
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.prediction.power import IDLE_RATIO
-from rightrig.quantities import show_number, show_usd
+from rightrig.prediction.power import IDLE_RATIO, card_power_w, rig_idle_power_w
+from rightrig.quantities import show_usd, show_years
 
 if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
@@ -42,7 +42,7 @@ class Draw:
     @property
     def mean_power_w(self) -> float:
         """Mean over all hours."""
-        return mean_power_w(self.busy_power_w, self.idle_power_w, self.use_ratio)
+        return float(card_power_w(self.busy_power_w, self.idle_power_w, self.use_ratio))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class Electricity:
 def draw_of_rig(rig: Rig, use_ratio: float, host_power_w: float) -> Draw:
     """Return what the cards of a rig draw at their limits, with a host in each machine.
 
-    Cards at their limits are an upper end: decoding draws less. The cards idle at a fixed share;
-    a host draws the same all the time.
+    Cards at their limits are an upper end: decoding draws less. The cards idle at a share of
+    their limits; a host draws the same all the time.
 
     Raises:
         InputError: where a card's power is not published.
@@ -155,7 +155,7 @@ def draw_of_rig(rig: Rig, use_ratio: float, host_power_w: float) -> Draw:
     return Draw(
         rig.text,
         cards + hosts,
-        IDLE_RATIO * cards + hosts,
+        (rig_idle_power_w(rig) or 0.0) + hosts,
         use_ratio,
         f"limits of the cards{host}",
         holds_hosts=hosts > 0.0,
@@ -224,7 +224,7 @@ def _sentence(bill: EnergyBill) -> str:
     """Return what one rig draws and costs."""
     draw = bill.draw
     years = "" if bill.owned_years == 1.0 else (
-        f", ${bill.total_usd:,.2f} in {show_number(bill.owned_years)} years"
+        f", ${bill.total_usd:,.2f} in {show_years(bill.owned_years)}"
     )  # fmt: skip
     return (
         f"{draw.name} draws {draw.mean_power_w:,.0f} W on average and costs "
@@ -236,9 +236,9 @@ def _difference(found: Electricity, saved_usd_per_year: float, saved_usd: float)
     """Return what one rig saves against the other."""
     first, second = found.bills
     cheap, dear = (second, first) if saved_usd_per_year >= 0.0 else (first, second)
-    years = show_number(first.owned_years)
+    years = show_years(first.owned_years)
     return (
         f"{cheap.draw.name} takes ${abs(saved_usd_per_year):,.2f} less a year than "
-        f"{dear.draw.name}, ${abs(saved_usd):,.2f} in {years} years; that is for the same hours, "
+        f"{dear.draw.name}, ${abs(saved_usd):,.2f} in {years}; that is for the same hours, "
         "which need not be the same work."
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.bill import NOT_COUNTED, NOTHING_USD, Bill, Line, When
 from rightrig.costs.break_even import MONTHS_PER_YEAR_COUNT
 from rightrig.costs.energy import energy_usd_per_year
-from rightrig.costs.goods import as_owned, goods_of, is_on_a_board
+from rightrig.costs.goods import as_owned, goods_of, part_text, part_usd
 from rightrig.errors import InputError
 from rightrig.interval import Interval
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from rightrig.planning.costing.electricity import Draw
     from rightrig.planning.planned import Tariff
 
-HOST_PART: Final = "host-pcie"
 NETWORK_PART: Final = "network-infiniband-ndr"
 COLOCATION_PART: Final = "colocation"
 _WITHIN: Final = "in the price of the machine"
@@ -115,46 +113,37 @@ def _hardware(catalog: Catalog, rig: Rig, asked: OwnTerms) -> tuple[dict[str, To
         within = Told(NOTHING_USD, "in the price that is given")
         return {"hardware": asked.told["hardware"], "host": within, "network": within}, None
     if not rig.is_uniform or rig.groups[0].mig:
-        raise InputError(f"{rig.text} is sold by nobody as a whole: say what it costs, --price")
+        raise InputError(f"{rig.text} is sold by nobody as a whole: say what it costs, --capex")
     bought = as_owned(goods_of(catalog), rig.gpu, rig.cards_per_node, rig.nodes_count)
     if bought is None:
-        raise InputError(f"no price of {rig.gpu.slug} is known: add --price $25000")
+        raise InputError(f"no price of {rig.gpu.slug} is known: add --capex $25000")
     good = bought.good
-    price = Interval(good.low_usd, good.usd, good.high_usd).scaled(bought.units_count)
     more = good.has_host and good.cards_count > rig.cards_per_node
     cards = f" with {good.cards_count} cards each" if more else ""
     origin = f"{bought.text}{cards}, {good.date or 'undated'} ({good.source})"
-    found = {"hardware": Told(price, origin), "host": _host(catalog, rig, bought)}
+    found = {"hardware": Told(bought.goods_usd, origin), "host": _host(rig, bought)}
     if rig.nodes_count > 1:
         found["network"] = _part(catalog, NETWORK_PART, rig.nodes_count)
     drawn = None if good.power_w is None else good.power_w * bought.units_count
     return found, drawn
 
 
-def _host(catalog: Catalog, rig: Rig, bought: Bought) -> Told:
+def _host(rig: Rig, bought: Bought) -> Told:
     """Return the hosts around cards that are bought one by one."""
     if bought.good.has_host:
         return Told(NOTHING_USD, _WITHIN)
-    if is_on_a_board(rig.gpu):
+    if bought.good.host is None:
         why = f"no price of a machine for {rig.gpu.slug} is known: add --with host=USD"
         return Told(NOTHING_USD, why)
-    most = catalog.part(HOST_PART).most_cards or rig.cards_per_node
-    hosts = math.ceil(rig.cards_per_node / most)
-    told = _part(catalog, HOST_PART, rig.nodes_count * hosts)
-    if hosts == 1:
-        return told
-    return Told(
-        told.amount_usd, f"{hosts} a machine, as none for more cards is known: {told.origin}"
-    )
+    hosts = bought.machines_count // rig.nodes_count
+    several = f"{hosts} a machine, as none for more cards is known: " if hosts > 1 else ""
+    return Told(bought.hosts_usd, f"{several}{part_text(bought.good.host)}")
 
 
 def _part(catalog: Catalog, name: str, count: float) -> Told:
     """Return a published part, as often as it is needed."""
     part = catalog.part(name)
-    source = part.sources[0]
-    amount = Interval(part.low_usd, 0.5 * (part.low_usd + part.high_usd), part.high_usd)
-    origin = f"{part.name}, {source.date or 'undated'} ({source.reference})"
-    return Told(amount.scaled(count), origin)
+    return Told(part_usd(part).scaled(count), part_text(part))
 
 
 def colocation(catalog: Catalog, power_w: float) -> Told:

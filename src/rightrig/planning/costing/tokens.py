@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +14,10 @@ from rightrig.costs.token_price import (
     token_prices,
 )
 from rightrig.costs.uncertain import drawn, interval_of, middles
+from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval, product_if_independent
+from rightrig.planning.costing.capacity import whole_count
 from rightrig.planning.costing.compare import Contender, side_of
 from rightrig.quantities import (
     HOURS_PER_MONTH,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from rightrig.planning.costing.capacity import Capacity, Row
     from rightrig.planning.costing.compare import Demand
 
-_ROUNDING_RATIO: Final = 1e-9
 _FULL_RATIO: Final = 1.0
 
 
@@ -138,7 +138,7 @@ def token_cost(
         mean_usd_per_token=_mean_usd_per_token(contender, demand, request),
         idle_usd_per_month=idle_usd_per_month(month, used),
         idle_engines_count=capacity.engines_count
-        - math.ceil(served / engine * (1.0 - _ROUNDING_RATIO)),
+        - int(whole_count(served, engine)),
         slot_usd_per_hour=slot_usd_per_hour(month / HOURS_PER_MONTH, capacity.slots_count),
         duty_ratio=duty,
     )  # fmt: skip
@@ -156,6 +156,8 @@ def _priced(row: Row, bill: Renting | Owning, capacity: Capacity, use_ratio: flo
         return PricedRow(row)
     inputs = bill.inputs(capacity)
     month = float(bill.cost_usd_per_month(middles(inputs), capacity, use_ratio))
+    if month <= 0.0:
+        raise InputError("the rig costs nothing on these terms, so that its tokens have no price")
     draws = bill.cost_usd_per_month(drawn(inputs, seed=1), capacity, use_ratio)
     second = interval_of(month, draws).scaled(1.0 / (SECONDS_PER_MONTH * use_ratio))
     output = product_if_independent(second, speed.reciprocal())

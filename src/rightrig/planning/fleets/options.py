@@ -28,7 +28,7 @@ The search gives an engine that misses an objective even when idle the load of a
 sequences at a time.
 """
 _MARGIN_RATIO: Final = 1.0 + 1e-9
-"""The search ends on the objective itself, and equal rates differ in the last digit."""
+"""Equal rates differ in the last digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def choices_for(
     options = [
         option
         for option in engine_options(bucket.llm, bucket.question, bucket.space)
-        if _keeps(option, bucket.question)
+        if _has_work(option, bucket.question)
         and option.split.engine_cards in ENGINE_SIZES
         and option.split.engine_cards <= largest[option.gpu.slug]
     ]
@@ -108,14 +108,13 @@ def choices_for(
     return tuple(kept), len(options)
 
 
-def _keeps(option: EngineOption, question: Question) -> bool:
-    """Whether an engine keeps the objectives with work to do, by Little's law of its p99."""
+def _has_work(option: EngineOption, question: Question) -> bool:
+    """Whether an engine keeps the objectives with work to do, by Little's law of its p99.
+
+    That it keeps them is what makes it an option (``options.carries``).
+    """
     answer_s = option.ttft_p99_s + (question.workload.output_tokens - 1) * option.tpot_p99_s
-    slo = question.slo
-    pairs = ((option.ttft_p99_s, slo.ttft_p99_s), (option.tpot_p99_s, slo.tpot_p99_s))
-    return option.rate_requests_per_s * answer_s > _LEAST_RUNNING_SEQS and all(
-        limit is None or judged <= limit * _MARGIN_RATIO for judged, limit in pairs
-    )
+    return option.rate_requests_per_s * answer_s > _LEAST_RUNNING_SEQS
 
 
 def at_load(bucket: Bucket, option: EngineOption, rate_requests_per_s: float) -> EngineOption:

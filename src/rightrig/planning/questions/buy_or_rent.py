@@ -12,6 +12,7 @@ from rightrig.costs.break_even import (
     break_even_use_ratio,
     running_usd_per_hour,
     same_work_count,
+    show_months,
 )
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.quantities import HOURS_PER_MONTH, show_number, show_usd
@@ -183,7 +184,7 @@ def _explain(found: BuyOrRent) -> Explanation:
     least = found.least_use_ratio
     figures = (
         Figure(
-            "low_months_count", found.low_months_count, _months(found.low_months_count), "F12.4"
+            "low_months_count", found.low_months_count, show_months(found.low_months_count), "F12.4"
         ),
         Figure(
             "least_use_ratio", least, f"{least:.0%}" if math.isfinite(least) else "never",
@@ -204,10 +205,5 @@ def _use_sentence(found: BuyOrRent) -> str:
 
 def _between(low_count: float, high_count: float) -> str:
     """Return two numbers of months as people say them."""
-    low, high = _months(low_count), _months(high_count)
+    low, high = show_months(low_count), show_months(high_count)
     return low if low == high else f"{low} to {high}"
-
-
-def _months(count: float) -> str:
-    """Return a number of months; the sign for endless where there is none."""
-    return "∞" if math.isinf(count) else f"{count:.1f}"

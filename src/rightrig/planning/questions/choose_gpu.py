@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from rightrig.costs.goods import goods_of
+from rightrig.costs.goods import cheapest_good, goods_of
 from rightrig.demand.objective import Slo
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.planning.questions.market import bought_usd, to_buy, weights_text
+from rightrig.planning.layouts import machine_cards
+from rightrig.planning.questions.market import to_buy, weights_text
 from rightrig.planning.questions.one_card import Deciding, deciding, deciding_sentences
 from rightrig.planning.search import Question, plan
 from rightrig.quantities import show_seconds, show_usd
@@ -58,7 +59,7 @@ class Pick:
     Attributes:
         engines_count: Spare ones included.
         rent_usd_per_month: ``None`` where nobody rents the card.
-        purchase_usd: What the cards cost to buy; ``None`` where no price is known.
+        purchase_usd: What cards and machines cost to buy; ``None`` where no price is known.
         rated_power_w: Board power of all cards; ``None`` where it is not published.
         ttft_p99_s, tpot_p99_s: Analytic bounds.
     """
@@ -171,11 +172,19 @@ def _pick(p: PlannedRig, gpu: Gpu, goods: tuple[Good, ...]) -> Pick:
         engines_count=p.split.replicas,
         cards_count=p.cards_count,
         rent_usd_per_month=None if p.purchase is None else p.rent_usd_per_month,
-        purchase_usd=p.capex_usd or bought_usd(goods, gpu, p.cards_count),
+        purchase_usd=p.capex_usd or _purchase_usd(p, gpu, goods),
         rated_power_w=_power_w(gpu.board_power_w, p.cards_count),
         ttft_p99_s=p.ttft_p99_s.mid,
         tpot_p99_s=p.tpot_p99_s.mid,
     )
+
+
+def _purchase_usd(p: PlannedRig, gpu: Gpu, goods: tuple[Good, ...]) -> float | None:
+    """Return what a rented plan's engines would cost to buy; ``None`` where no price is known."""
+    most = machine_cards(gpu)
+    part = min(p.split.engine_cards, most)
+    found = cheapest_good(goods, gpu, part, p.cards_count // part, most)
+    return None if found is None else found.capex_usd
 
 
 def _power_w(one_w: float | None, count: int) -> float | None:

@@ -172,7 +172,7 @@ def _cheapest(
 ) -> Cheapest:
     """Return the market of the cheapest engines at a rate; a tie goes to consumer cards."""
     wanted = question.at_rate(rate_requests_per_s).wanted_requests_per_s
-    consumer, other = (m.cheapest(wanted, question.limits.max_gpus_count) for m in split)
+    consumer, other = (m.cheapest(wanted, question.limits) for m in split)
     if consumer is None:
         return "none" if other is None else "other"
     return "consumer" if _rent_usd(consumer) <= _rent_usd(other) else "other"

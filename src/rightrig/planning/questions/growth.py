@@ -237,6 +237,8 @@ class _Grower:
         """Yield one step an added engine, until the span or the limit of cards ends."""
         each, limits = self.planned.split.engine_cards, self.question.limits
         first = self.planned.split.replicas
+        # The budget ends the growth of its own (``limits``); steps are shown beyond it.
+        unpaid = limits.model_copy(update={"budget_usd_per_month": None})
         for engines in range(first + 1, first + 1 + _MOST_STEPS):
             at = self.end("headroom", self.full_at_requests_per_s(engines - 1))
             if at.months_count > self.span.months_count or engines * each > limits.max_gpus_count:
@@ -250,7 +252,7 @@ class _Grower:
                 engines_count=engines,
                 cards_count=engines * each,
                 rent_usd_per_month=rent_usd_per_month(self.space, self.planned, engines),
-                larger=larger.cheapest(wanted, limits.max_gpus_count, self.spares_count),
+                larger=larger.cheapest(wanted, unpaid, self.spares_count),
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rightrig.costs.goods import goods_of
 from rightrig.costs.money import cost_usd_per_token
 from rightrig.costs.offers import cheapest
+from rightrig.demand.objective import Limits
 from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import CardGroup, Rig
@@ -311,14 +312,19 @@ def _with_flips(
     """Return the comparison with the rates at which the cheaper side changes."""
     wanted_ratio = found.question.limits.wanted_ratio
     sides = tuple(
-        (side, market(offered[side.gpu.slug], space.prices)) for side in (found.one, found.many)
+        (
+            side,
+            market(offered[side.gpu.slug], space.prices),
+            Limits(max_gpus_count=side.cards_count),
+        )
+        for side in (found.one, found.many)
     )
 
     def winner(rate_requests_per_s: float) -> str:
         rents = [
             (hire.rent_usd_per_month, side.text)
-            for side, engines in sides
-            if (hire := engines.cheapest(rate_requests_per_s * wanted_ratio, side.cards_count))
+            for side, engines, limits in sides
+            if (hire := engines.cheapest(rate_requests_per_s * wanted_ratio, limits))
         ]
         return min(rents, default=(0.0, "neither"))[1]
 

@@ -16,6 +16,7 @@ import numpy as np
 from rightrig.costs.goods import Good
 from rightrig.costs.offers import purchase
 from rightrig.demand.workload import MAX_RATE_PER_S
+from rightrig.planning.bounds import Amounts, is_beyond, most_cards_count
 from rightrig.planning.options import engine_options
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rightrig.costs.offers import Purchase
+    from rightrig.demand.objective import Limits
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.price import Price
@@ -66,9 +68,15 @@ def weights_text(name: str) -> str:
 
 
 def card_good(goods: Iterable[Good], gpu: Gpu) -> Good | None:
-    """Return what one card alone costs to buy: on the street, else at its launch."""
-    alone = (g for g in goods if g.gpu == gpu.slug and g.cards_count == 1 and not g.has_host)
-    return next(alone, None)
+    """Return what one card alone costs to buy: on the street, else at its launch.
+
+    Of a card that is its own machine, that machine.
+    """
+    is_whole = gpu.mount == "system"
+    return next(
+        (g for g in goods if g.gpu == gpu.slug and g.cards_count == 1 and g.has_host == is_whole),
+        None,
+    )
 
 
 def bought_usd(goods: Iterable[Good], gpu: Gpu, cards_count: int) -> float | None:
@@ -121,6 +129,8 @@ class Market:
     Attributes:
         options: The engine of each row.
         offers: One instance of the offer of each row.
+        gpus: The kinds of card.
+        kinds: Which of them each row is on; shape (rows,).
         engine_cards: Cards of one engine; shape (rows,).
         rate_requests_per_s: What one engine carries; shape (rows,).
         engines_per_instance: Whole engines in one instance; shape (rows,).
@@ -129,42 +139,47 @@ class Market:
 
     options: tuple[EngineOption, ...]
     offers: tuple[Purchase, ...]
+    gpus: tuple[Gpu, ...]
+    kinds: NDArray[np.int64]
     engine_cards: NDArray[np.int64]
     rate_requests_per_s: NDArray[np.float64]
     engines_per_instance: NDArray[np.int64]
     instance_usd_per_month: NDArray[np.float64]
 
     def cheapest(
-        self, wanted_requests_per_s: float, max_cards: int, spare_count: int = 0
+        self, wanted_requests_per_s: float, limits: Limits, spare_count: int = 0
     ) -> Hire | None:
         """Return the cheapest engines that carry a rate, or ``None`` where none do.
 
         Args:
             wanted_requests_per_s: Headroom included.
-            max_cards: Cards that may work.
+            limits: What the engines may take.
             spare_count: Engines more than the rate takes.
         """
         if not self.options:
             return None
         engines = np.ceil(wanted_requests_per_s / self.rate_requests_per_s) + spare_count
         instances = np.ceil(engines / self.engines_per_instance)
-        rent = np.where(
-            engines * self.engine_cards <= max_cards,
-            instances * self.instance_usd_per_month,
-            np.inf,
-        )
+        rent = instances * self.instance_usd_per_month
+        cards = np.asarray(engines * self.engine_cards, dtype=float)
+        beyond = is_beyond(Amounts(self.gpus, self.kinds, cards, instances, rent), limits)
+        rent = np.where(beyond, np.inf, rent)
         best = int(np.argmin(rent))
         return self._hire(best, int(engines[best])) if np.isfinite(rent[best]) else None
 
-    def busiest(self, budget_usd_per_month: float, max_cards: int) -> Hire | None:
+    def busiest(self, budget_usd_per_month: float, limits: Limits) -> Hire | None:
         """Return the engines that carry most for a budget, or ``None`` where it rents none.
 
         Among equals, the cheapest.
         """
         if not self.options:
             return None
-        rented = np.floor(budget_usd_per_month / self.instance_usd_per_month)
-        engines = np.minimum(rented * self.engines_per_instance, max_cards // self.engine_cards)
+        rented = np.minimum(
+            np.floor(budget_usd_per_month / self.instance_usd_per_month),
+            np.inf if limits.max_machines_count is None else limits.max_machines_count,
+        )
+        most = most_cards_count(self.gpus, limits)[self.kinds] // self.engine_cards
+        engines = np.minimum(rented * self.engines_per_instance, most)
         carried = engines * self.rate_requests_per_s
         instances = np.ceil(engines / self.engines_per_instance)
         best = int(np.lexsort((instances * self.instance_usd_per_month, -carried))[0])
@@ -191,9 +206,13 @@ def market_of(rows: Iterable[tuple[EngineOption, Purchase]]) -> Market:
     options, offers = tuple(o for o, _ in kept), tuple(p for _, p in kept)
     cards = np.array([o.split.engine_cards for o in options], dtype=np.int64)
     sold = np.array([p.cards_per_instance for p in offers], dtype=np.int64)
+    gpus = {o.gpu.slug: o.gpu for o in options}
+    places = {slug: place for place, slug in enumerate(gpus)}
     return Market(
         options,
         offers,
+        tuple(gpus.values()),
+        np.array([places[o.gpu.slug] for o in options], dtype=np.int64),
         cards,
         np.array([o.rate_requests_per_s for o in options], dtype=float),
         sold // cards,

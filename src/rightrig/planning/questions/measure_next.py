@@ -111,7 +111,7 @@ class NextMeasurement:
     Attributes:
         judged_count: Plans that were looked at.
         doubts: Best plan first, the most open question first within it.
-        rents: Of the plans that were looked at, in their order.
+        rents: Of the plans that were looked at, in their order; none of plans that are bought.
     """
 
     judged_count: int
@@ -175,7 +175,8 @@ def measure_next(plan: Plan, space: Space, top: int = 5) -> NextMeasurement:
         open_ones = [q for q in LATENCIES if _is_open(planned, plan.question.slo, q)]
         own = [_planned_doubt(plan, space, place, planned, quantity) for quantity in open_ones]
         doubts += sorted(own, key=lambda doubt: abs((doubt.met_ratio or 0.0) - 0.5))
-    rents = tuple(_rent_range(plan, space, planned) for planned in judged)
+    rented = () if plan.question.limits.buys else judged
+    rents = tuple(_rent_range(plan, space, planned) for planned in rented)
     return NextMeasurement(len(judged), tuple(doubts), rents)
 
 

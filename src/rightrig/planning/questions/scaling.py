@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.training import SHARINGS, Sharing
@@ -18,15 +18,14 @@ from rightrig.prediction.gradient_sync import (
     weak_scaling_ratio,
 )
 from rightrig.prediction.network import ring_all_reduce_s
+from rightrig.prediction.training.links import NARROWER_RATIO, in_narrower_slots, through_host
 from rightrig.quantities import show_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rightrig.deployment.rig import CardGroup, Rig
+    from rightrig.deployment.rig import Rig
     from rightrig.facts.explanation import Explanation
-
-_NARROWER_RATIO: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,28 +309,15 @@ def _free_cause(name: str, lost_ratio: float, finding: str, confirm: str) -> Cau
 
 def _staged(wire: Wire) -> Wire | None:
     """Return the same cards exchanging through host memory; ``None`` where they do or unknown."""
-    if wire.rig is None or wire.rig.nodes_count > 1 or wire.rig.gpu.pcie is None:
+    if wire.rig is None or wire.rig.nodes_count > 1:
         return None
-    if wire.rig.link(wire.rig.cards_count).kind == "pcie-host":
-        return None
-    return Wire(replace(wire.rig, groups=tuple(_without_peers(g) for g in wire.rig.groups)))
-
-
-def _without_peers(group: CardGroup) -> CardGroup:
-    """Return cards whose links of their own are not used."""
-    return replace(
-        group, gpu=group.gpu.model_copy(update={"fabric": None}), staged=True, bridged=False
-    )
+    staged = through_host(wire.rig)
+    return None if staged is None else Wire(staged)
 
 
 def _narrower(wire: Wire) -> Wire | None:
     """Return cards in PCIe slots of half the width, or half of a bandwidth."""
     if wire.rig is None:
-        return Wire(None, wire.bytes_per_s / _NARROWER_RATIO)
-    link = wire.rig.link(wire.rig.cards_count)
-    if link.kind not in {"pcie", "pcie-host"}:
-        return None
-    groups = tuple(
-        replace(g, pcie_bytes_per_s=link.bytes_per_s / _NARROWER_RATIO) for g in wire.rig.groups
-    )
-    return Wire(replace(wire.rig, groups=groups))
+        return Wire(None, wire.bytes_per_s / NARROWER_RATIO)
+    narrower = None if wire.rig.nodes_count > 1 else in_narrower_slots(wire.rig)
+    return None if narrower is None else Wire(narrower)

@@ -22,6 +22,7 @@ from rightrig.quantities import show_number, show_seconds, show_usd
 
 if TYPE_CHECKING:
     from rightrig.costs.goods import Good
+    from rightrig.demand.objective import Limits
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
@@ -132,8 +133,7 @@ def tiers(catalog: Catalog, llm: Llm, question: Question, space: Space, home: Ho
     options = keeping_options(llm, question, space)
     rented = market(options, space.prices)
     bounds = (0.0, *BOUNDS_USD_PER_MONTH, math.inf)
-    most = question.limits.max_gpus_count
-    found = tuple(_tier(rented, ends, most) for ends in itertools.pairwise(bounds))
+    found = tuple(_tier(rented, ends, question.limits) for ends in itertools.pairwise(bounds))
     tariff, pue = catalog.power_fact(HOME_TARIFF_FACT), catalog.power_fact(HOME_PUE_FACT)
     goods = goods_of(catalog)
     bought = to_buy(question, replace(space, gpus=_home_cards(space, goods)), goods)
@@ -141,7 +141,7 @@ def tiers(catalog: Catalog, llm: Llm, question: Question, space: Space, home: Ho
     return Tiers(llm, question, found, lab)
 
 
-def _tier(rented: Market, ends_usd_per_month: tuple[float, float], max_cards: int) -> Tier:
+def _tier(rented: Market, ends_usd_per_month: tuple[float, float], limits: Limits) -> Tier:
     """Return the engines that carry most for one budget."""
     from_usd, to_usd = ends_usd_per_month
     starts: dict[str, float] = {}
@@ -150,7 +150,7 @@ def _tier(rented: Market, ends_usd_per_month: tuple[float, float], max_cards: in
         starts[option.weights] = min(known, offer.rent_usd_per_month)
     missing = sorted((rent, name) for name, rent in starts.items() if rent > to_usd)
     name = f"above {show_usd(from_usd)}" if math.isinf(to_usd) else f"up to {show_usd(to_usd)}"
-    hire = rented.busiest(to_usd, max_cards)
+    hire = rented.busiest(to_usd, limits)
     return Tier(name, from_usd, to_usd, hire, tuple((n, rent) for rent, n in missing))
 
 

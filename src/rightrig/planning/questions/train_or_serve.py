@@ -1,8 +1,7 @@
 """Which card to train on and which to serve with: dollars a token of both.
 
-Training here is what peak rates and memory say: tokens a second from a stated share of the peak
-(MFU), and the bytes of weights, gradients and Adam's states. Activations, communication and
-failures of a run are left out.
+Training is a full run in mixed precision on the smallest rig of a card that holds it, by the
+training model (``planning.finetuning``). Failures of a run are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.money import cost_usd_per_token
 from rightrig.facts.explanation import Explanation, Figure
-from rightrig.interval import Interval
+from rightrig.planning.finetuning.choosing import chosen
+from rightrig.planning.finetuning.search import rigs_of
+from rightrig.planning.finetuning.spending import hourly_usd_per_hour, rent_of
+from rightrig.planning.finetuning.wishes import StepWish, Wish, trains_reason
 from rightrig.planning.layouts import BOARD_CARDS
 from rightrig.planning.questions.many_or_one import predicted_tokens_per_s
 from rightrig.planning.questions.market import (
@@ -21,7 +23,7 @@ from rightrig.planning.questions.market import (
     keeping_options,
     market,
 )
-from rightrig.quantities import GIGA, show_number, show_usd
+from rightrig.quantities import GIGA, SECONDS_PER_HOUR, show_number, show_usd
 from rightrig.work.step import prefill_flop
 from rightrig.work.weights import total_params_count
 
@@ -29,14 +31,12 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
+    from rightrig.interval import Interval
     from rightrig.planning.constraints import Question
     from rightrig.planning.questions.market import Hire
     from rightrig.planning.search import Space
+    from rightrig.prediction.finetune import Finetune
 
-MFU_RATIO: Final = Interval(0.35, 0.43, 0.55)
-"""Share of the dense 16-bit peak that training reaches: 38 to 43 % for Llama 3 405B on up to
-16,384 H100 (arXiv:2407.21783), 46 % for PaLM 540B on TPU v4 (arXiv:2204.02311); the interval is
-wider than both, because smaller runs lie on either side."""
 STATE_BYTES_PER_WEIGHT: Final = 16.0
 """Weights and gradients at 16 bits, and Adam's FP32 copy, mean and variance: 2 + 2 + 12
 (ZeRO, arXiv:1910.02054)."""
@@ -49,15 +49,22 @@ class Training:
     """Full fine-tuning or pre-training on one kind of card.
 
     Attributes:
-        tokens_per_s: Of one card, bound by its peak rate.
+        found: The run on the smallest rig that holds it; ``None`` where none that is tried does.
         least_cards: Fewest cards that hold weights, gradients and optimizer evenly spread;
             activations need more.
-        cost_usd_per_token: By the cheapest rent of a card; ``None`` where nobody rents it.
+        cost_usd_per_token: By the cheapest rent of that rig; ``None`` where nobody rents it.
     """
 
-    tokens_per_s: Interval | None
+    found: Finetune | None
     least_cards: int
     cost_usd_per_token: Interval | None
+
+    @property
+    def tokens_per_s(self) -> Interval | None:
+        """Of one card of the rig."""
+        if self.found is None or self.found.time is None:
+            return None
+        return self.found.time.tokens_per_s_per_card
 
     @property
     def is_one_machine(self) -> bool:
@@ -125,11 +132,7 @@ class TrainOrServe:
             _serve_sentence(self),
             _train_sentence(self),
             _memory_sentence(self),
-            (
-                f"Training tokens/s are peak × MFU of {MFU_RATIO.low:.0%} to {MFU_RATIO.high:.0%} "
-                f"over {self.training_flop_per_token / GIGA:.4g} GFLOP a token; activations and "
-                "communication are left out. A command for fine-tuning comes later."
-            ),
+            _how_sentence(self),
         )
         figures = (
             Figure("state_bytes", self.state_bytes, f"{self.state_bytes / 1e9:,.0f} GB", "F4.3"),
@@ -158,15 +161,6 @@ def training_state_bytes(llm: Llm) -> float:
     return STATE_BYTES_PER_WEIGHT * total_params_count(llm)
 
 
-def training_tokens_per_s(gpu: Gpu, flop_per_token: float) -> Interval | None:
-    """Return what one card trains: ``peak · MFU / flop`` (F10.1).
-
-    ``None`` where no peak at 16 bits is published.
-    """
-    peak = gpu.peak.bf16_flop_per_s or gpu.peak.fp16_flop_per_s
-    return None if peak is None else MFU_RATIO.scaled(peak / flop_per_token)
-
-
 def train_or_serve(
     catalog: Catalog,
     llm: Llm,
@@ -190,7 +184,7 @@ def train_or_serve(
     found = tuple(
         Both(
             gpu,
-            _training(gpu, space, flop, state_bytes),
+            _training(llm, gpu, space, sequence_tokens, state_bytes),
             _serving(catalog, llm, gpu, question, space),
         )
         for gpu in gpus
@@ -198,19 +192,24 @@ def train_or_serve(
     return TrainOrServe(llm, question, sequence_tokens, state_bytes, flop, found)
 
 
-def _training(gpu: Gpu, space: Space, flop_per_token: float, state_bytes: float) -> Training:
-    """Return one card as it trains."""
-    speed = training_tokens_per_s(gpu, flop_per_token)
-    rents = [
-        price.per_gpu_usd_per_hour
-        for price in space.prices
-        if price.gpu == gpu.slug and price.terms == "on-demand"
-    ]
-    hourly = min((rent for rent in rents if rent is not None), default=None)
-    cost = None
-    if speed is not None and hourly is not None:
-        cost = speed.map(lambda tokens_per_s: hourly / (tokens_per_s * 3600.0))
-    return Training(speed, math.ceil(state_bytes / gpu.memory_bytes.mid), cost)
+def _training(
+    llm: Llm, gpu: Gpu, space: Space, sequence_tokens: int, state_bytes: float
+) -> Training:
+    """Return one card as it trains: on the smallest rig that holds a full run."""
+    least_cards = math.ceil(state_bytes / gpu.memory_bytes.mid)
+    if trains_reason(gpu):
+        return Training(None, least_cards, None)
+    wish = Wish("full", StepWish(seq_tokens=sequence_tokens))
+    runs = (chosen(llm, rig, wish) for rig in rigs_of(gpu) if rig.cards_count >= least_cards)
+    found = next((run for run in runs if run.time is not None), None)
+    if found is None or found.time is None:
+        return Training(None, least_cards, None)
+    rent = rent_of(space.prices, found.job.rig)
+    if rent is None:
+        return Training(found, least_cards, None)
+    token_s = found.time.tokens_per_s.reciprocal()
+    hourly = hourly_usd_per_hour(rent)
+    return Training(found, least_cards, token_s.scaled(hourly / SECONDS_PER_HOUR))
 
 
 def _serving(catalog: Catalog, llm: Llm, gpu: Gpu, question: Question, space: Space) -> Serving:
@@ -250,13 +249,27 @@ def _train_sentence(found: TrainOrServe) -> str:
     """Return the cheapest card to train on."""
     best = found.best_to_train
     if best is None or best.training.cost_usd_per_token is None:
-        return "To train: nobody rents any of these cards."
+        return "To train: nobody rents a rig of these cards that holds a full run."
     cost = best.training.cost_usd_per_token.scaled(GIGA)
     speed = best.training.tokens_per_s
     rate = "" if speed is None else f", {show_number(speed.mid)} tokens/s a card"
+    rig = "" if best.training.found is None else best.training.found.job.rig.text
     return (
-        f"To train: {best.gpu.slug} at {show_usd(cost.mid)} a billion tokens "
-        f"({show_usd(cost.low)} to {show_usd(cost.high)}){rate}, if the cards scale evenly."
+        f"To train: {rig} at {show_usd(cost.mid)} a billion tokens "
+        f"({show_usd(cost.low)} to {show_usd(cost.high)}){rate}."
+    )
+
+
+def _how_sentence(found: TrainOrServe) -> str:
+    """Return on what each card trains, and what is counted."""
+    rigs = ", ".join(
+        both.training.found.job.rig.text for both in found.cards if both.training.found is not None
+    )
+    where = f"on the smallest rig that holds it ({rigs})" if rigs else "on no rig that is tried"
+    return (
+        f"Training is a full run in mixed precision {where}; messages between cards are counted "
+        f"(100 Gb/s between machines), failures are not. A token takes {found.training_flop_per_token / GIGA:.4g} GFLOP; "
+        "'rightrig finetune' has other methods, hours and dollars."
     )
 
 

@@ -175,7 +175,7 @@ class _Case:
 
     Attributes:
         scale_ratio: Measured over predicted speed of one card.
-        ends: Of a predicted speed, over its middle.
+        ends_ratio: Of a predicted speed, over its middle.
         one_card_tokens_per_s: As measured, if it was.
     """
 
@@ -183,7 +183,7 @@ class _Case:
     expected: TrainingTime
     measured_tokens_per_s: float
     scale_ratio: float
-    ends: Interval
+    ends_ratio: Interval
     one_card_tokens_per_s: float | None
 
     @property
@@ -214,7 +214,7 @@ def _judged(case: _Case, variant: Variant) -> SlowCause:
         # One card was measured with the same setting: it explains only what scales worse.
         scale = case.one_card_tokens_per_s / _one_card_tokens_per_s(variant.time.job)
     mid = variant.time.tokens_per_s.mid * scale
-    speed = case.ends.scaled(mid)
+    speed = case.ends_ratio.scaled(mid)
     gap = case.expected_tokens_per_s - case.measured_tokens_per_s
     is_gap = gap > _LEAST_GAP_RATIO * case.expected_tokens_per_s
     explained = (case.expected_tokens_per_s - mid) / gap if is_gap else None

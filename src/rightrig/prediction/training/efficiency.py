@@ -30,6 +30,7 @@ CLOSENESS: Final[tuple[Closeness, ...]] = (
 )  # fmt: skip
 """How close the published runs behind a prediction are, from the closest."""
 _DEFAULT_STYLE: Final = "eager"
+_COMPILABLE: Final = frozenset({"eager", "hf"})
 _PLAIN_FMA_COUNT: Final = 1024.0
 _LINKS: Final = {
     "none": "nvlink", "nvlink-switch": "nvlink", "nvlink-bridge": "nvlink", "mesh": "nvlink",
@@ -91,9 +92,26 @@ def style_of(framework: str) -> str:
     return style
 
 
+def style_of_job(job: TrainingJob) -> str:
+    """Return how a job's kernels run: those that PyTorch starts one by one may be compiled."""
+    style = style_of(job.framework)
+    return "compiled" if job.is_compiled and style in _COMPILABLE else style
+
+
+def repeats_last(framework: str) -> bool:
+    """Return whether its recomputation of a layer goes on to the last product, which none reads."""
+    return framework not in tables("training_speed")["stops_early"]
+
+
 def attention_era(framework: str) -> str:
     """Return which attention kernels a framework's published runs used: ``early`` or ``plain``."""
     return "early" if framework in tables("training_speed")["early_attention"] else "plain"
+
+
+def _unpacking(job: TrainingJob) -> str:
+    """Return how frozen weights are unpacked: by one kernel (``nf4``), or by several plain ones."""
+    is_plain = job.framework in tables("training_speed")["plain_unpacking"] and not job.is_compiled
+    return "nf4" if job.states.base.startswith("nf4") and not is_plain else "int4"
 
 
 def _copies(framework: str) -> str:
@@ -113,13 +131,13 @@ def card_key(gpu: Gpu) -> str:
 
 def keys_of(job: TrainingJob) -> dict[str, str]:
     """Return which parameter of each kind a job uses."""
-    card, style = card_key(job.rig.gpu), style_of(job.framework)
+    card, style = card_key(job.rig.gpu), style_of_job(job)
     link = job.rig.link(job.cards_count)
     return {
         "card": card, "eight": card, "compute": style, "rows": style, "launch_s": style,
         "hook_s": style, "traffic": "any", "attention": "any",
         "exponentials": attention_era(job.framework),
-        "contention": "any", "unpacking": "nf4" if job.states.base.startswith("nf4") else "int4",
+        "contention": "any", "unpacking": _unpacking(job),
         "link": _LINKS[link.kind] + _copies(job.framework), "slot": "any",
     }  # fmt: skip
 
@@ -166,8 +184,8 @@ def combined(values: dict[str, Floats], card: CardShares) -> Reached:
     """
     training = values["compute"] * values["card"]
     return Reached(
-        products_ratio=_share(card.products_ratio * training),
-        eight_bit_ratio=_share(card.eight_bit_ratio * values["compute"] * values["eight"]),
+        products_ratio=_rate_ratio(card.products_ratio * training),
+        eight_bit_ratio=_rate_ratio(card.eight_bit_ratio * values["compute"] * values["eight"]),
         attention_ratio=1.0
         / (1.0 / values["attention"] + values["exponentials"] * card.width_ratio),
         traffic_ratio=values["traffic"],
@@ -182,6 +200,6 @@ def combined(values: dict[str, Floats], card: CardShares) -> Reached:
     )
 
 
-def _share(ratio: Floats) -> Floats:
+def _rate_ratio(ratio: Floats) -> Floats:
     """Return a share of the datasheet's rate, at most the whole of it."""
     return np.minimum(ratio, 1.0)

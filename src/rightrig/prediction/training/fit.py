@@ -31,8 +31,7 @@ from rightrig.prediction.training.efficiency import (
 from rightrig.prediction.training.load import stacked, training_load
 from rightrig.prediction.training.reading import training_run
 from rightrig.prediction.training.step import step_parts
-from rightrig.prediction.training.time import computed_flop_per_s
-from rightrig.work.training_flop import model_flop_per_token
+from rightrig.prediction.training.time import measure_per_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,9 +52,9 @@ if TYPE_CHECKING:
 FOLDS_COUNT: Final = 10
 _ROUNDS_COUNT: Final = 40
 _ROUNDS_LEFT_OUT_COUNT: Final = 10
-_STEP: Final = 1e-4
-_WILD: Final = 3.0
-_MARGIN: Final = 1e-6
+_STEP_LOG_RATIO: Final = 1e-4
+_WILDEST_LOG_RATIO: Final = 3.0
+_MARGIN_LOG_RATIO: Final = 1e-6
 _LOW_RATIO: Final = 0.1
 _NEAREST_RATIO: Final = 1.03
 _SAME_RATIO: Final = 0.005
@@ -91,8 +90,8 @@ class SpeedDesign:
         rows = np.arange(len(at))
         found = np.zeros((len(at), len(logs)))
         for kind in KINDS:
-            moved = {**base, kind: base[kind] * np.exp(_STEP)}
-            found[rows, self.places[kind]] += (self._errors_at(moved) - at) / _STEP
+            moved = {**base, kind: base[kind] * np.exp(_STEP_LOG_RATIO)}
+            found[rows, self.places[kind]] += (self._errors_at(moved) - at) / _STEP_LOG_RATIO
         return found
 
     def _values(self, logs: Floats1) -> dict[str, Floats]:
@@ -165,14 +164,7 @@ def design_of(runs: Iterable[TrainingRun]) -> SpeedDesign:
 
 def _scale(run: TrainingRun) -> float:
     """Return what a step of one second would measure."""
-    job = run.job
-    tokens = job.step_tokens / job.cards_count
-    if run.metric == "tokens_per_s_per_card":
-        return tokens
-    flop = model_flop_per_token(
-        job.llm, job.batch.seq_tokens, job.method, job.adapter, convention="palm"
-    )
-    return tokens * flop / (computed_flop_per_s(job) if run.metric == "mfu_ratio" else 1.0)
+    return run.job.step_tokens / run.job.cards_count * measure_per_token(run, run.metric)
 
 
 def weights_of(design: SpeedDesign) -> Floats1:
@@ -193,19 +185,21 @@ def fit_speeds(
     priors = [prior(kind, key) for kind, key in design.names]
     mids = np.log([p.mid for p in priors])
     spreads = np.array([p.spread for p in priors])
-    low = np.log([p.low for p in priors]) - _MARGIN
-    high = np.log([p.high for p in priors]) + _MARGIN
+    low = np.log([p.low for p in priors]) - _MARGIN_LOG_RATIO
+    high = np.log([p.high for p in priors]) + _MARGIN_LOG_RATIO
 
     def residuals(logs: Floats1) -> Floats1:
-        errors = np.clip(design.log_errors(logs), -_WILD, _WILD)
+        errors = np.clip(design.log_errors(logs), -_WILDEST_LOG_RATIO, _WILDEST_LOG_RATIO)
         return np.concatenate([weights * softened(errors), (logs - mids) / spreads])
 
     def jacobian(logs: Floats1) -> Floats2:
-        errors = np.clip(design.log_errors(logs), -_WILD, _WILD)
+        errors = np.clip(design.log_errors(logs), -_WILDEST_LOG_RATIO, _WILDEST_LOG_RATIO)
         slopes = (weights * softened_slope(errors))[:, None] * design.slopes(logs)
         return np.vstack([slopes, np.diag(1.0 / spreads)])
 
-    first = np.clip(mids if start is None else start, low + _MARGIN, high - _MARGIN)
+    first = np.clip(
+        mids if start is None else start, low + _MARGIN_LOG_RATIO, high - _MARGIN_LOG_RATIO
+    )
     found = least_squares(
         residuals, first, jac=jacobian, bounds=(low, high), max_nfev=rounds_count,
         ftol=1e-5, xtol=1e-5, gtol=1e-6,
@@ -286,13 +280,13 @@ def interval_ends(design: SpeedDesign, held: HeldOutSpeeds) -> dict[Closeness, t
     found: dict[Closeness, tuple[float, float]] = {}
     for closeness in CLOSENESS:
         ratios = np.exp(-held.log_errors[closeness])
-        low = min(low, _quantile(ratios, share, _LOW_RATIO))
-        high = max(high, _quantile(ratios, share, 1.0 - _LOW_RATIO))
+        low = min(low, _quantile_ratio(ratios, share, _LOW_RATIO))
+        high = max(high, _quantile_ratio(ratios, share, 1.0 - _LOW_RATIO))
         found[closeness] = (low, high)
     return found
 
 
-def _quantile(values: Floats1, shares: Floats1, at_ratio: float) -> float:
+def _quantile_ratio(values: Floats1, shares: Floats1, at_ratio: float) -> float:
     """Return a weighted quantile."""
     order = np.argsort(values)
     reached = np.cumsum(shares[order]) / shares.sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import CardGroup, Rig
     from rightrig.deployment.training import TrainingJob
 
-_NARROWER_RATIO = 2.0
+NARROWER_RATIO: Final = 2.0
+"""Bandwidth of a slot over that of one with half as many lanes."""
 
 
 def on_pcie(rig: Rig) -> Rig | None:
@@ -39,7 +40,7 @@ def in_narrower_slots(rig: Rig) -> Rig | None:
     link = rig.link(rig.cards_per_node)
     if link.kind not in {"pcie", "pcie-host"}:
         return None
-    rate = link.bytes_per_s / _NARROWER_RATIO
+    rate = link.bytes_per_s / NARROWER_RATIO
     return replace(rig, groups=tuple(replace(g, pcie_bytes_per_s=rate) for g in rig.groups))
 
 

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rightrig.prediction.gradient_sync import ring_bytes_per_s
+from rightrig.prediction.power_cap import clock_ratio
 from rightrig.prediction.rates import peak_flop_per_s
-from rightrig.prediction.training.states import optimizer_bytes_per_weight, shard_ranks
+from rightrig.prediction.training.efficiency import repeats_last
+from rightrig.prediction.training.states import (
+    gathered_weight_bytes,
+    optimizer_bytes_per_weight,
+    shard_ranks,
+)
 from rightrig.work.operators import Shard
 from rightrig.work.training_step import (
     MicroBatch,
@@ -57,11 +63,13 @@ class TrainingLoad:
         launches_count: Kernels that the host starts.
         hooks_count: Matrices that sharding gathers and drops one by one, pass by pass.
         tensor_s: Messages among tensor-parallel ranks, which nothing hides.
+        async_tensor_s: Such messages where they travel beside the products.
         context_s: Keys and values among context-parallel ranks, beside attention.
         gather_s: Sharded weights and gradients of a micro-batch among data-parallel ranks.
         streamed_s: Weights that a micro-batch fetches from host memory.
         micro_count: Micro-batches of a step.
-        stages_count: Pipeline stages.
+        bubble_count: Micro-batches' times that a pipeline takes to fill and drain: ``(p − 1)/v``
+            with ``v`` parts of the model on each stage (Narayanan et al. 2021, arXiv:2104.04473).
         exchange_s: What data-parallel ranks exchange once a step.
         optimizer_s: States that the optimizer reads and writes in the card's memory.
         offload_s: States that it fetches from host memory and writes back.
@@ -77,11 +85,12 @@ class TrainingLoad:
     launches_count: Floats
     hooks_count: Floats
     tensor_s: Floats
+    async_tensor_s: Floats
     context_s: Floats
     gather_s: Floats
     streamed_s: Floats
     micro_count: Floats
-    stages_count: Floats
+    bubble_count: Floats
     exchange_s: Floats
     optimizer_s: Floats
     offload_s: Floats
@@ -105,24 +114,26 @@ def training_load(job: TrainingJob) -> TrainingLoad:
     )
     adapter = None if job.method == "full" else job.adapter
     kernels = TrainingKernels(
-        not job.has_flash_attention, job.has_fused_loss, job.has_sequence_parallel
-    )
+        not job.has_flash_attention, job.has_fused_loss, job.has_sequence_parallel,
+        repeats_last=repeats_last(job.framework),
+    )  # fmt: skip
     forward = forward_work(job.llm, micro, Shard(tp=split.tp), adapter, kernels)
-    works = training_work(forward, job.method, job.checkpointing, kernels)
+    works = training_work(forward, job.method, job.checkpointing, kernels, job.checkpointed_ratio)
     device = _device_seconds(job, works)
     per_stage = {name: seconds / split.pp for name, seconds in device.items()}
     return TrainingLoad(
         **per_stage,
         unpacking_s=_unpacking_s(job),
         hooks_count=_hooks_count(job),
-        tensor_s=_tensor_s(job, micro),
+        tensor_s=0.0 if job.has_async_tp else _tensor_s(job, micro),
+        async_tensor_s=_tensor_s(job, micro) if job.has_async_tp else 0.0,
         context_s=_context_s(job, micro),
         gather_s=_gather_s(job),
         streamed_s=_streamed_s(job),
         micro_count=float(batch.accumulation_count),
-        stages_count=float(split.pp),
+        bubble_count=(split.pp - 1.0) / split.virtual_stages,
         exchange_s=_exchange_s(job),
-        optimizer_s=_state_bytes_moved(job) / job.rig.gpu.memory_bandwidth_bytes_per_s,
+        optimizer_s=_moved_state_bytes(job) / job.rig.gpu.memory_bandwidth_bytes_per_s,
         offload_s=_offload_s(job),
     )
 
@@ -169,12 +180,12 @@ def _device_seconds(job: TrainingJob, works: Sequence[TrainingWork]) -> dict[str
 
 
 def _clock_ratio(job: TrainingJob) -> float:
-    """Return the clock under a power cap over that without: its cube root (F13)."""
+    """Return the clock under a power cap over that without (F13)."""
     group = job.rig.groups[0]
     board = group.gpu.board_power_w
     if not group.power_cap_w or not board:
         return 1.0
-    return float(min(1.0, group.power_cap_w / board) ** (1.0 / 3.0))
+    return float(clock_ratio(group.power_cap_w / board))
 
 
 def _eight_bit_flop_per_s(job: TrainingJob) -> float | None:
@@ -184,7 +195,8 @@ def _eight_bit_flop_per_s(job: TrainingJob) -> float | None:
 
 def _passes_count(job: TrainingJob) -> float:
     """Return how often a micro-batch goes through the layers: forward, again, backward."""
-    return 3.0 if job.checkpointing == "full" else 2.0
+    again = {"none": 0.0, "selective": 0.0, "alternate": 0.5, "full": 1.0}[job.checkpointing]
+    return 2.0 + again * job.checkpointed_ratio
 
 
 def _hooks_count(job: TrainingJob) -> float:
@@ -214,12 +226,16 @@ def _unpacking_s(job: TrainingJob) -> float:
 
 
 def _tensor_s(job: TrainingJob, micro: MicroBatch) -> float:
-    """Return the messages of tensor parallelism: two all-reduces a layer and pass (F7.3)."""
+    """Return the messages of tensor parallelism: two all-reduces a layer and pass (F7.3).
+
+    Each is a gathering, in the width of gathered weights, and a scattering in 16 bits.
+    """
     ranks = job.split.tp
     if ranks == 1:
         return 0.0
     passes = _passes_count(job)
-    message = _WEIGHT_BYTES * micro.tokens * job.llm.hidden_size
+    width = (_WEIGHT_BYTES + min(_WEIGHT_BYTES, gathered_weight_bytes(job.states))) / 2.0
+    message = width * micro.tokens * job.llm.hidden_size
     count = 2.0 * passes * job.llm.layer_count / job.split.pp
     volume = 2.0 * (ranks - 1.0) / ranks * message * count
     return volume / ring_bytes_per_s(job.rig, ranks, 1)
@@ -278,13 +294,23 @@ def _gathers(sharing: str) -> tuple[float, float]:
 def _gather_s(job: TrainingJob) -> float:
     """Return what a micro-batch moves among the ranks that share states (F4.3, F10.4)."""
     ranks = shard_ranks(job)
-    if ranks == 1:
+    if ranks == 1 or gathers_once(job):
         return 0.0
     gathers, scatters = _gathers(job.split.sharing)
     gathers = 0.0 if _reads_all_from_host(job) else gathers
     gradients = _trained_params_count(job) * job.states.gradient_bits / 8.0
-    moved = gathers * _WEIGHT_BYTES * _model_params_count(job) + scatters * gradients
+    moved = gathers * _gathered_weights_bytes(job) + scatters * gradients
     return (ranks - 1.0) / ranks * moved / _rate_bytes_per_s(job, shard_ranks(job))
+
+
+def gathers_once(job: TrainingJob) -> bool:
+    """Return whether a stage of a pipeline keeps its gathered weights for all micro-batches."""
+    return job.split.sharing == "zero-3" and job.split.pp > 1
+
+
+def _gathered_weights_bytes(job: TrainingJob) -> float:
+    """Return all weights of a rank as cards send them to each other."""
+    return gathered_weight_bytes(job.states) * _model_params_count(job)
 
 
 def _exchange_s(job: TrainingJob) -> float:
@@ -306,6 +332,8 @@ def _exchange_s(job: TrainingJob) -> float:
         return share * (gradients + trained * _WEIGHT_BYTES) / _rate_bytes_per_s(job, ranks)
     shards = shard_ranks(job)
     moved = share * trained * _WEIGHT_BYTES if job.split.sharing == "zero-2" else 0.0
+    if gathers_once(job):
+        moved = (shards - 1.0) / shards * (_gathered_weights_bytes(job) + gradients)
     total = moved / _rate_bytes_per_s(job, shard_ranks(job))
     if shards < ranks:
         groups = ranks / shards
@@ -319,7 +347,7 @@ def _sharded_trained_count(job: TrainingJob) -> float:
     return _trained_params_count(job) / shard_ranks(job)
 
 
-def _state_bytes_moved(job: TrainingJob) -> float:
+def _moved_state_bytes(job: TrainingJob) -> float:
     """Return what a step of the optimizer moves in memory: states twice, gradient and weight."""
     kept = 0.0 if job.states.offload != "none" else 2.0 * optimizer_bytes_per_weight(job.states)
     each = kept + job.states.gradient_bits / 8.0 + _WEIGHT_BYTES

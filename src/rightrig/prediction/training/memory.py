@@ -7,7 +7,7 @@ F4.1 to F4.6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.facts.explanation import Explanation, Figure
@@ -15,6 +15,7 @@ from rightrig.interval import Interval
 from rightrig.prediction.memory_fit import HOST_RATIO, card_verdict
 from rightrig.prediction.training.memory_parameters import memory_parameters
 from rightrig.prediction.training.states import (
+    shard_ranks,
     states_of,
     unpacked_bytes,
     whole_state_bytes,
@@ -31,6 +32,7 @@ from rightrig.work.weights import stage_blocks
 
 if TYPE_CHECKING:
     from rightrig.deployment.training import TrainingJob
+    from rightrig.facts.llm import Block
     from rightrig.prediction.memory_fit import Verdict
     from rightrig.prediction.training.memory_parameters import MemoryParameters
     from rightrig.prediction.training.states import States
@@ -155,8 +157,13 @@ def reported_bytes(job: TrainingJob, parameters: MemoryParameters | None = None)
     """Return the memory that a job's framework prints: what tensors take, or all that is gone."""
     known = parameters or memory_parameters()
     memory = training_memory(job, known)
-    is_bare = known.framework(job.framework).reports == "allocated"
-    return memory.allocated_bytes if is_bare else memory.required_bytes
+    own = known.framework(job.framework)
+    if own.reports != "allocated":
+        return memory.required_bytes
+    if not (own.pages_optimizer and job.states.optimizer == "adamw-8bit"):
+        return memory.allocated_bytes
+    paged = sum(part.size_bytes.mid for part in memory.parts if part.name == "optimizer")
+    return memory.allocated_bytes.scaled(1.0 - paged / memory.allocated_bytes.mid)
 
 
 def _on_stage(job: TrainingJob, stage: int, known: MemoryParameters) -> TrainingMemory:
@@ -251,6 +258,7 @@ def _kept_words(job: TrainingJob) -> str:
     return {
         "none": "all of the forward pass",
         "selective": "the forward pass without what is cheap to compute again",
+        "alternate": "the input of every layer, attention, every second product",
         "full": "the input of every layer",
     }[job.checkpointing]
 
@@ -258,9 +266,13 @@ def _kept_words(job: TrainingJob) -> str:
 def _stepping_parts(
     job: TrainingJob, states: States, known: MemoryParameters
 ) -> tuple[MemoryPart, ...]:
-    """Return what the optimizer holds while it steps; shared weights step by groups."""
+    """Return what the optimizer holds while it steps; weights that cards share step by groups.
+
+    A card that shares with nobody has its peak as if all weights stepped at once, as published
+    runs of DeepSpeed on one card show.
+    """
     count = states.stepping_count
-    if job.split.sharing == "zero-3":
+    if job.split.sharing == "zero-3" and shard_ranks(job) > 1:
         count = min(count, known.step_count)
     own = known.framework(job.framework)
     if own.is_tuned or own.has_fused_step:
@@ -293,6 +305,7 @@ def _kept(job: TrainingJob) -> Kept:
         ffn_inputs=is_full or reaches_ffn or job.method == "qlora",
         has_flash_attention=job.has_flash_attention,
         is_selective=job.checkpointing == "selective",
+        is_alternate=job.checkpointing == "alternate",
         dropped_attention_inputs=_ATTENTION_MATRICES[job.adapter.targets] if drops else 0,
         dropped_ffn_inputs=_GATE_AND_UP if drops and reaches_ffn else 0,
         value_bytes=4.0 if job.states.compute == "fp32" else 2.0,
@@ -301,27 +314,49 @@ def _kept(job: TrainingJob) -> Kept:
 
 def _eager_ratio(job: TrainingJob, known: MemoryParameters) -> float:
     """Return what a framework keeps over what formulas name."""
-    return 1.0 if known.framework(job.framework).is_tuned else known.kept_ratio
+    is_tuned = known.framework(job.framework).is_tuned or job.is_compiled
+    return 1.0 if is_tuned else known.kept_ratio
 
 
 def _kept_bytes(job: TrainingJob, stage: int, known: MemoryParameters) -> float:
-    """Return what all layers of a stage keep, of all micro-batches that are in flight (1F1B)."""
+    """Return what all layers of a stage keep, of all micro-batches that are in flight."""
+    plain, again = replace(job, checkpointing="none"), job.checkpointed_ratio
+    held = 0.0
+    for block, count in stage_blocks(job.llm, job.split.pp)[stage]:
+        held += again * count * _layer_kept_bytes(job, block, known)
+        if again < 1.0:
+            held += (1.0 - again) * count * _layer_kept_bytes(plain, block, known)
+    return _flights_count(job, stage) * held
+
+
+def _flights_count(job: TrainingJob, stage: int) -> float:
+    """Return the micro-batches of a stage between their passes (1F1B).
+
+    Interleaved ``v``-fold the first stage has ``(p − 1)/v`` more (Korthikanti et al. 2022,
+    arXiv:2205.05198).
+    """
+    split = job.split
+    more = (split.pp - 1) / split.virtual_stages if split.virtual_stages > 1 else 0.0
+    return min(split.pp - stage + more, job.batch.accumulation_count)
+
+
+def _layer_kept_bytes(job: TrainingJob, block: Block, known: MemoryParameters) -> float:
+    """Return what one layer keeps of a micro-batch."""
     share, kept, size = _share(job), _kept(job), job.llm.hidden_size
-    flights = min(job.split.pp - stage, job.batch.accumulation_count)
-    blocks = stage_blocks(job.llm, job.split.pp)[stage]
     if job.checkpointing == "full":
-        count = sum(count for _, count in blocks)
-        return flights * count * checkpoint_bytes(size, share, kept.value_bytes)
-    held = sum(count * layer_activation_bytes(block, size, share, kept) for block, count in blocks)
-    return flights * _eager_ratio(job, known) * held
+        return checkpoint_bytes(size, share, kept.value_bytes)
+    # What is kept by the names of operators has no results of casts and copies beside it.
+    eager = 1.0 if kept.is_alternate else _eager_ratio(job, known)
+    return eager * layer_activation_bytes(block, size, share, kept)
 
 
 def _layer_bytes(job: TrainingJob, stage: int, known: MemoryParameters) -> float:
     """Return what the backward pass of one layer has: its gradients, and what is done again."""
     share, kept, size = _share(job), _kept(job), job.llm.hidden_size
-    again = _eager_ratio(job, known) if job.checkpointing == "full" else 0.0
+    again = _eager_ratio(job, known) if job.checkpointing in {"full", "alternate"} else 0.0
+    whole = replace(kept, is_alternate=False)
     return max(
-        again * layer_activation_bytes(block, size, share, kept)
+        again * layer_activation_bytes(block, size, share, whole)
         + backward_bytes(block, size, share, kept.value_bytes)
         for block, _ in stage_blocks(job.llm, job.split.pp)[stage]
     )

@@ -33,6 +33,8 @@ class Framework:
         has_fused_step: Whether its optimizer has no copies of its own while it steps.
         is_measured: Whether runs of it are among those that the interval was measured on.
         logit_bytes: Of one logit at its loss; ``None`` where that is as fitted.
+        pages_optimizer: Whether what it prints leaves out moments of 8 bits, which bitsandbytes
+            keeps outside PyTorch's allocator.
         habits: What it does with weights.
         reason: Where this is documented.
     """
@@ -42,6 +44,7 @@ class Framework:
     has_fused_step: bool = False
     is_measured: bool = False
     logit_bytes: float | None = None
+    pages_optimizer: bool = False
     habits: Habits = _PLAIN
     reason: str = ""
 

@@ -16,6 +16,7 @@ from rightrig.prediction.training.reading_words import (
     adapter_of,
     batch_of,
     card_named,
+    checkpointed_ratio,
     model_named,
     rig_of,
     split_of,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.measurement import Measurement
+    from rightrig.work.training_flop import FlopConvention
 
 TrainingMetric = Literal[
     "tokens_per_s_per_card", "mfu_ratio", "flop_per_s_per_card", "peak_memory_bytes"
@@ -42,7 +44,8 @@ COLUMNS: Final[dict[str, TrainingMetric]] = {
 """Columns of measured values, the one that a row is judged on first, and what each measures."""
 _SECTIONS: Final = (
     "framework", "method", "targets", "base", "compute", "sharing", "recipe", "checkpointing",
-    "offload", "optimizer", "length", "machine",
+    "offload", "optimizer", "compiled", "parallel", "schedule", "overlap", "length",
+    "machine",
 )  # fmt: skip
 _AS_NEEDED: Final = "as-needed"
 
@@ -59,6 +62,8 @@ class TrainingRun:
         kind: The framework that ran it, a slug of ``training.toml``.
         source: The project that published it.
         note: What had to be read into the row.
+        flop_convention: How the framework counts the flop of a token.
+        mfu_at_16_bits: Whether its MFU is over the peak of 16 bits whatever it computes in.
         memory_unit_bytes: Bytes of one unit of the row's memory; where it sums several cards,
             over their number.
     """
@@ -71,6 +76,8 @@ class TrainingRun:
     source: str
     note: str
     memory_unit_bytes: float
+    flop_convention: FlopConvention = "palm"
+    mfu_at_16_bits: bool = False
 
 
 def training_run(row: Measurement, catalog: Catalog) -> TrainingRun:
@@ -82,11 +89,34 @@ def training_run(row: Measurement, catalog: Catalog) -> TrainingRun:
     if row.fault:
         raise InputError(row.fault)
     said = _said(row)
+    fixed, fixed_note = _fixed_job(row, said, catalog)
+    job, plan_note = _planned(fixed, said)
+    unit_bytes = {"gb": GB, "gib": GIB}[said.get("memory_unit", "gb")]
+    unit_bytes /= job.cards_count if said.get("sums_cards") else 1
+    measures = _measures(row, unit_bytes)
+    metric = next(iter(measures))
+    notes = (fixed_note, said.get("said", ""), plan_note)
+    return TrainingRun(
+        job=job,
+        metric=metric,
+        measured=measures.pop(metric),
+        also=measures,
+        kind=said["slug"],
+        source=source_project(row["source"]),
+        note="; ".join(filter(None, notes)),
+        memory_unit_bytes=unit_bytes,
+        flop_convention=said.get("flop_convention", "palm"),
+        mfu_at_16_bits=said.get("mfu_at_16_bits", False),
+    )
+
+
+def _fixed_job(row: Measurement, said: dict[str, Any], catalog: Catalog) -> tuple[TrainingJob, str]:
+    """Return the job as far as the row and the rules fix it, and what was read into its names."""
     gpu, gpu_note = card_named(row, catalog)
     llm, llm_note = model_named(row, catalog)
     rig = rig_of(row, gpu, said, catalog)
     split = split_of(row, said)
-    fixed = TrainingJob(
+    job = TrainingJob(
         llm=llm,
         rig=rig,
         method=said["method"],
@@ -97,24 +127,12 @@ def training_run(row: Measurement, catalog: Catalog) -> TrainingRun:
         framework=said["slug"],
         has_flash_attention=said.get("has_flash_attention", True),
         has_fused_loss=said.get("has_fused_loss", False),
+        checkpointed_ratio=checkpointed_ratio(row, said),
+        is_compiled=said.get("is_compiled", False),
+        has_async_tp=said.get("has_async_tp", False),
         date=said.get("date", ""),
     )
-    job, plan_note = _planned(fixed, said)
-    unit_bytes = {"gb": GB, "gib": GIB}[said.get("memory_unit", "gb")]
-    unit_bytes /= rig.cards_count if said.get("sums_cards") else 1
-    measures = _measures(row, unit_bytes)
-    metric = next(iter(measures))
-    notes = (gpu_note, llm_note, said.get("said", ""), plan_note)
-    return TrainingRun(
-        job=job,
-        metric=metric,
-        measured=measures.pop(metric),
-        also=measures,
-        kind=said["slug"],
-        source=source_project(row["source"]),
-        note="; ".join(filter(None, notes)),
-        memory_unit_bytes=unit_bytes,
-    )
+    return job, "; ".join(filter(None, (gpu_note, llm_note)))
 
 
 def _said(row: Measurement) -> dict[str, Any]:

@@ -36,6 +36,18 @@ _BARE: Final = re.compile(r"\D{0,12}?(\d{1,6})\b")
 _LENGTH: Final = re.compile(r"\s*(\d{1,8})\s*(k?)\s*\Z", re.IGNORECASE)
 _GBIT: Final = re.compile(r"(\d{2,5})\s*Gb(?:ps|it/s|/s)", re.IGNORECASE)
 _RANK: Final = re.compile(r"\b(?:lora[_ -]?)?(?:r|rank)\s*[= ]\s*(\d{1,4})\b", re.IGNORECASE)
+_SPLITS: Final = {
+    "tp": "tp|tensor[ _-]parallel",
+    "pp": "pp|pipeline[ _-]parallel",
+    "context_parallel": "cp|context[ _-]parallel",
+}
+"""Names of splits in rows, by those of the job."""
+_SCHEDULE: Final = re.compile(r"\b1F1B\b", re.IGNORECASE)
+"""The name of a schedule, whose digits are no ranks."""
+_LAYERS: Final = re.compile(
+    r"(?:checkpointing|\bac\b|ckpt)\D{0,12}\b(\d{1,2})/(\d{1,2})\b", re.IGNORECASE
+)
+"""A share of layers behind the word for recomputation: ``selective AC 1/3``."""
 _MARKS: Final = str.maketrans("", "", "⁰¹²³⁴⁵⁶⁷⁸⁹*†‡")
 """Marks of footnotes that tables leave behind a name."""
 _MOST_OF_A_MACHINE: Final = 8
@@ -111,16 +123,39 @@ def split_of(row: Measurement, said: dict[str, Any]) -> TrainingSplit:
     Raises:
         InputError: for a split of no ranks.
     """
-    words = texts(row)("words")
-    ranks = [count_after(name, words) for name in ("tp", "pp", "cp")]
+    words = _SCHEDULE.sub("", texts(row)("words"))
+    ranks = [_ranks_after(names, words) for names in _SPLITS.values()]
     if 0 in ranks:
         raise InputError("a split of no ranks: tp, pp and cp start at 1")
-    tp, pp, cp = (ranks_count or 1 for ranks_count in ranks)
+    tp, pp, cp = (
+        stated or said.get(name) or 1 for name, stated in zip(_SPLITS, ranks, strict=True)
+    )
     sharing = said.get("sharing", "none")
     shard = (
         0 if sharing == "none" else (count_after("dp_shard", words) or said.get("shard_cards", 0))
     )
-    return TrainingSplit(tp=tp, pp=pp, context_parallel=cp, sharing=sharing, shard_cards=shard)
+    return TrainingSplit(
+        tp=tp, pp=pp, context_parallel=cp, sharing=sharing, shard_cards=shard,
+        virtual_stages=said.get("virtual_stages", 1) if pp > 1 else 1,
+    )  # fmt: skip
+
+
+def _ranks_after(names: str, words: str) -> int | None:
+    """Return the ranks of a split, stated behind its name or before it: ``TP 8``, ``8-way TP``."""
+    stated = count_after(rf"(?:{names})(?:[ _-](?:size|degree))?", words)
+    if stated is not None:
+        return stated
+    before = re.search(rf"\b(\d{{1,4}})[- ]?(?:way|x)?[- ](?:{names})\b", words, re.IGNORECASE)
+    return int(before[1]) if before else None
+
+
+def checkpointed_ratio(row: Measurement, said: dict[str, Any]) -> float:
+    """Return the share of the layers that recompute: as a row states it, else as a rule says."""
+    stated = _LAYERS.search(texts(row)("words"))
+    if not stated or said.get("checkpointing") == "alternate":
+        return float(said.get("checkpointed_ratio", 1.0))
+    top, bottom = int(stated[1]), int(stated[2])
+    return top / bottom if 0 < top <= bottom else 1.0
 
 
 def batch_of(row: Measurement, said: dict[str, Any], split: TrainingSplit, ranks: int) -> Batch:
@@ -178,7 +213,10 @@ def _global_seqs(words: str, seq_tokens: int) -> int | None:
 
 def states_of(said: dict[str, Any]) -> TrainingStates:
     """Return how weights, gradients and the optimizer are stored."""
-    names = ("optimizer", "base", "compute", "has_master_weights", "gradient_bits", "moment_bits")
+    names = (
+        "optimizer", "base", "compute", "has_master_weights", "gradient_bits", "moment_bits",
+        "weight_bits", "gathered_bits",
+    )  # fmt: skip
     known = {name: said[name] for name in names if name in said}
     return TrainingStates(**known)
 

@@ -9,7 +9,7 @@ from rightrig.prediction.gradient_sync import ring_bytes_per_s
 from rightrig.prediction.training.efficiency import reached_of
 from rightrig.prediction.training.links import in_narrower_slots, on_pcie, on_rig, through_host
 from rightrig.prediction.training.load import training_load
-from rightrig.prediction.training.step import FULL_OVERLAP, NO_OVERLAP
+from rightrig.prediction.training.step import FULL_OVERLAP_RATIO, NO_OVERLAP_RATIO
 from rightrig.prediction.training.time import time_of, training_time
 from rightrig.quantities import GIGA, show_seconds
 
@@ -64,13 +64,18 @@ def _link_variants(job: TrainingJob) -> Iterator[Variant]:
     """Yield other links between the same cards."""
     staged = through_host(job.rig)
     links = (
-        ("NVLink is not used: PCIe, peer to peer", on_pcie(job.rig), _SEES_TOPOLOGY, FULL_OVERLAP),
-        ("no peer-to-peer: messages go through host memory", staged, _SEES_PATH, FULL_OVERLAP),
         (
-            "slots of half the width", in_narrower_slots(job.rig), _SEES_SLOT, FULL_OVERLAP,
+            "NVLink is not used: PCIe, peer to peer", on_pcie(job.rig), _SEES_TOPOLOGY,
+            FULL_OVERLAP_RATIO,
         ),
         (
-            "no peer-to-peer, and no overlap", staged, f"{_SEES_PATH}; {_SEES_OVERLAP}", NO_OVERLAP,
+            "no peer-to-peer: messages go through host memory", staged, _SEES_PATH,
+            FULL_OVERLAP_RATIO,
+        ),
+        ("slots of half the width", in_narrower_slots(job.rig), _SEES_SLOT, FULL_OVERLAP_RATIO),
+        (
+            "no peer-to-peer, and no overlap", staged, f"{_SEES_PATH}; {_SEES_OVERLAP}",
+            NO_OVERLAP_RATIO,
         ),
     )  # fmt: skip
     for name, rig, run, overlap in links:
@@ -92,7 +97,7 @@ def _bus_bytes_per_s(job: TrainingJob) -> float:
 def _exchange_variants(job: TrainingJob) -> Iterator[Variant]:
     """Yield an exchange that waits, and one that comes too often."""
     load = training_load(job)
-    waiting = time_of(job, load, NO_OVERLAP)
+    waiting = time_of(job, load, NO_OVERLAP_RATIO)
     sent = float(waiting.parts.exchange_s) + float(waiting.parts.tensor_s)
     yield Variant(
         "messages do not overlap with arithmetic", waiting, _SEES_OVERLAP,
@@ -100,7 +105,7 @@ def _exchange_variants(job: TrainingJob) -> Iterator[Variant]:
     )  # fmt: skip
     count = job.batch.accumulation_count
     if count > 1 and job.split.sharing in {"none", "zero-1"} and load.exchange_s:
-        often = time_of(job, _exchanged_each_time(load), FULL_OVERLAP)
+        often = time_of(job, _exchanged_each_time(load), FULL_OVERLAP_RATIO)
         yield Variant(
             "gradients are exchanged in every micro-batch", often,
             "whether accumulation runs under no_sync (DDP) or its counterpart",

@@ -101,7 +101,15 @@ def state_bytes_per_weight(states: TrainingStates) -> float:
 
 def _weight_bytes(states: TrainingStates) -> float:
     """Return the bytes of one weight that is trained: FP32 where nothing is computed in 16 bits."""
-    return 2.0 * _WEIGHT_BYTES if states.compute == "fp32" else _WEIGHT_BYTES
+    least = 2.0 * _WEIGHT_BYTES if states.compute == "fp32" else _WEIGHT_BYTES
+    return max(least, states.weight_bits / _BITS_PER_BYTE)
+
+
+def gathered_weight_bytes(states: TrainingStates) -> float:
+    """Return the bytes of one weight that cards which share weights send to each other."""
+    if states.compute == "fp32":
+        return 2.0 * _WEIGHT_BYTES
+    return states.gathered_bits / _BITS_PER_BYTE
 
 
 def shard_ranks(job: TrainingJob) -> int:
@@ -215,8 +223,9 @@ def _base_bytes(job: TrainingJob, stage: int, *, upcasts: bool) -> float:
     split, states = job.split, job.states
     if job.method == "full":
         base = _params_count(job, stage) * _weight_bytes(states)
-        copies = _block_params_count(job, stage) if states.compute == "fp8" else 0.0
-        return base + copies
+        # Weights that are gathered in fewer bits are cast on the way and kept in none.
+        is_cast = states.compute == "fp8" and states.weight_bits <= _KEPT_BITS
+        return base + (_block_params_count(job, stage) if is_cast else 0.0)
     base = rank_weight_bytes(job.llm, states.base, split.tp, split.pp)[stage]
     is_kept = job.method == "qlora" and class_bits(job.llm, states.base)["embedding"] == _KEPT_BITS
     widened = _vocabulary_count(job, stage) * _WEIGHT_BYTES if upcasts and is_kept else 0.0
@@ -245,7 +254,9 @@ def _gathered_bytes(job: TrainingJob, base_bytes: float, *, keeps: bool) -> floa
     """Return weights of other cards that are here for a moment.
 
     With shared weights the layer at work and the next one, beside embedding and output matrix,
-    which are one unit; of trained layers the whole gradient of one.
+    which are one unit; of trained layers the whole gradient of one. A stage of a pipeline gathers
+    its weights once a step and exchanges its gradients once: both are whole until then (torchtitan,
+    parallelize_llama.py: no resharding after the forward pass).
     """
     is_away = job.states.offload == "all"
     if not is_away and (job.split.sharing != "zero-3" or shard_ranks(job) == 1):
@@ -253,8 +264,12 @@ def _gathered_bytes(job: TrainingJob, base_bytes: float, *, keeps: bool) -> floa
     if keeps and job.method != "full":
         return base_bytes
     size, tp = job.llm.hidden_size, job.split.tp
+    gradient_bytes = job.states.gradient_bits / _BITS_PER_BYTE if job.method == "full" else 0.0
+    if job.split.pp > 1:
+        count = base_bytes / _weight_bytes(job.states)
+        return count * (gathered_weight_bytes(job.states) + gradient_bytes)
     layer = sum(block_params(largest_block(job), size, tp).values())
     matrices = 1 if job.llm.tied_embeddings or job.split.pp > 1 else 2
     root = matrices * vocabulary_params(job.llm, tp)
-    gradient = job.states.gradient_bits / _BITS_PER_BYTE * layer if job.method == "full" else 0.0
-    return _weight_bytes(job.states) * (2.0 * layer + root) + gradient
+    each = gathered_weight_bytes(job.states)
+    return each * 2.0 * layer + max(each, _WEIGHT_BYTES) * root + gradient_bytes * layer

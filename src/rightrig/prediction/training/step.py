@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rightrig.prediction.training.load import TrainingLoad
     from rightrig.work.operators import Floats
 
-NO_OVERLAP: Final = 0.0
-FULL_OVERLAP: Final = 1.0
+NO_OVERLAP_RATIO: Final = 0.0
+FULL_OVERLAP_RATIO: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,14 @@ class StepParts:
 
 
 def step_parts(
-    load: TrainingLoad, reached: Reached, overlap_ratio: float = FULL_OVERLAP
+    load: TrainingLoad, reached: Reached, overlap_ratio: float = FULL_OVERLAP_RATIO
 ) -> StepParts:
     """Return one step: micro-batches one after another, then the exchange and the optimizer.
 
     A micro-batch takes its kernels' time or the host's, whichever is longer (smoothly). Sharded
     weights travel beside all of it, gradients that are exchanged once beside the backward pass
-    of the last one. The pipeline of ``p`` stages adds ``(p − 1)`` micro-batches.
+    of the last one. The pipeline of ``p`` stages adds ``(p − 1)`` micro-batches, or that over the
+    parts of the model on each stage.
 
     Args:
         load: The work.
@@ -83,15 +84,16 @@ def step_parts(
     rows = load.rows_s * reached.rows_ratio + load.casts_s / reached.memory_ratio
     unpacking = load.unpacking_s * reached.unpacking_ratio
     context = np.maximum(0.0, load.context_s / reached.link_ratio - overlap_ratio * attention)
-    tensor = load.tensor_s / reached.link_ratio + context
+    waits = _Waits(reached.contention_ratio, overlap_ratio)
+    beside = waits.exposed_s(load.async_tensor_s / reached.link_ratio, products)
+    tensor = load.tensor_s / reached.link_ratio + beside + context
     kernels = products + attention + rows + unpacking + tensor
     started = load.launches_count * reached.launch_s + load.hooks_count * reached.hook_s
     micro = smooth_max_s(kernels, started)
     count = load.micro_count
-    waits = _Waits(reached.contention_ratio, overlap_ratio)
-    gathered = waits.exposed(load.gather_s / reached.link_ratio, micro)
-    exchanged = waits.exposed(load.exchange_s / reached.link_ratio, BACKWARD_RATIO * micro)
-    streamed = waits.exposed(load.streamed_s / reached.slot_ratio, micro)
+    gathered = waits.exposed_s(load.gather_s / reached.link_ratio, micro)
+    exchanged = waits.exposed_s(load.exchange_s / reached.link_ratio, BACKWARD_RATIO * micro)
+    streamed = waits.exposed_s(load.streamed_s / reached.slot_ratio, micro)
     return StepParts(
         products_s=count * products,
         attention_s=count * attention,
@@ -99,7 +101,7 @@ def step_parts(
         unpacking_s=count * unpacking,
         tensor_s=count * tensor,
         host_s=count * (micro - kernels),
-        bubble_s=(load.stages_count - 1.0) * micro,
+        bubble_s=load.bubble_count * micro,
         exchange_s=count * gathered + exchanged,
         optimizer_s=load.optimizer_s / reached.memory_ratio,
         offload_s=count * streamed + load.offload_s / reached.slot_ratio,
@@ -113,7 +115,7 @@ class _Waits:
     contention_ratio: Floats
     overlap_ratio: float
 
-    def exposed(self, sent_s: Floats, beside_s: Floats) -> Floats:
+    def exposed_s(self, sent_s: Floats, beside_s: Floats) -> Floats:
         """Return the wait for messages that travel beside arithmetic (F10.3, F10.4).
 
         ``max(0, T − φ·C)`` and a share of the hidden rest: messages take memory bandwidth and

@@ -12,16 +12,19 @@ from rightrig.prediction.training.efficiency import (
     Closeness,
     card_key,
     reached_of,
-    style_of,
+    repeats_last,
+    style_of_job,
 )
 from rightrig.prediction.training.load import plain_flop_per_s, training_load
-from rightrig.prediction.training.step import FULL_OVERLAP, step_parts
+from rightrig.prediction.training.step import FULL_OVERLAP_RATIO, step_parts
 from rightrig.quantities import TERA, show_seconds
 from rightrig.work.training_flop import hardware_flop_per_token, model_flop_per_token
+from rightrig.work.training_step import TrainingKernels
 
 if TYPE_CHECKING:
     from rightrig.deployment.training import TrainingJob
     from rightrig.prediction.training.load import TrainingLoad
+    from rightrig.prediction.training.reading import TrainingMetric, TrainingRun
     from rightrig.prediction.training.step import StepParts
 
 Spent = Literal[
@@ -125,7 +128,7 @@ class TrainingTime:
         return _explained(self)
 
 
-def training_time(job: TrainingJob, overlap_ratio: float = FULL_OVERLAP) -> TrainingTime:
+def training_time(job: TrainingJob, overlap_ratio: float = FULL_OVERLAP_RATIO) -> TrainingTime:
     """Return the time of one step of a job, whether or not its memory fits.
 
     Args:
@@ -140,7 +143,7 @@ def time_of(job: TrainingJob, load: TrainingLoad, overlap_ratio: float) -> Train
     parts = step_parts(load, reached_of(job), overlap_ratio)
     closeness = closeness_of(job)
     least = _least_s(load)
-    low, high = speed_ends(closeness)
+    low, high = _job_ends(job, closeness)
     mid = max(float(parts.total_s), least)
     model = model_flop_per_token(
         job.llm, job.batch.seq_tokens, job.method, job.adapter, convention="palm"
@@ -168,6 +171,19 @@ def closeness_of(job: TrainingJob) -> Closeness:
     return "this card" if any(card in cards for cards in known.values()) else "neither"
 
 
+def _job_ends(job: TrainingJob, closeness: Closeness) -> tuple[float, float]:
+    """Return the ends of a job's speed over its middle, squared for splits that no run measured.
+
+    All published runs behind the parameters are data-parallel: of tensor, pipeline and context
+    parallelism nothing was measured, so that its errors multiply those of the rest.
+    """
+    low, high = speed_ends(closeness)
+    split = job.split
+    if split.tp * split.pp * split.context_parallel == 1:
+        return low, high
+    return low * low, high * high
+
+
 def speed_ends(closeness: Closeness) -> tuple[float, float]:
     """Return the ends of the central 80 % of speed over its middle."""
     ends = {entry["closeness"]: entry for entry in tables("training_fitted")["interval"]}
@@ -177,8 +193,10 @@ def speed_ends(closeness: Closeness) -> tuple[float, float]:
 def _recomputed_flop_per_token(job: TrainingJob) -> float:
     """Return the flop of a token that checkpointing computes again."""
     shared = (job.llm, job.batch.seq_tokens, job.method)
-    with_it = hardware_flop_per_token(*shared, job.checkpointing, job.adapter)
-    return with_it - hardware_flop_per_token(*shared, "none", job.adapter)
+    kernels = TrainingKernels(repeats_last=repeats_last(job.framework))
+    with_it = hardware_flop_per_token(*shared, job.checkpointing, job.adapter, kernels)
+    without = hardware_flop_per_token(*shared, "none", job.adapter)
+    return job.checkpointed_ratio * (with_it - without)
 
 
 def computed_flop_per_s(job: TrainingJob) -> float:
@@ -187,6 +205,23 @@ def computed_flop_per_s(job: TrainingJob) -> float:
     if job.states.compute == "fp8" and eight is not None:
         return eight
     return plain_flop_per_s(job)
+
+
+def measure_per_token(run: TrainingRun, metric: TrainingMetric) -> float:
+    """Return what one token a second and card is in a measure, as a run's framework counts.
+
+    Frameworks differ in the flop of a token (``run.flop_convention``) and in the peak that MFU is
+    over: torchtitan's stays that of 16 bits where products are computed in FP8.
+    """
+    if metric == "tokens_per_s_per_card":
+        return 1.0
+    job = run.job
+    flop = model_flop_per_token(
+        job.llm, job.batch.seq_tokens, job.method, job.adapter, run.flop_convention
+    )
+    if metric == "flop_per_s_per_card":
+        return flop
+    return flop / (plain_flop_per_s(job) if run.mfu_at_16_bits else computed_flop_per_s(job))
 
 
 def _least_s(load: TrainingLoad) -> float:
@@ -215,7 +250,7 @@ def _explained(found: TrainingTime) -> Explanation:
         ),
         (
             f"Published runs behind it: {found.closeness} (framework {job.framework}, run as "
-            f"{style_of(job.framework)}; card {card_key(job.rig.gpu)})."
+            f"{style_of_job(job)}; card {card_key(job.rig.gpu)})."
         ),
     )
     figures = tuple(
