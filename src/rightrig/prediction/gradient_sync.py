@@ -15,7 +15,7 @@ from rightrig.prediction.parameters import engine_of
 from rightrig.prediction.rates import keys_of, link_key, looked_up
 
 if TYPE_CHECKING:
-    from rightrig.deployment.rig import Rig
+    from rightrig.deployment.rig import Link, Rig
     from rightrig.deployment.training import Sharing
     from rightrig.interval import Interval
 
@@ -90,6 +90,16 @@ def ring_bytes_per_s(rig: Rig, ranks_count: int, stride_count: int = 1) -> float
         rings = min(stride_count, rig.cards_per_node)
         rate = min(rate, _bus_bytes_per_s(rig, rig.cards_per_node + 1) / rings)
     return rate
+
+
+def slowest_link(rig: Rig) -> Link:
+    """Return the link of the slowest hop in a ring of all cards of a rig."""
+    whole = rig.link(rig.cards_count)
+    if rig.nodes_count == 1 or rig.cards_per_node == 1:
+        return whole
+    between = _bus_bytes_per_s(rig, rig.cards_per_node + 1)
+    inside = _bus_bytes_per_s(rig, rig.cards_per_node)
+    return rig.link(rig.cards_per_node) if inside < between else whole
 
 
 def _bus_bytes_per_s(rig: Rig, ranks_count: int) -> float:

@@ -26,13 +26,17 @@ def memory_chart(runs: Sequence[Run]) -> Json:
             method=run.found.job.method,
             part=part.name.replace("_", " "),
             gib=part.size_bytes.mid / GIB,
+            place=float(place),
         )
         for run in runs
-        for part in run.found.memory.parts
+        for place, part in enumerate(run.found.memory.parts)
     ]
     head = chart_head(
         f"{first.job.llm.name} on {first.job.rig.text}: memory of the fullest card",
-        ("Each method as it is fastest, or in its least form where it does not fit.",),
+        (
+            "Each method as it is fastest, or in its least form where it does not fit.",
+            "Line: what the card has.",
+        ),
     )
     bars = {
         "data": {"values": rows},
@@ -41,6 +45,7 @@ def memory_chart(runs: Sequence[Run]) -> Json:
             "y": {"field": "method", "type": "nominal", "title": None, "sort": None},
             "x": {"field": "gib", "type": "quantitative", "title": "GiB", "stack": "zero"},
             "color": {"field": "part", "type": "nominal", "title": None, "sort": None},
+            "order": {"field": "place", "type": "quantitative"},
         },
     }
     line = {
@@ -70,6 +75,7 @@ def scaling_chart(curve: ScalingCurve) -> Json:
     x = {
         "field": "cards", "type": "quantitative", "title": "cards",
         "scale": {"type": "log", "base": 2},
+        "axis": {"values": [point.cards_count for point in curve.points], "format": "d"},
     }  # fmt: skip
     y = {"type": "quantitative", "title": "tokens/s", "scale": {"type": "log"}}
     head = chart_head(

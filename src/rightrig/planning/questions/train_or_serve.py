@@ -268,7 +268,8 @@ def _how_sentence(found: TrainOrServe) -> str:
     where = f"on the smallest rig that holds it ({rigs})" if rigs else "on no rig that is tried"
     return (
         f"Training is a full run in mixed precision {where}; messages between cards are counted "
-        f"(100 Gb/s between machines), failures are not. A token takes {found.training_flop_per_token / GIGA:.4g} GFLOP; "
+        "(100 Gb/s between machines), failures are not. A token takes "
+        f"{found.training_flop_per_token / GIGA:.4g} GFLOP; "
         "'rightrig finetune' has other methods, hours and dollars."
     )
 

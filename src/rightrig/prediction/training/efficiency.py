@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from rightrig.prediction.gradient_sync import slowest_link
 from rightrig.prediction.parameters import Prior, family_of, tables, value
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def card_key(gpu: Gpu) -> str:
 def keys_of(job: TrainingJob) -> dict[str, str]:
     """Return which parameter of each kind a job uses."""
     card, style = card_key(job.rig.gpu), style_of_job(job)
-    link = job.rig.link(job.cards_count)
+    link = slowest_link(job.rig)
     return {
         "card": card, "eight": card, "compute": style, "rows": style, "launch_s": style,
         "hook_s": style, "traffic": "any", "attention": "any",
