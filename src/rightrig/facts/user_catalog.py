@@ -5,8 +5,8 @@ A folder is laid out like ``facts/data``: ``gpus/NAME.toml``, ``llms/NAME.toml``
 ``providers/``, ``territories/``, ``licences/``, ``failure_rates/``, ``parts/``, ``resale/`` and
 ``prices/*.csv``, of which ``api.csv`` lists hosted APIs and the others rented cards. Every record
 is read and checked when the catalogue is loaded, so that a mistake is named at once, with its file
-and field. Anybody may have written the files: their number and sizes are bounded, and so is the time to
-read them.
+and field. Anybody may have written the files: their number and sizes are bounded, and so is the
+time to read them.
 """
 
 from __future__ import annotations
