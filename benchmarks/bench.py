@@ -45,6 +45,12 @@ MODEL = "meta-llama/Llama-3.3-70B-Instruct"
 REPEATS = 5
 POINTS_COUNT = 400_000
 CHUNK_COUNT = 8192  # arrays of this size stay in the cache
+SMALL_MODEL = "llama-3.1-8b"
+_COMPARE = [
+    "cost", "compare", MODEL, "2xh100-sxm/fp8", "4xl40s/fp8", "api:deepinfra", "--rate", "2/s",
+]  # fmt: skip
+_FIND = ["finetune", SMALL_MODEL, "--find", "--tokens", "100M", "--deadline", "24h"]
+_RUN = ["risk", "run", "--gpus", "16384", "--days", "54", "--save-time", "60s"]
 PROGRAM = str(Path(sys.executable).parent / "rightrig")
 
 
@@ -131,6 +137,12 @@ def measure() -> list[Figure]:
         Figure("fit_cpu", child_cpu_s(["fit", MODEL, "--on", "4xh100-sxm"]), "s", 0.6),
         Figure("predict_cpu", child_cpu_s(["predict", MODEL, "--on", "4xh100-sxm"]), "s"),
         Figure("plan_cpu", child_cpu_s(plan_words), "s"),
+        Figure("cost_compare_cpu", child_cpu_s(_COMPARE), "s", 2.0),
+        Figure(
+            "finetune_cpu", child_cpu_s(["finetune", SMALL_MODEL, "--on", "1xrtx-4090"]), "s", 2.0
+        ),
+        Figure("finetune_find_cpu", child_cpu_s(_FIND), "s", 4.0),
+        Figure("risk_run_cpu", child_cpu_s(_RUN), "s", 2.0),
         Figure("fits_matrix_171x59x6_cpu", child_cpu_s(_matrix_words(catalog)), "s", 2.0),
         Figure("fits_matrix_all_cpu", child_cpu_s(["fits", "--matrix"]), "s"),
         Figure("fits_matrix_all_cells", float(_cells_count(catalog)), "count"),

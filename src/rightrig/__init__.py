@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.propose import Choices, propose
     from rightrig.deployment.rig import Rig, parse_rig
+    from rightrig.deployment.training import (
+        Adapter,
+        Batch,
+        TrainingJob,
+        TrainingSplit,
+        TrainingStates,
+    )
     from rightrig.facts.catalog import Catalog, shipped
     from rightrig.facts.models import find_llm
     from rightrig.facts.user_catalog import load_catalog
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from rightrig.planning.search import plan, space_of
     from rightrig.prediction.accuracy import accuracy
     from rightrig.prediction.drafting import speculating
+    from rightrig.prediction.finetune import finetune
     from rightrig.prediction.kernels import allreduce_s, gemm_s, tp_efficiency, tp_speedup_ratio
     from rightrig.prediction.memory_fit import fit
     from rightrig.prediction.predict import predict
@@ -44,14 +52,17 @@ if TYPE_CHECKING:
 
 __version__: Final = "0.1.0"
 __all__ = [
-    "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits", "Question", "Requests",
-    "Rig", "Scenario", "Setting", "Slo", "Workload", "accuracy", "allreduce_s", "find_limit",
-    "find_llm", "fit", "gemm_s", "load_catalog", "parse_rig", "plan", "predict", "preset",
+    "Adapter", "Batch", "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits",
+    "Question", "Requests", "Rig", "Scenario", "Setting", "Slo", "TrainingJob", "TrainingSplit",
+    "TrainingStates", "Workload", "accuracy", "allreduce_s", "find_limit", "find_llm",
+    "finetune", "fit", "gemm_s", "load_catalog", "parse_rig", "plan", "predict", "preset",
     "propose", "read_trace", "ridge_tokens_count", "shipped", "simulate", "simulate_cluster",
     "space_of", "speculating", "tp_efficiency", "tp_speedup_ratio",
 ]  # fmt: skip
 
 _HOME: Final = {
+    "Adapter": "deployment.training",
+    "Batch": "deployment.training",
     "Catalog": "facts.catalog",
     "Choices": "deployment.propose",
     "Deployment": "deployment.deployment",
@@ -64,11 +75,15 @@ _HOME: Final = {
     "Scenario": "demand.scenario",
     "Setting": "simulation.simulate",
     "Slo": "demand.objective",
+    "TrainingJob": "deployment.training",
+    "TrainingSplit": "deployment.training",
+    "TrainingStates": "deployment.training",
     "Workload": "demand.workload",
     "accuracy": "prediction.accuracy",
     "allreduce_s": "prediction.kernels",
     "find_limit": "simulation.limit",
     "find_llm": "facts.models",
+    "finetune": "prediction.finetune",
     "fit": "prediction.memory_fit",
     "gemm_s": "prediction.kernels",
     "load_catalog": "facts.user_catalog",

@@ -206,13 +206,16 @@ def test_the_how_to_does_what_it_says(
     monkeypatch.chdir(tmp_path)
     for block in fenced("toml"):
         put(tmp_path, block.splitlines()[0].removeprefix("# "), block)
-    (offer,) = fenced("csv")
+    offer, api_price = fenced("csv")
     put(tmp_path, "my-catalogue/prices/contract.csv", offer)
+    put(tmp_path, "my-catalogue/prices/api.csv", api_price)
     put(tmp_path, "my-catalogue/llms/my-org--my-model/config.json", CONFIG)
     for command in fenced("bash")[0].splitlines():
         assert "From your catalogue: " in program.text(command.removeprefix("rightrig "))
     plan = program.json("plan llama-3.1-8b --rate 2/s --gpu my48 --catalog my-catalogue")
     assert plan["plans"][0]["purchase"]["provider"] == "our-contract"
+    words = "cost compare llama-3.1-8b 1xrtx-4090 api:our-api --rate 1/s --catalog my-catalogue"
+    assert "api:our-api" in program.text(words)
     shown = program.json("models show my-model --catalog my-catalogue")
     assert shown["name"] == "my-org/my-model"
     done = subprocess.run(

@@ -118,6 +118,7 @@ def test_charts_and_recipes_are_written(program: Program, tmp_path: Path) -> Non
         ("--on 8xh100-sxm --find", "give one of them"),
         ("--find", "--tokens 100M"),
         ("--on 8xh100-sxm --deadline 3h", "for --find"),
+        ("--find --tokens 100M --method lora --deadline 24", "write its unit"),
         ("--find --tokens 1M --save out", "name it with --on"),
         ("--on 8xh100-sxm --method galore", "one of full, lora, qlora"),
         ("--on 8xh100-sxm --zero 4", "0, 1, 2 and 3"),

@@ -58,7 +58,7 @@ def test_every_pool_of_the_json_has_a_route(answer: Any) -> None:
 
 
 def test_the_answer_prints_objective_bound_and_gap(program: Program) -> None:
-    code, out, _ = program.run(str(EXAMPLE))
+    code, out, _ = program.run("", str(EXAMPLE))
     text = " ".join(out.split())
     assert code == 0
     assert "gap 0.00% (proven cheapest, HiGHS)" in text
@@ -66,11 +66,11 @@ def test_the_answer_prints_objective_bound_and_gap(program: Program) -> None:
 
 
 def test_a_recipe_is_the_configuration_alone(program: Program) -> None:
-    code, out, _ = program.run(str(EXAMPLE), "--recipe", "litellm")
+    code, out, _ = program.run("", str(EXAMPLE), "--recipe", "litellm")
     assert code == 0
     names = {entry["model_name"] for entry in yaml.safe_load(out)["model_list"]}
     assert names == {"chat", "documents", "documents-2", "documents-3", "assistant"}
-    code, out, _ = program.run(str(EXAMPLE), "--recipe", "nginx")
+    code, out, _ = program.run("", str(EXAMPLE), "--recipe", "nginx")
     assert code == 0
     assert "upstream assistant {" in out
 
@@ -126,7 +126,7 @@ def test_wrong_input_is_one_sentence_and_code_2(
     ],
 )
 def test_wrong_options_are_refused(program: Program, words: tuple[str, ...], said: str) -> None:
-    code, _, err = program.run(str(EXAMPLE), *words)
+    code, _, err = program.run("", str(EXAMPLE), *words)
     assert code == 2
     assert said in err
 

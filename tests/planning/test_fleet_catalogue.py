@@ -199,7 +199,7 @@ def test_power_counts_the_board_power_of_the_cards_in_use() -> None:
 
 def test_a_route_that_is_not_possible_is_rejected_by_a_rule() -> None:
     market = FleetMarket(offers(), named_gpus=CARDS)
-    found = made({"small": SMALL, "large": LARGE}, market, ttft_s=0.9)
+    found = made({"small": SMALL, "large": LARGE}, market, ttft_s=0.8)
     assert {(r.bucket, r.gpu, r.rule) for r in found.rejected} == {
         ("large", "rtx-4090", "SLO-TTFT")
     }

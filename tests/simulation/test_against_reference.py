@@ -153,4 +153,5 @@ def test_a_table_of_step_times_is_as_good_as_asking_the_operators(metric: str) -
     exact = np.percentile(served_times(report, outputs)[metric], PERCENTILES)
     latency = found.latencies[metric]
     by_table = [latency[name].mid for name in ("p50", "p90", "p99")]
-    np.testing.assert_allclose(by_table, exact, rtol=0.005)
+    # A step that ends just before an arrival, or just after, moves that request by a whole step.
+    np.testing.assert_allclose(by_table, exact, rtol=0.02)

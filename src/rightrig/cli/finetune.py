@@ -89,7 +89,7 @@ def finetune(
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
-    """Can this rig fine-tune a model, how fast, for how much; or which rig can."""
+    """Fine-tune there: memory, tokens/s, hours, dollars; or where."""
     given = dict(locals())
     from rightrig.cli.finetuning import answer_given
 

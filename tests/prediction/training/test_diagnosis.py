@@ -83,3 +83,10 @@ def test_one_card_has_no_links_to_blame() -> None:
 def test_a_speed_that_is_none_is_refused(speed: float) -> None:
     with pytest.raises(InputError, match="measured tokens/s"):
         diagnose(small_ddp_job("4xrtx-4090"), speed)
+
+
+def test_nothing_that_slows_a_job_explains_a_fast_one() -> None:
+    job = small_ddp_job("4xrtx-4090", 8)
+    found = diagnose(job, 1.2 * training_time(job).tokens_per_s.mid)
+    assert [cause.name[:16] for cause in found.causes] == ["nothing is wrong"]
+    assert found.gap_ratio < 0.0
