@@ -161,3 +161,11 @@ def test_lock_in_and_ecosystem_answer_as_text_and_as_json(
     answer: dict[str, Any] = json.loads(text)
     assert code == 0
     assert {card["gpu"] for card in answer["cards"]} == {"rtx-4090", "mi300x"}
+
+
+def test_missing_software_costs_its_share_of_the_hours(program: Program) -> None:
+    words = "ask ecosystem h100-sxm mi300x --debugging 400h --wage $100/h"
+    for card in program.json(words)["cards"]:
+        lacks = 1.0 - card["score_ratio"]
+        assert card["soft_usd"] == pytest.approx(lacks * 400.0 * 100.0)
+    assert "--debugging and --wage go together" in program.sentence("ask ecosystem l4 --wage $5")

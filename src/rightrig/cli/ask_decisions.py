@@ -72,16 +72,21 @@ def lock_in(
 
 def ecosystem(
     gpus: Annotated[list[str], typer.Argument(help="Cards: rtx-4090 mi300x …")],
+    debugging: Annotated[
+        str | None, typer.Option(help="Work on a card for which nothing is ready: 400h.")
+    ] = None,
+    wage: Annotated[str | None, typer.Option(help="With --debugging: $100 an hour.")] = None,
     catalog: o.CatalogFolders = None,
     json: o.Json = False,
 ) -> None:
     """The software around cards, counted."""
+    from rightrig.cli.deciding import labour_of
     from rightrig.planning.questions.ecosystem import ecosystems
     from rightrig.report.questions_decisions import ecosystem_document, ecosystem_json
 
     known = o.chosen(catalog)
     cards = list({gpu.slug: gpu for gpu in map(known.gpu, gpus)}.values())
-    found = ecosystems(known, cards)
+    found = ecosystems(known, cards, labour_of(debugging, wage))
     answer(
         as_json=json, data=lambda: ecosystem_json(found),
         document=lambda: ecosystem_document(found), records=cards,

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _MOST_RATE_PER_S: Final = 1e9
 _LONGEST_S: Final = 1e9
-_MOST_WAGE_USD: Final = 1e5
+MOST_WAGE_USD: Final = 1e5
 _ABANDONED_PARTS: Final = 3
 _MARKET: Final = "market"
 _A_KILOWATT: Final = re.compile(r"(.*\d)\s*(?:/kW)?\s*(?:/month)?")
@@ -168,7 +168,7 @@ def _soft(words: OwnWords) -> dict[str, Told]:
     purse = words.site.purse
     if words.debugging is not None and words.wage is not None:
         hours = parse(words.debugging, "time", name="--debugging", limit=_LONGEST_S)
-        wage = purse.usd(words.wage.removesuffix("/h"), "--wage", _MOST_WAGE_USD)
+        wage = purse.usd(words.wage.removesuffix("/h"), "--wage", MOST_WAGE_USD)
         usd = debugging_usd(hours / SECONDS_PER_HOUR, wage)
         found["debugging"] = Told(Interval.exact(usd))
     if words.abandoned is not None:

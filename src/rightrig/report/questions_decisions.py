@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rightrig.deployment.compatibility import SYSTEM_NAMES
 from rightrig.planning.questions.criteria import NORMALISATION
-from rightrig.planning.questions.ecosystem import SCORE_RULE
+from rightrig.planning.questions.ecosystem import SCORE_RULE, SOFT_RULE
 from rightrig.planning.questions.go_no_go import CRITERIA
 from rightrig.planning.questions.lock_in import exit_text
 from rightrig.quantities import show_number, show_usd
@@ -170,10 +170,14 @@ def ecosystem_document(found: Ecosystems) -> Document:
         ("compute capability", *(card.gpu.compute_capability or "–" for card in found.cards))
     )
     rows.append(("measured", *(card.evidence for card in found.cards)))
+    soft = [found.soft_usd(card) for card in found.cards]
+    known = [usd for usd in soft if usd is not None]
+    rows += [("soft cost", *map(show_usd, known))] if known else []
     return (
         Paragraph("The software around " + ", ".join(c.gpu.slug for c in found.cards), "title"),
         Grid(headers, tuple(rows), tuple(range(1, len(headers)))),
         Paragraph(SCORE_RULE, "dim"),
+        *((Paragraph(SOFT_RULE, "dim"),) if known else ()),
         *(block for card in found.cards for block in _ecosystem_notes(card)),
     )
 
@@ -215,6 +219,7 @@ def ecosystem_json(found: Ecosystems) -> Json:
                 "below_floor": list(card.below_floor),
                 "compute_capability": card.gpu.compute_capability,
                 "evidence": card.evidence,
+                "soft_usd": found.soft_usd(card),
             }
             for card in found.cards
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rightrig.costs.soft import debugging_usd
 from rightrig.deployment.compatibility_formats import is_between
 from rightrig.deployment.compatibility_matrix import PLAIN_FORMATS, Asked, matrix
 from rightrig.deployment.rig import CardGroup, Rig
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SCORE_RULE: Final = (
     "The score is the mean of the components, each the card's count over the largest count "
     "possible in the catalogue; no component weighs more than another."
+)
+SOFT_RULE: Final = (
+    "Soft cost: what the score lacks of 1, times the hours and the wage as given; 'cost own RIG "
+    "--with debugging=AMOUNT' adds it to a bill."
 )
 _SOURCE: Final = "the catalogue's records of runtimes and prices, and the runs fitted on"
 
@@ -70,10 +75,35 @@ class Ecosystem:
 
 
 @dataclass(frozen=True, slots=True)
+class Labour:
+    """What building the software oneself would take, as the user judges.
+
+    Attributes:
+        hours_count: Of an engineer, for a card on which nothing is ready.
+        wage_usd_per_hour: All costs of the engineer.
+    """
+
+    hours_count: float
+    wage_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ecosystems:
-    """Cards side by side, the highest score first."""
+    """Cards side by side, the highest score first.
+
+    Attributes:
+        labour: What missing software costs to replace, if the user said so.
+    """
 
     cards: tuple[Ecosystem, ...]
+    labour: Labour | None = None
+
+    def soft_usd(self, card: Ecosystem) -> float | None:
+        """Return what the missing software of a card costs: ``(1 − score) · hours · wage``."""
+        if self.labour is None:
+            return None
+        hours = (1.0 - card.score_ratio) * self.labour.hours_count
+        return debugging_usd(hours, self.labour.wage_usd_per_hour)
 
     def explain(self) -> Explanation:
         """Return what is counted for each card."""
@@ -85,6 +115,8 @@ class Ecosystems:
             sentences.append(
                 f"{card.gpu.slug} {card.score_ratio:.2f}: {counts}; measured: {card.evidence}."
             )
+        if self.labour is not None:
+            sentences.append(SOFT_RULE)
         figures = tuple(
             Figure("score_ratio", c.score_ratio, f"{c.gpu.slug} {c.score_ratio:.2f}", _SOURCE)
             for c in self.cards
@@ -92,16 +124,17 @@ class Ecosystems:
         return Explanation(tuple(sentences), figures, (_SOURCE,))
 
 
-def ecosystems(catalog: Catalog, gpus: Sequence[Gpu]) -> Ecosystems:
+def ecosystems(catalog: Catalog, gpus: Sequence[Gpu], labour: Labour | None = None) -> Ecosystems:
     """Return what the records say of the software around some cards.
 
     Args:
         catalog: Runtimes and prices.
         gpus: The cards.
+        labour: What building it oneself would take; ``None`` for counts alone.
     """
     found = [_ecosystem(catalog, gpu) for gpu in gpus]
     found.sort(key=lambda one: (-one.score_ratio, one.gpu.slug))
-    return Ecosystems(tuple(found))
+    return Ecosystems(tuple(found), labour)
 
 
 def _ecosystem(catalog: Catalog, gpu: Gpu) -> Ecosystem:
