@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from program import Program
 
 try:
@@ -40,6 +42,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and any(n in item.path.as_posix() for n in _SIMULATED):
             item.fixturenames.insert(0, "compiled")
+
+
+@pytest.fixture(autouse=True)
+def _prices_of_this_test() -> Iterator[None]:
+    """Forget the refreshed prices, which a process reads once, before and after each test."""
+    from rightrig.cli.refreshed import refreshed_prices  # noqa: PLC0415 - the command line
+
+    refreshed_prices.cache_clear()
+    yield
+    refreshed_prices.cache_clear()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from scripts import load_script
 from typer.testing import CliRunner
 
 from rightrig.cli.app import app
-from rightrig.cli.refreshed import refreshed_prices
 from rightrig.deployment.compatibility import RULES
 from rightrig.planning.constraints import CONSTRAINTS
 
@@ -310,14 +309,11 @@ def names_left_out(section: str, command: str) -> set[str]:
 
 
 def test_every_name_of_a_refresh_is_in_its_section(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("gpuhunt", reason="the extra 'prices' is not installed")
     file = publish(tmp_path, "lambdalabs", LAMBDA)
     monkeypatch.setenv("RIGHTRIG_PRICES", str(tmp_path / "cache"))
-    # A process reads the refreshed prices once.
-    request.addfinalizer(refreshed_prices.cache_clear)
-    refreshed_prices.cache_clear()
     for _ in range(2):  # the second leaves something to undo
         assert names_left_out("prices refresh", f"prices refresh --from {file}") == set()
     assert names_left_out("prices refresh", "prices refresh --undo") == set()
