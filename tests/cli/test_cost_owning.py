@@ -39,7 +39,7 @@ SENTENCES: Final = (
     ("own rtx-4090 --colocation $217/kWh", "--colocation is '$217/kWh': write dollars a kW"),
     ("own rtx-4090 --tariff 0.1..0.2", "--tariff is '0.1..0.2': write one price here"),
     ("own rtx-4090 --power -2kW", "--power is -2kW: it must be a positive"),
-    ("own rtx-4090 --debugging 1e9h --wage $1", "the largest accepted is 1,000,000,000 s"),
+    ("own rtx-4090 --debugging 1e9h --wage $1", "--debugging is 1e9h: the largest accepted is"),
     ("own rtx-4090 --debugging 20h", "--debugging and --wage go together"),
     ("own rtx-4090 --abandoned 2/s,1%", "write --abandoned 2/s,1%,$0.05"),
     ("own tpu-v6e --power 1kW", "no price of tpu-v6e is known: add --capex"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rightrig.costs.bandwidth_loss import lost_bandwidth_usd_per_year, lost_work_ratio
-from rightrig.costs.soft import abandoned_usd_per_month, debugging_usd, gain_usd_per_year
+from rightrig.costs.soft import Labour, abandoned_usd_per_month, debugging_usd, gain_usd_per_year
 from rightrig.planning.questions.scaling import cost_with_overhead_usd
 
 shares = st.floats(0.0, 1.0)
@@ -16,7 +16,7 @@ losses = st.floats(0.0, 0.95)
 
 def test_twenty_hours_of_an_engineer() -> None:
     # F092
-    assert debugging_usd(20.0, 100.0) == 2_000.0
+    assert debugging_usd(Labour(20.0, 100.0)) == 2_000.0
 
 
 def test_one_percent_of_two_requests_a_second_lost_at_5_cents() -> None:

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rightrig.cli.risk_words import long_s
+from rightrig.costs.soft import Labour
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
 from rightrig.facts.reading import plain
@@ -14,7 +16,7 @@ from rightrig.facts.tariff import tariff_of_region
 from rightrig.interval import Interval
 from rightrig.planning.planned import Tariff
 from rightrig.planning.search import tariff_facts, tariff_of
-from rightrig.quantities import HOURS_PER_MONTH, check_positive, parse
+from rightrig.quantities import HOURS_PER_MONTH, SECONDS_PER_HOUR, check_positive, parse
 
 if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
@@ -27,6 +29,7 @@ MOST_USD: Final = 1e12
 MOST_YEARS: Final = 30.0
 _MOST_PUE_RATIO: Final = 10.0
 _MOST_USD_PER_KWH: Final = 10.0
+_MOST_WAGE_USD: Final = 1e5
 _MOST_EUR_RATIO: Final = 100.0
 _MOST_CARD_USD_PER_MONTH: Final = 1e6
 _SHOWN: Final = 40
@@ -206,3 +209,17 @@ def rig_or_machine(catalog: Catalog, text: str) -> tuple[Rig, System | None]:
         system = catalog.system(text.strip().lower())
         return parse_rig(system.rig, catalog), system
     return parse_rig(text, catalog), None
+
+
+def labour_of(debugging: str | None, wage: str | None, purse: Purse) -> Labour | None:
+    """Return hours of engineers and their wage; ``None`` where nobody says.
+
+    Raises:
+        InputError: for one of them without the other.
+    """
+    if (debugging is None) != (wage is None):
+        raise InputError("--debugging and --wage go together: --debugging 20h --wage $100")
+    if debugging is None or wage is None:
+        return None
+    usd = purse.usd(wage.removesuffix("/h"), "--wage", _MOST_WAGE_USD)
+    return Labour(long_s(debugging, "--debugging") / SECONDS_PER_HOUR, usd)

@@ -80,13 +80,13 @@ def ecosystem(
     json: o.Json = False,
 ) -> None:
     """The software around cards, counted."""
-    from rightrig.cli.deciding import labour_of
+    from rightrig.cli.amounts import Purse, labour_of
     from rightrig.planning.questions.ecosystem import ecosystems
     from rightrig.report.questions_decisions import ecosystem_document, ecosystem_json
 
     known = o.chosen(catalog)
     cards = list({gpu.slug: gpu for gpu in map(known.gpu, gpus)}.values())
-    found = ecosystems(known, cards, labour_of(debugging, wage))
+    found = ecosystems(known, cards, labour_of(debugging, wage, Purse()))
     answer(
         as_json=json, data=lambda: ecosystem_json(found),
         document=lambda: ecosystem_document(found), records=cards,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.amounts import (
     SiteWords,
+    labour_of,
     rig_or_machine,
     share_ratio,
     span_years,
@@ -30,7 +31,7 @@ from rightrig.planning.costing.owning import (
     resale_of,
 )
 from rightrig.planning.costing.part_of import part_of
-from rightrig.quantities import SECONDS_PER_HOUR, parse
+from rightrig.quantities import parse
 from rightrig.report.cost_own import own_document, own_json
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from rightrig.planning.costing.part_of import PartOf
 
 _MOST_RATE_PER_S: Final = 1e9
-_LONGEST_S: Final = 1e9
-MOST_WAGE_USD: Final = 1e5
 _ABANDONED_PARTS: Final = 3
 _MARKET: Final = "market"
 _A_KILOWATT: Final = re.compile(r"(.*\d)\s*(?:/kW)?\s*(?:/month)?")
@@ -163,14 +162,10 @@ def _colocation(catalog: Catalog, words: OwnWords, draw: Draw) -> Told:
 def _soft(words: OwnWords) -> dict[str, Told]:
     """Return hours of engineers, and requests that users give up."""
     found: dict[str, Told] = {}
-    if (words.debugging is None) != (words.wage is None):
-        raise InputError("--debugging and --wage go together: --debugging 20h --wage $100")
     purse = words.site.purse
-    if words.debugging is not None and words.wage is not None:
-        hours = parse(words.debugging, "time", name="--debugging", limit=_LONGEST_S)
-        wage = purse.usd(words.wage.removesuffix("/h"), "--wage", MOST_WAGE_USD)
-        usd = debugging_usd(hours / SECONDS_PER_HOUR, wage)
-        found["debugging"] = Told(Interval.exact(usd))
+    labour = labour_of(words.debugging, words.wage, purse)
+    if labour is not None:
+        found["debugging"] = Told(Interval.exact(debugging_usd(labour)))
     if words.abandoned is not None:
         parts = words.abandoned.split(",")
         if len(parts) != _ABANDONED_PARTS:

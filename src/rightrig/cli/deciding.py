@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.cli.asking import workload_of
-from rightrig.cli.costing_bill import MOST_WAGE_USD
 from rightrig.cli.naming import model_named
-from rightrig.cli.risk_words import long_s
 from rightrig.demand.objective import Limits, Slo
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
@@ -18,11 +16,9 @@ from rightrig.facts.reading import plain
 from rightrig.facts.user_files import toml_table
 from rightrig.planning.questions.criteria import CriteriaFile, check_file, ranked
 from rightrig.planning.questions.criteria_figures import Load, filled
-from rightrig.planning.questions.ecosystem import Labour
 from rightrig.planning.questions.go_no_go import Answers, decide, parse_answers, template
 from rightrig.planning.questions.lock_in import lock_in
 from rightrig.planning.search import Question
-from rightrig.quantities import SECONDS_PER_HOUR, parse
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
@@ -104,14 +100,3 @@ def locked(catalog: Catalog, move: Move) -> LockIn:
         provider = known.get(provider.lower(), plain(provider, 40))
     rig, runtime = parse_rig(move.on, catalog), catalog.runtime(move.runtime)
     return lock_in(catalog, rig, runtime, provider, llm, question)
-
-
-def labour_of(debugging: str | None, wage: str | None) -> Labour | None:
-    """Return what missing software would cost to replace; ``None`` where nobody says."""
-    if (debugging is None) != (wage is None):
-        raise InputError("--debugging and --wage go together: --debugging 400h --wage $100")
-    if debugging is None or wage is None:
-        return None
-    span_s = long_s(debugging, "--debugging")
-    usd = parse(wage.removesuffix("/h"), "money", name="--wage", limit=MOST_WAGE_USD)
-    return Labour(span_s / SECONDS_PER_HOUR, usd)

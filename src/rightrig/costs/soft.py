@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rightrig.costs.money import HOURS_PER_YEAR
 from rightrig.quantities import SECONDS_PER_MONTH
 
 
-def debugging_usd(hours_count: float, wage_usd_per_hour: float) -> float:
-    """Return what the hours of an engineer cost: ``hours · wage``.
+@dataclass(frozen=True, slots=True)
+class Labour:
+    """Work of engineers, as somebody judges it.
 
-    >>> debugging_usd(20.0, 100.0)
+    Attributes:
+        wage_usd_per_hour: All costs of an engineer.
+    """
+
+    hours_count: float
+    wage_usd_per_hour: float
+
+
+def debugging_usd(labour: Labour) -> float:
+    """Return what the hours of engineers cost: ``hours · wage``.
+
+    >>> debugging_usd(Labour(20.0, 100.0))
     2000.0
     """
-    return hours_count * wage_usd_per_hour
+    return labour.hours_count * labour.wage_usd_per_hour
 
 
 def abandoned_usd_per_month(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from rightrig.report.values import explanation_json, interval_json
+from rightrig.report.values import explanation_json, finite, interval_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from rightrig.planning.questions.scaling import Cause, Pace, Scaling
     from rightrig.planning.questions.split_choice import Layout, SplitChoice
     from rightrig.report.values import Json
-
-
-def _finite(value: float) -> float | None:
-    """Return a number as JSON knows it: endless ones are null."""
-    return value if math.isfinite(value) else None
 
 
 def split_json(found: Sequence[SplitChoice]) -> Json:
@@ -94,11 +88,11 @@ def buy_or_rent_json(found: BuyOrRent) -> Json:
         "machines_count": found.machines_count,
         "rented_usd_per_month": found.rented_usd_per_month,
         "running_usd_per_month": found.running_usd_per_month,
-        "gross_low_months_count": _finite(found.gross_low_months_count),
-        "gross_high_months_count": _finite(found.gross_high_months_count),
-        "low_months_count": _finite(found.low_months_count),
-        "high_months_count": _finite(found.high_months_count),
-        "least_use_ratio": _finite(found.least_use_ratio),
+        "gross_low_months_count": finite(found.gross_low_months_count),
+        "gross_high_months_count": finite(found.gross_high_months_count),
+        "low_months_count": finite(found.low_months_count),
+        "high_months_count": finite(found.high_months_count),
+        "least_use_ratio": finite(found.least_use_ratio),
         "owned_low_usd": found.owned_low_usd,
         "owned_high_usd": found.owned_high_usd,
         "rented_usd": found.rented_usd,
@@ -229,7 +223,7 @@ def _end_json(end: End) -> Json:
     return {
         "kind": end.kind,
         "at_requests_per_s": end.at_requests_per_s,
-        "months_count": _finite(end.months_count),
+        "months_count": finite(end.months_count),
         "date": None if end.date is None else str(end.date),
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.offers import cheapest, instance_of
 from rightrig.interval import Interval, product_if_independent, sum_if_comonotone
-from rightrig.prediction.host_power import host_of
+from rightrig.prediction.host_power import hosts_power_w
 from rightrig.prediction.power import draw_of, working_interval_w, working_power_w
 from rightrig.prediction.training.states import optimizer_bytes_per_weight
 from rightrig.quantities import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -297,8 +297,7 @@ def _energy(time: TrainingTime, terms: Terms, elapsed_s: Interval | None) -> Ene
     if cards_w is None:
         return None
     rig = time.job.rig
-    of_cards_w = sum((group.card_power_w or 0.0) * group.count for group in rig.groups)
-    host_w = host_of(rig.gpu, of_cards_w, rig.cards_per_node).power_w.scaled(rig.nodes_count)
+    host_w = hosts_power_w(rig)
     whole_w = sum_if_comonotone(cards_w, host_w)
     tariff = terms.tariff
     use_kwh = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rightrig.costs.soft import debugging_usd
+from rightrig.costs.soft import Labour, debugging_usd
 from rightrig.deployment.compatibility_formats import is_between
 from rightrig.deployment.compatibility_matrix import PLAIN_FORMATS, Asked, matrix
 from rightrig.deployment.rig import CardGroup, Rig
@@ -75,19 +75,6 @@ class Ecosystem:
 
 
 @dataclass(frozen=True, slots=True)
-class Labour:
-    """What building the software oneself would take, as the user judges.
-
-    Attributes:
-        hours_count: Of an engineer, for a card on which nothing is ready.
-        wage_usd_per_hour: All costs of the engineer.
-    """
-
-    hours_count: float
-    wage_usd_per_hour: float
-
-
-@dataclass(frozen=True, slots=True)
 class Ecosystems:
     """Cards side by side, the highest score first.
 
@@ -102,8 +89,7 @@ class Ecosystems:
         """Return what the missing software of a card costs: ``(1 − score) · hours · wage``."""
         if self.labour is None:
             return None
-        hours = (1.0 - card.score_ratio) * self.labour.hours_count
-        return debugging_usd(hours, self.labour.wage_usd_per_hour)
+        return (1.0 - card.score_ratio) * debugging_usd(self.labour)
 
     def explain(self) -> Explanation:
         """Return what is counted for each card."""
