@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _prices_of_this_test() -> Iterator[None]:
     """Forget the refreshed prices, which a process reads once, before and after each test."""
-    from rightrig.cli.refreshed import refreshed_prices  # noqa: PLC0415 - the command line
+    from rightrig.verbs.refreshed import refreshed_prices  # noqa: PLC0415 - the command line
 
     refreshed_prices.cache_clear()
     yield

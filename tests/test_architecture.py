@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import rightrig
-from rightrig.cli.app import app
+from rightrig.cli.app import root
+from rightrig.cli.calibrate import calibrate
+from rightrig.cli.prices_refresh import prices_refresh
 from rightrig.deployment.compatibility import RULES
 from rightrig.planning.constraints import CONSTRAINTS
+from rightrig.verbs.table import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import typer
 
 SOURCE: Final = Path(rightrig.__file__).parent
 FILES: Final = sorted(SOURCE.rglob("*.py"))
@@ -83,7 +85,7 @@ def span(node: ast.stmt) -> int:
 
 @cache
 def functions() -> dict[str, Function]:
-    """Return every function of the library by its place, such as ``cli.fit.fit``."""
+    """Return every function of the library by its place, such as ``verbs.fit.fit``."""
     found = {}
     for path in FILES:
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
@@ -92,23 +94,13 @@ def functions() -> dict[str, Function]:
     return found
 
 
-def commands_of(program: typer.Typer) -> Iterator[str]:
-    """Yield the places of the functions that Typer calls."""
-    callbacks = [command.callback for command in program.registered_commands]
-    if program.registered_callback:
-        callbacks.append(program.registered_callback.callback)
-    for callback in filter(None, callbacks):
-        yield place_of(callback)
-    for group in program.registered_groups:
-        if group.typer_instance:
-            yield from commands_of(group.typer_instance)
-
-
 def place_of(function: Callable[..., Any]) -> str:
     return f"{function.__module__.removeprefix('rightrig.')}.{function.__qualname__}"
 
 
-COMMANDS: Final = frozenset(commands_of(app))
+COMMANDS: Final = frozenset(
+    place_of(one) for one in (*(verb.answer for verb in VERBS), calibrate, prices_refresh, root)
+)
 
 
 def loaded_by(code: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rightrig.cli.asking_layout import growth_ratio_per_month
+from rightrig.verbs.asking_layout import growth_ratio_per_month
 
 if TYPE_CHECKING:
     from program import Program

@@ -121,7 +121,7 @@ def test_wrong_input_is_one_sentence(program: Program, command: str, says: str) 
 def test_the_saved_specification_is_a_chart(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rightrig.cli.saving.find_spec", lambda _: None)
+    monkeypatch.setattr("rightrig.verbs.saving.find_spec", lambda _: None)
     program.said(f"{POWER} --caps --save {tmp_path}")
     chart = json.loads((tmp_path / "power-caps.vl.json").read_text(encoding="utf-8"))
     rows = chart["layer"][0]["data"]["values"]

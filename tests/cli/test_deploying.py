@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import rightrig
-from rightrig.cli.deploying import Choices, deploy, others
+from rightrig.verbs.deploying import Choices, deploy, others
 
 CATALOG = rightrig.shipped()
 

@@ -136,7 +136,6 @@ def test_charts_and_recipes_are_written(program: Program, tmp_path: Path) -> Non
         ("--on 8xh100-sxm --measured 0", "positive"),
         ("--on 8xh100-sxm --measured-one 9", "goes with --measured"),
         ("--on 8xh100-sxm --recipe keras", "--recipe"),
-        ("--on 8xh100-sxm --recipe trl --json", "no answer"),
         ("--on 1xtpu-v6e", "not on Google"),
     ],
 )

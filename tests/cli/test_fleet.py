@@ -121,7 +121,6 @@ def test_wrong_input_is_one_sentence_and_code_2(
     ("words", "said"),
     [
         (("--recipe", "haproxy"), "--recipe is 'haproxy': it is litellm or nginx"),
-        (("--recipe", "nginx", "--json"), "ask for one"),
         (("--time-limit", "0s"), "--time-limit"),
     ],
 )

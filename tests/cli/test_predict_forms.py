@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rightrig.cli.sweeping import sweep_of
+from rightrig.verbs.sweeping import sweep_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from rightrig.cli import main, waiting
-from rightrig.cli.requesting import Words, check_words, traffic_of
 from rightrig.errors import InputError
+from rightrig.verbs.requesting import Words, check_words, traffic_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -344,7 +344,7 @@ def without(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     """Let an extra seem to be absent."""
     for module in ("saving", "saving_simulation"):
         monkeypatch.setattr(
-            f"rightrig.cli.{module}.find_spec",
+            f"rightrig.verbs.{module}.find_spec",
             lambda name: None if name == missing else object(),
         )
 
@@ -374,21 +374,21 @@ def test_a_first_run_says_that_it_compiles(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("rightrig.simulation._jit.KERNELS_FOLDER", str(tmp_path))
-    waiting.tell_of_compiling()
+    waiting.Terminal().compiling()
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    waiting.tell_of_compiling()
+    waiting.Terminal().compiling()
     assert capsys.readouterr().err.startswith("compiling the simulator once")
     (tmp_path / "run.nbi").touch()
-    waiting.tell_of_compiling()
+    waiting.Terminal().compiling()
     assert capsys.readouterr().err == ""
 
 
 def test_a_terminal_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    with waiting.progress_bar() as nobody_looks:
+    with waiting.Terminal().shares() as nobody_looks:
         assert nobody_looks is None
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with waiting.progress_bar() as tell:
+    with waiting.Terminal().shares() as tell:
         assert tell is not None
         tell(1.5)
 

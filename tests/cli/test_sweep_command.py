@@ -15,19 +15,23 @@ import pytest
 
 import rightrig
 from rightrig.cli import sweep_progress
-from rightrig.cli.sweep import swept_of
 from rightrig.demand.sweep import read_sweep
 from rightrig.errors import InputError, MissingError
 from rightrig.planning.sweeps.sweep import COLUMNS, sweep_of
 from rightrig.report.terminal import plain_text
+from rightrig.verbs.sweep import swept_of
 
 pytestmark = pytest.mark.usefixtures("compiled")
 ROOT: Final = Path(__file__).parents[2]
 PROGRAM: Final = """
 import sys, rightrig
-from rightrig.cli.sweep import sweep_command
-catalog = rightrig.shipped()
-sweep_command(*sys.argv[1:3], int(sys.argv[3]), sys.argv[4], catalog=catalog, as_json=True)
+from rightrig.cli.answer import answer
+from rightrig.cli.waiting import Terminal
+from rightrig.verbs.progress import watched_by
+from rightrig.verbs.sweep import swept_of
+with watched_by(Terminal()):
+    found = swept_of(*sys.argv[1:3], int(sys.argv[3]), sys.argv[4], rightrig.shipped())
+answer(found, as_json=True)
 """
 SWEEP: Final = """
 models = "llama-3.1-8b"
@@ -151,7 +155,7 @@ def test_on_a_cluster_the_number_of_workers_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "192.0.2.1:6379")
-    monkeypatch.setattr("rightrig.cli.sweep.check_ray", lambda: None)
+    monkeypatch.setattr("rightrig.verbs.sweep.check_ray", lambda: None)
     with pytest.raises(InputError, match="add --jobs"):
         swept_of(str(written(tmp_path)), "ray", None, str(tmp_path), rightrig.shipped())
 

@@ -331,7 +331,7 @@ WHOLE = encoded(snapshot())
 
 def answer_of(content: bytes, folder: Path) -> tuple[Price, ...]:
     """The prices of the catalogue as a command sees them, with this content as the cache."""
-    from rightrig.cli.refreshed import refreshed_prices  # noqa: PLC0415 - after the environment
+    from rightrig.verbs.refreshed import refreshed_prices  # noqa: PLC0415 - after the environment
 
     (folder / FILE).write_bytes(content)
     refreshed_prices.cache_clear()

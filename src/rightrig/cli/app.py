@@ -1,4 +1,4 @@
-"""The application: one verb a question."""
+"""The application: one command a verb, and those that change something on this machine."""
 
 from __future__ import annotations
 
@@ -6,24 +6,11 @@ from typing import Annotated
 
 import typer
 
-from rightrig.cli import (
-    accuracy,
-    ask,
-    calibrate,
-    catalogue,
-    compare,
-    cost,
-    finetune,
-    fit,
-    fits,
-    fleet,
-    plan,
-    predict,
-    risk,
-    simulate,
-    tenants,
-)
-from rightrig.cli import options as o
+from rightrig.cli.calibrate import calibrate
+from rightrig.cli.catalogs import CatalogBefore
+from rightrig.cli.command import command
+from rightrig.cli.prices_refresh import prices_refresh
+from rightrig.verbs.table import GROUPS, VERBS
 
 app = typer.Typer(
     help="Which hardware should serve this language model, for this traffic, at this latency, "
@@ -51,25 +38,19 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")
     ] = False,
-    catalog: o.CatalogBefore = None,
+    catalog: CatalogBefore = None,
 ) -> None:
     """Which hardware should serve this language model, and what would it cost."""
     del version, catalog  # their callbacks did the work
 
 
-app.command("fit")(fit.fit)
-app.command("fits")(fits.fits)
-app.command("predict")(predict.predict)
-app.command("simulate")(simulate.simulate)
-app.command("plan")(plan.plan)
-app.command("finetune")(finetune.finetune)
-app.command("fleet")(fleet.fleet)
-app.command("tenants")(tenants.tenants)
-app.command("compare")(compare.compare)
-app.command("accuracy")(accuracy.accuracy)
-app.command("calibrate")(calibrate.calibrate)
-app.add_typer(cost.group)
-app.add_typer(risk.group)
-app.add_typer(ask.group)
-for group in catalogue.GROUPS:
+_groups = {
+    name: typer.Typer(name=name, help=about, no_args_is_help=True) for name, about in GROUPS.items()
+}
+for verb in VERBS:
+    *first, last = verb.words
+    (_groups[first[0]] if first else app).command(last)(command(verb.answer))
+app.command("calibrate")(command(calibrate))
+_groups["prices"].command("refresh")(command(prices_refresh, shipped_prices=True))
+for group in _groups.values():
     app.add_typer(group)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rightrig.cli import options as o
-from rightrig.cli.answer import answer
+from rightrig.verbs.found import Found
+
+if TYPE_CHECKING:
+    from rightrig.facts.catalog import Catalog
+    from rightrig.report.values import Json
 
 Tables = Annotated[list[str], typer.Argument(help="CSV files of measured inference runs.")]
 Held = Annotated[
@@ -20,12 +23,8 @@ SaveTo = Annotated[
 
 
 def calibrate(
-    tables: Tables,
-    cross_validate: Held = False,
-    save: SaveTo = None,
-    catalog: o.CatalogFolders = None,
-    json: o.Json = False,
-) -> None:
+    catalog: Catalog, tables: Tables, cross_validate: Held = False, save: SaveTo = None
+) -> Found[Json]:
     """Refit the speed model from measured runs."""
     from pathlib import Path
 
@@ -34,10 +33,9 @@ def calibrate(
     from rightrig.report.calibration import calibration_document, calibration_json
 
     paths = [Path(table) for table in tables]
-    found = refit(paths, o.chosen(catalog), cross_validate=cross_validate)
+    found = refit(paths, catalog, cross_validate=cross_validate)
     written = write(found, Path(save)) if save is not None else ()
-    answer(
-        as_json=json,
+    return Found(
         data=lambda: calibration_json(found, written),
         document=lambda: calibration_document(found, written),
     )

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rightrig.cli.answer import Found
 from rightrig.errors import InputError
 from rightrig.facts.price_snapshot import ENVIRONMENT, SHIPPED, snapshot_folder
 from rightrig.quantities import parse
+from rightrig.verbs.found import Found
+from rightrig.verbs.price_ages import today as day_of_today
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.fetching.gpuhunt_offers import Download
-    from rightrig.fetching.price_status import PriceStatus
+    from rightrig.report.values import Json
 
 _LONGEST_TIMEOUT_S: Final = 3_600.0
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -34,14 +35,7 @@ class Order:
     undo: bool
 
 
-def price_status(catalog: Catalog) -> PriceStatus:
-    """Return which prices a catalogue has, and how old they are."""
-    from rightrig.fetching.price_status import status_of
-
-    return status_of(snapshot_folder(), catalog.prices(), _today())
-
-
-def refreshed(catalog: Catalog, order: Order) -> Found:
+def refreshed(catalog: Catalog, order: Order) -> Found[Json]:
     """Do what was ordered, and return what to print.
 
     Args:
@@ -63,14 +57,14 @@ def refreshed(catalog: Catalog, order: Order) -> Found:
         )
     if order.undo:
         return _undone(order, folder)
-    today = _today()
+    today = day_of_today()
     done = refresh(_came(order, today), folder, catalog, today, accept_fewer=order.accept_fewer)
     return Found(
         lambda: refresh_json(done), lambda: refresh_document(done), done.path is not None, ()
     )
 
 
-def _undone(order: Order, folder: Path) -> Found:
+def _undone(order: Order, folder: Path) -> Found[Json]:
     """Bring back the snapshot before."""
     from rightrig.fetching.price_store import bring_back
     from rightrig.report.price_refresh import undo_document, undo_json
@@ -106,8 +100,3 @@ def _date(text: str | None) -> datetime.date | None:
     except ValueError:
         pass
     raise InputError(f"--date is {text!r}: write a day, such as 2026-11-20")
-
-
-def _today() -> datetime.date:
-    """Return the day that ages are counted to."""
-    return datetime.datetime.now(tz=datetime.UTC).date()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
+from rightrig.facts.reach import check_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ _COMPRESSED: Final = {
 
 def checked_size_bytes(path: Path, *, limit_bytes: float) -> int:
     """Return the size of a file that is there, is a file, is not empty and not too large."""
+    check_reach(path)
     try:
         is_file, size = path.is_file(), path.stat().st_size
     except OSError as error:
@@ -45,6 +47,7 @@ def chunks_of_lines(path: Path, *, line_bytes: int) -> Iterator[tuple[int, list[
         path: The file.
         line_bytes: The longest line that is accepted; no longer one is ever held.
     """
+    check_reach(path)
     first, rest = 1, b""
     try:
         with path.open("rb") as file:
@@ -66,6 +69,7 @@ def chunks_of_lines(path: Path, *, line_bytes: int) -> Iterator[tuple[int, list[
 
 def text_of(path: Path) -> str:
     """Return a whole file whose size was checked."""
+    check_reach(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -75,6 +79,7 @@ def text_of(path: Path) -> str:
 
 def head_of(path: Path, *, limit_bytes: int) -> str:
     """Return the beginning of a file, up to its last whole line where there is one."""
+    check_reach(path)
     try:
         with path.open("rb") as file:
             data = file.read(limit_bytes)

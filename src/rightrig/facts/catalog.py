@@ -94,6 +94,7 @@ class Catalog:
         self._data = data
         self._refreshed = refreshed
         self._prices: tuple[Price, ...] | None = None
+        self._runtimes: dict[str, Runtime] = {}
         self.layers = tuple(layers)
         text = (data / "index.json").read_text(encoding="utf-8")
         self._index: dict[str, dict[str, Entry]] = json.loads(text)
@@ -176,7 +177,11 @@ class Catalog:
         """Return the runtime of that name."""
         from rightrig.facts.runtime import Runtime  # noqa: PLC0415 - loaded when asked for
 
-        return self._load("runtimes", self.resolve("runtimes", name), Runtime)
+        slug = self.resolve("runtimes", name)
+        # Asked for with every proposal: validated once.
+        if slug not in self._runtimes:
+            self._runtimes[slug] = self._load("runtimes", slug, Runtime)
+        return self._runtimes[slug]
 
     def system(self, name: str) -> System:
         """Return the machine of that name."""

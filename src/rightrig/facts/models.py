@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError, UnknownNameError
+from rightrig.facts.reach import is_confined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,4 +78,4 @@ def _looks_like_path(text: str) -> bool:
     """Whether a text names a file or folder rather than a model."""
     if text.endswith(".json") or text.startswith((".", "/", "~")):
         return True
-    return "\0" not in text and os.path.lexists(text)
+    return not is_confined() and "\0" not in text and os.path.lexists(text)

@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from rightrig.errors import InputError
+from rightrig.facts.reach import check_reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,7 @@ def open_regular(path: Path, kind: str) -> BinaryIO:
     Raises:
         InputError: when there is no such file, or none that can be read.
     """
+    check_reach(path)
     try:
         # Opening a pipe would wait for its writer; with this flag it does not.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,0 +1,50 @@
+"""The catalogue of a command: the shipped one, and the folders of records that a user names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rightrig.facts.catalog import Catalog
+
+_BEFORE_VERB: Final = "rightrig.catalog"
+_HELP: Final = "Folder of your own records; may be repeated."
+
+
+def keep_folders(context: typer.Context, value: list[str] | None) -> list[str]:
+    """Keep the folders named before the verb for the command that follows."""
+    folders = list(value or ())
+    context.meta[_BEFORE_VERB] = folders
+    return folders
+
+
+def _all_folders(context: typer.Context, value: list[str] | None) -> list[str]:
+    """Return the folders named before the verb and after it."""
+    return [*context.meta.get(_BEFORE_VERB, ()), *(value or ())]
+
+
+CatalogBefore = Annotated[
+    list[str] | None,
+    typer.Option("--catalog", metavar="DIR", callback=keep_folders, help=_HELP),
+]
+CatalogFolders = Annotated[
+    list[str] | None,
+    typer.Option("--catalog", metavar="DIR", callback=_all_folders, help=_HELP),
+]
+
+
+def chosen(folders: Sequence[str] | None, *, shipped_prices: bool = False) -> Catalog:
+    """Return the shipped catalogue with the user's own folder and those named laid over it.
+
+    With ``shipped_prices`` those that the user refreshed do not count.
+    """
+    from rightrig.facts.user_catalog import load_catalog, user_folder
+    from rightrig.verbs.refreshed import refreshed_prices
+
+    own = user_folder()
+    newer = None if shipped_prices else refreshed_prices
+    return load_catalog([*((own,) if own else ()), *(folders or ())], newer)

@@ -1,0 +1,66 @@
+"""How far a long answer is: an edge that shows it says how; where none does, nothing is told."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Share: TypeAlias = Callable[[float], None]
+    """Takes the share of the work that is done, 0 to 1; may raise to end the work."""
+    Tasks: TypeAlias = Callable[[int, int], None]
+    """Takes the finished tasks, and how many of them were found finished."""
+
+
+class Watcher(Protocol):
+    """Whom to tell how far an answer is."""
+
+    def compiling(self) -> None:
+        """Hear that the simulator is about to be used, which the first time it compiles for."""
+
+    def shares(self) -> AbstractContextManager[Share | None]:
+        """Return what takes shares of one computation; ``None`` where nobody looks."""
+
+    def tasks(self, tasks_count: int) -> AbstractContextManager[Tasks]:
+        """Return what takes numbers of tasks of many."""
+
+
+def _untold(done_count: int, reused_count: int) -> None:
+    """Tell nobody."""
+
+
+class _Nobody:
+    """Looks at nothing."""
+
+    def compiling(self) -> None:
+        """Hear nothing."""
+
+    def shares(self) -> AbstractContextManager[Share | None]:
+        """Return nothing to tell."""
+        return nullcontext()
+
+    def tasks(self, tasks_count: int) -> AbstractContextManager[Tasks]:
+        """Return what tells nobody."""
+        del tasks_count
+        return nullcontext(_untold)
+
+
+_WATCHER: Final[ContextVar[Watcher]] = ContextVar("watcher", default=_Nobody())  # noqa: B039 - it has no state
+
+
+def watcher() -> Watcher:
+    """Return whom to tell."""
+    return _WATCHER.get()
+
+
+@contextmanager
+def watched_by(who: Watcher) -> Iterator[None]:
+    """Tell somebody how far answers are, inside the ``with``."""
+    token = _WATCHER.set(who)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
