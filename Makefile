@@ -112,7 +112,7 @@ index: $(STAMP) ## rewrite the catalogue's index after adding a record
 	$(PY) -m rightrig.facts.index
 
 lock: $(STAMP) ## resolve again and rewrite requirements.lock
-	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra charts --extra hub --extra parquet --extra prices --group dev \
+	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra charts --extra hub --extra parquet --extra prices --extra web --group dev \
 	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
 	! grep -nE '://|@ ' requirements.lock
 	echo ray | $(PY) -m uv pip compile -q - --universal --generate-hashes --no-header --no-annotate \

@@ -47,10 +47,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars with one legend."""
+    """Bars with one legend; ``unit`` is that of the parts."""
 
     bars: tuple[Bar, ...]
     legend: dict[str, str] = field(default_factory=dict)
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _bars(fit: Fit) -> Bars:
         )
         for label, card in shown
     )
-    return Bars(bars, {"kv": "KV cache", "steps_ahead": "steps ahead"})
+    return Bars(bars, {"kv": "KV cache", "steps_ahead": "steps ahead"}, "GiB")
 
 
 def _need_text(card: CardFit) -> str:

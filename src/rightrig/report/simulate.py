@@ -58,6 +58,20 @@ def simulate_document(seen: Simulated) -> Document:
     )
 
 
+def outcome_document(outcome: Outcome) -> Document:
+    """Return an outcome alone, without the traffic and the price that a command knows."""
+    title = "" if outcome.deployment is None else deployment_text(outcome.deployment)
+    served = f"{outcome.served_count:,} of {outcome.requests_count:,} requests served."
+    return (
+        Paragraph(title, "title"),
+        Paragraph(served),
+        *((_VERDICTS[outcome.verdict],) if outcome.kept else ()),
+        *_latency_blocks(outcome),
+        *(Paragraph(sentence) for sentence in outcome.explain().sentences),
+        *_evidence(outcome),
+    )
+
+
 def refused_document(room: Fit, traffic: Traffic) -> Document:
     """Return the answer where not one request fits."""
     return (

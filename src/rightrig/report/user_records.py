@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rightrig.facts.source import Record
     from rightrig.report.values import Json
 
-_LABEL: Final = {
+RECORD_KINDS: Final = {
     "Gpu": "card", "Llm": "model", "Runtime": "runtime", "System": "machine", "Price": "price",
     "PowerFact": "power", "Licence": "licence", "Provider": "provider",
     "Part": "part", "FailureRate": "failure rate", "Resale": "resale", "Territory": "territory",
@@ -27,7 +27,7 @@ def user_records_json(records: Iterable[Record]) -> list[Json]:
     for record in records:
         path = _user_file(record)
         if path:
-            found[_LABEL[type(record).__name__], _name(record), path] = None
+            found[RECORD_KINDS[type(record).__name__], record_name(record), path] = None
     return [{"kind": kind, "name": name, "path": path} for kind, name, path in found]
 
 
@@ -48,7 +48,7 @@ def _user_file(record: Record) -> str | None:
     return next((s.reference for s in reversed(sources) if s.kind == "user"), None)
 
 
-def _name(record: Record) -> str:
+def record_name(record: Record) -> str:
     """Return what a record is called in a list."""
     if isinstance(record, Price):
         return f"{record.provider} {record.instance}"

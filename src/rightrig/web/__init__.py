@@ -1,0 +1,1 @@
+"""The page and the REST API: requests to questions, what was found to answers. No formula here."""

@@ -1,0 +1,56 @@
+"""Pages from templates: every value escaped, every page in the same frame."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import jinja2
+from starlette.responses import HTMLResponse
+
+from rightrig import __version__
+from rightrig.report.html import TEMPLATES as BLOCKS
+from rightrig.report.html import fragment
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+HERE: Final = Path(__file__).parent
+NAVIGATION: Final = (
+    ("/", "Configurator"), ("/plan", "Plan"), ("/compare", "Compare"), ("/gpus", "Cards"),
+    ("/models", "Models"), ("/rigs", "Rigs"), ("/prices", "Prices"), ("/runtimes", "Engines"),
+    ("/measured", "Measured"), ("/claims", "Claims"), ("/api", "API"),
+)  # fmt: skip
+"""The pages that every page leads to, in order."""
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return the templates of the pages; they may import those of documents too."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([HERE / "templates", BLOCKS]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    found.globals.update(navigation=NAVIGATION, version=__version__, fragment=fragment)
+    return found
+
+
+def rendered(template: str, **values: object) -> str:
+    """Return a template with its values, as text."""
+    return environment().get_template(template).render(**values)
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page: a template that extends ``base.html.jinja``.
+
+    Args:
+        request: Whose path marks the place in the navigation.
+        template: Its name.
+        status: The HTTP status.
+        values: What it shows; ``title`` among them.
+    """
+    return HTMLResponse(rendered(template, here=request.url.path, **values), status)
