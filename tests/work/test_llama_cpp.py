@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rightrig.facts.catalog import shipped
 from rightrig.quantities import MIB
 from rightrig.work import llama_cpp
-from rightrig.work.ggml_alloc import HOST, Graph, Tensor, buffer_bytes
+from rightrig.work.ggml_alloc import HOST, Graph, Tensor, traced_bytes
 from rightrig.work.llama_cpp import compute_bytes, layer_cache_bytes, memory
 from rightrig.work.llama_cpp_options import Options, padded, place
 from rightrig.work.weights import weight_bytes
@@ -183,13 +183,13 @@ def chain(*sizes: int, over: bool = False) -> Graph:
 
 
 def test_a_tensor_is_freed_once_its_last_user_is_done() -> None:
-    assert buffer_bytes(chain(64, 64, 64, 64))[HOST] == 128
+    assert traced_bytes(chain(64, 64, 64, 64))[0][HOST] == 128
 
 
 def test_an_operation_writes_over_an_input_of_its_shape() -> None:
-    assert buffer_bytes(chain(64, 64, 64, over=True))[HOST] == 64
-    assert buffer_bytes(chain(64, 96, over=True))[HOST] == 160
+    assert traced_bytes(chain(64, 64, 64, over=True))[0][HOST] == 64
+    assert traced_bytes(chain(64, 96, over=True))[0][HOST] == 160
 
 
 def test_freed_blocks_are_joined_and_used_best_fit_first() -> None:
-    assert buffer_bytes(chain(64, 32, 96))[HOST] == 192
+    assert traced_bytes(chain(64, 32, 96))[0][HOST] == 192

@@ -93,7 +93,7 @@ def speed_table(
             found.append(_Kind(gpu, engine, keyed, joined.ranks))
         places[place] = number
     measured = tuple(measured_of(kind.gpu, kind.engine) for kind in found)
-    return SpeedTable(_taken(_stacked(found, measured), places), measured, places)
+    return SpeedTable(taken(_stacked(found, measured), places), measured, places)
 
 
 def _stacked(kinds: Sequence[_Kind], measured: Sequence[Measured]) -> Speeds:
@@ -131,7 +131,7 @@ def _stacked(kinds: Sequence[_Kind], measured: Sequence[Measured]) -> Speeds:
     )
 
 
-def _taken(speeds: Speeds, places: NDArray[np.int64]) -> Speeds:
+def taken(speeds: Speeds, places: NDArray[np.int64]) -> Speeds:
     """Return the speeds of rows from those of their kinds."""
 
     def at(values: object) -> NDArray[np.float64]:

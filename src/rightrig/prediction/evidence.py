@@ -6,12 +6,15 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
+
 from rightrig.interval import Interval
 from rightrig.prediction.parameters import family_of, tables
 
 if TYPE_CHECKING:
     from rightrig.facts.gpu import Gpu
     from rightrig.prediction.parameters import Engine
+    from rightrig.work.operators import Floats
 
 Evidence = Literal["this GPU and runtime", "same GPU", "same architecture", "datasheet only"]
 EVIDENCE_ORDER: Final[tuple[Evidence, ...]] = (
@@ -107,6 +110,23 @@ def _ends() -> dict[tuple[str, ...], tuple[float, float]]:
 def around(mid: float, ends: tuple[float, float]) -> Interval:
     """Return the interval around a middle."""
     return Interval(mid * ends[0], mid, mid * ends[1])
+
+
+def low_end_s(mid_s: Floats, low_ratio: Floats, least_s: Floats) -> Floats:
+    """Return the low end of a time: never below what the datasheet allows, nor above the middle."""
+    return np.minimum(np.maximum(mid_s * low_ratio, least_s), mid_s)
+
+
+def highest_tokens_per_s(
+    mid_tokens_per_s: Floats, quicker_ratio: Floats, bound_tokens_per_s: Floats
+) -> Floats:
+    """Return what the high end of a throughput may not pass.
+
+    What steps at the low end of their time would make (``quicker_ratio``: its middle over that
+    end), at most what the datasheet allows; the middle where that lies above both.
+    """
+    quickest = np.minimum(bound_tokens_per_s, mid_tokens_per_s * quicker_ratio)
+    return np.maximum(mid_tokens_per_s, quickest)
 
 
 def p99_end_ratios(

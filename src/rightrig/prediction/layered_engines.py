@@ -17,17 +17,23 @@ from rightrig.work.llama_cpp_options import Options, Placement, place
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rightrig.deployment.deployment import EngineLimits
     from rightrig.facts.llm import Block, Llm
     from rightrig.prediction.engine_memory import Engine
 
 __all__ = [
     "LAYERED",
+    "CardPart",
     "file_bytes",
     "host_bytes",
     "layered_shares",
+    "line_ends_tokens",
     "options_of",
+    "parts_of",
     "placement_of",
     "shares_by_context",
+    "working_bytes_of",
+    "working_path_of",
 ]
 _OLLAMA_RESERVED_BYTES: Final = 457.0 * MIB
 """Set aside on every card for its context (ollama/ollama at fb30760, ml/device.go:
@@ -79,8 +85,8 @@ def layered_shares(
     Layers that no card takes stay in host memory, first ones first; so does the input
     embedding.
     """
-    working = _compute_bytes(engine, context_tokens, placement)
-    return tuple(part.share(working) for part in _parts(engine, placement))
+    working = working_bytes_of(engine, context_tokens, placement)
+    return tuple(part.share(working) for part in parts_of(engine, placement))
 
 
 def shares_by_context(
@@ -91,15 +97,11 @@ def shares_by_context(
     Compute buffers grow by the attention mask, in proportion to the padded context
     (tests/prediction/test_engines.py holds the line within 1 % of the exact size).
     """
-    here = _compute_bytes(engine, context_tokens, placement)
-    # Below a whole batch buffers do not follow the line: its ends lie above.
-    most = max(engine.llm.max_context_tokens, 2 * engine.limits.max_batched_tokens)
-    low = context_tokens
-    if not engine.limits.max_batched_tokens <= context_tokens < most:
-        low = most // 2
-    first = here if low == context_tokens else _compute_bytes(engine, low, placement)
-    last = _compute_bytes(engine, most, placement)
-    parts = _parts(engine, placement)
+    here = working_bytes_of(engine, context_tokens, placement)
+    low, most = line_ends_tokens(engine.llm, engine.limits, context_tokens)
+    first = here if low == context_tokens else working_bytes_of(engine, low, placement)
+    last = working_bytes_of(engine, most, placement)
+    parts = parts_of(engine, placement)
 
     @functools.cache
     def at(tokens: int) -> tuple[CardShare, ...]:
@@ -114,10 +116,31 @@ def shares_by_context(
     return lambda tokens: exact if tokens == context_tokens else at(tokens)
 
 
-def _compute_bytes(engine: Engine, context_tokens: int, placement: Placement) -> dict[int, float]:
-    """Return compute buffers by device; file types matter only where weights are fetched."""
-    file_type = "q4_0" if placement.is_all_on_cards else engine.precision.weights
-    return dict(_buffers(engine.llm, file_type, options_of(engine, context_tokens), placement))
+def line_ends_tokens(llm: Llm, limits: EngineLimits, context_tokens: int) -> tuple[int, int]:
+    """Return the two contexts whose buffers give the line for all others."""
+    # Below a whole batch buffers do not follow the line: its ends lie above.
+    most = max(llm.max_context_tokens, 2 * limits.max_batched_tokens)
+    is_within = limits.max_batched_tokens <= context_tokens < most
+    return (context_tokens if is_within else most // 2), most
+
+
+def working_bytes_of(engine: Engine, context_tokens: int, placement: Placement) -> dict[int, float]:
+    """Return compute buffers by device."""
+    options = options_of(engine, context_tokens)
+    return dict(_buffers(engine.llm, _file_type(engine, placement), options, placement))
+
+
+def working_path_of(
+    engine: Engine, context_tokens: int, placement: Placement
+) -> tuple[dict[int, float], bytes]:
+    """Return compute buffers by device, and a mark of how sizes compared (``compute_path``)."""
+    options = options_of(engine, context_tokens)
+    return llama_cpp.compute_path(engine.llm, _file_type(engine, placement), options, placement)
+
+
+def _file_type(engine: Engine, placement: Placement) -> str:
+    """Return the type of the file; it matters only where weights are fetched."""
+    return "q4_0" if placement.is_all_on_cards else engine.precision.weights
 
 
 @functools.lru_cache(maxsize=512)
@@ -129,7 +152,7 @@ def _buffers(
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class CardPart:
     """What one card holds whatever the context."""
 
     engine: Engine
@@ -154,7 +177,7 @@ class _Part:
         )
 
 
-def _parts(engine: Engine, placement: Placement) -> tuple[_Part, ...]:
+def parts_of(engine: Engine, placement: Placement) -> tuple[CardPart, ...]:
     """Return what each card holds whatever the context."""
     llm = engine.llm
     order = llm.layer_order
@@ -165,7 +188,7 @@ def _parts(engine: Engine, placement: Placement) -> tuple[_Part, ...]:
         taken = [order[i] for i, device in enumerate(placement.devices) if device == card]
         blocks = tuple((llm.blocks[i], taken.count(i)) for i in sorted(set(taken)))
         weights = _weights(llm, stored.get(card, 0.0))
-        found.append(_Part(engine, card, weights, _context(engine), blocks, slots))
+        found.append(CardPart(engine, card, weights, _context(engine), blocks, slots))
     return tuple(found)
 
 
@@ -225,6 +248,6 @@ def host_bytes(
     cached = sum(
         size for size, device in zip(caches, placement.devices, strict=True) if device == HOST
     )
-    working = _compute_bytes(engine, context_tokens, placement).get(HOST, 0.0)
+    working = working_bytes_of(engine, context_tokens, placement).get(HOST, 0.0)
     output = slots_count * llama_cpp.output_buffer_bytes(engine.llm, options)
     return _stored_bytes(engine, placement)[HOST] + slots_count * cached + working + output

@@ -19,6 +19,7 @@ from rightrig.prediction.layered_engines import (
     file_bytes,
     host_bytes,
     layered_shares,
+    parts_of,
     placement_of,
     shares_by_context,
 )
@@ -132,7 +133,7 @@ def fit(deployment: Deployment, context_tokens: int, concurrency: int) -> Fit:
     groups = deployment.parallelism.engine_seqs_groups
     per_group = math.ceil(concurrency / groups)
     fits: list[CardFit] = []
-    for cards in _engines(deployment):
+    for cards in engines_of(deployment):
         shares_at = _shares_at(deployment, cards, context_tokens)
         fits += _fit_engine(deployment, cards, shares_at, context_tokens, per_group)
     verdict = max((card.verdict for card in fits), key=lambda v: VERDICT_RANK[v])
@@ -150,16 +151,11 @@ def _is_layered(deployment: Deployment) -> bool:
 def engine_of(deployment: Deployment) -> Engine:
     """Return what decides the memory of one engine of a deployment."""
     return Engine(
-        deployment.llm,
-        deployment.precision,
-        deployment.parallelism,
-        deployment.limits,
-        deployment.runtime.slug,
-        deployment.version or deployment.runtime.version,
-        deployment.companions,
-        deployment.placement,
+        deployment.llm, deployment.precision, deployment.parallelism, deployment.limits,
+        deployment.runtime.slug, deployment.version or deployment.runtime.version,
+        deployment.companions, deployment.placement,
         deployment.rig.has_switch(deployment.parallelism.expert_ranks),
-    )
+    )  # fmt: skip
 
 
 def _assemble(
@@ -196,7 +192,7 @@ def _with_host(result: Fit) -> Fit:
     """Return a layered engine's fit with what lies in host memory."""
     deployment, replicas = result.deployment, result.deployment.parallelism.replicas
     engine = engine_of(deployment)
-    placement = placement_of(engine, _visible_bytes(_engines(deployment)[0]))
+    placement = placement_of(engine, visible_bytes(engines_of(deployment)[0]))
     slots = math.ceil(result.concurrency / replicas)
     on_host = placement.devices.count(HOST)
     is_split = on_host > 0 or bool(placement.host_experts)
@@ -209,7 +205,7 @@ def _with_host(result: Fit) -> Fit:
     )
 
 
-def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
+def engines_of(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
     """Return the cards of each engine; of equal engines, those of the first."""
     rig, split = deployment.rig, deployment.parallelism
     cards = rig.node_cards * rig.nodes_count
@@ -218,7 +214,7 @@ def _engines(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
     return tuple(cards[start : start + size] for start in starts)
 
 
-def _visible_bytes(cards: tuple[CardGroup, ...]) -> tuple[float, ...]:
+def visible_bytes(cards: tuple[CardGroup, ...]) -> tuple[float, ...]:
     """Return what each card shows, by the middle."""
     return tuple(card.gpu.memory_bytes.mid for card in cards)
 
@@ -235,7 +231,7 @@ def _shares_at(
         ranks = deployment.parallelism.expert_ranks
         shares = tuple(share for share in paged_shares(engine) for _ in range(ranks))
         return lambda _: shares
-    return shares_by_context(engine, context_tokens, placement_of(engine, _visible_bytes(cards)))
+    return shares_by_context(engine, context_tokens, placement_of(engine, visible_bytes(cards)))
 
 
 def _fit_engine(
@@ -364,7 +360,7 @@ def _try_offload(result: Fit) -> Fit:
     As many layers as fit stay on the cards (``-ngl``), found by halving.
     """
     deployment, host_limit = result.deployment, result.deployment.rig.host_memory_bytes
-    if host_limit is None or len(_engines(deployment)) > 1:
+    if host_limit is None or len(engines_of(deployment)) > 1:
         return result
     low, high = -1, deployment.llm.layer_count
     while high - low > 1:
@@ -386,14 +382,19 @@ def _with_gpu_layers(deployment: Deployment, count: int) -> Deployment:
 
 def _holds(deployment: Deployment, asked: Fit) -> bool:
     """Whether the cards hold what the placement leaves on them, by the middle."""
-    cards = _engines(deployment)[0]
-    engine = engine_of(deployment)
-    shares = layered_shares(
-        engine, asked.context_tokens, placement_of(engine, _visible_bytes(cards))
-    )
+    cards = engines_of(deployment)[0]
+    engine, tokens = engine_of(deployment), asked.context_tokens
+    placement = placement_of(engine, visible_bytes(cards))
     slots = math.ceil(asked.concurrency / deployment.parallelism.replicas)
-    return all(
-        share.fixed_bytes.mid + slots * share.kv_bytes(asked.context_tokens)
-        <= share.budget_bytes(card.gpu.memory_bytes, deployment.limits.memory_ratio).mid
-        for share, card in zip(shares, cards, strict=True)
+
+    def hold(shares: tuple[CardShare, ...]) -> bool:
+        return all(
+            share.fixed_bytes.mid + slots * share.kv_bytes(tokens)
+            <= share.budget_bytes(card.gpu.memory_bytes, deployment.limits.memory_ratio).mid
+            for share, card in zip(shares, cards, strict=True)
+        )
+
+    # Where weights and caches alone are too much, no graph need be built for the buffers.
+    return hold(tuple(part.share({}) for part in parts_of(engine, placement))) and hold(
+        layered_shares(engine, tokens, placement)
     )

@@ -11,7 +11,7 @@ from rightrig.errors import InputError
 from rightrig.facts.explanation import Explanation, Figure
 from rightrig.interval import Interval, product_if_independent, sum_if_comonotone
 from rightrig.prediction.drafting import timer_for
-from rightrig.prediction.evidence import around, end_ratios
+from rightrig.prediction.evidence import around, end_ratios, highest_tokens_per_s, low_end_s
 from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.operating_point import operating_point
@@ -187,8 +187,7 @@ def _ends(timer: StepTimer, quantity: Quantity) -> tuple[float, float]:
 
 def _bounded_s(mid_s: float, ends: tuple[float, float], least_s: float) -> Interval:
     """Return an interval around a time whose low end never passes the roofline."""
-    wide = around(mid_s, ends)
-    return Interval(min(max(wide.low, least_s), mid_s), mid_s, wide.high)
+    return Interval(float(low_end_s(mid_s, ends[0], least_s)), mid_s, mid_s * ends[1])
 
 
 def _rate_tokens_per_s(
@@ -200,9 +199,8 @@ def _rate_tokens_per_s(
 ) -> Interval:
     """Return the interval of a throughput; its high end never passes the roofline."""
     wide = around(mid_tokens_per_s, ends)
-    quickest_tokens_per_s = mid_tokens_per_s * tpot_s.mid / tpot_s.low
-    ceiling = max(mid_tokens_per_s, min(running_seqs / bound_s, quickest_tokens_per_s))
-    return Interval(wide.low, wide.mid, min(wide.high, ceiling))
+    most = highest_tokens_per_s(mid_tokens_per_s, tpot_s.mid / tpot_s.low, running_seqs / bound_s)
+    return Interval(wide.low, wide.mid, min(wide.high, float(most)))
 
 
 def mean_power_w(

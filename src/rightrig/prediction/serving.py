@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rightrig.demand.objective import Metric, Percentile
-    from rightrig.prediction.step_time import StepTimer
+    from rightrig.prediction.regimes import Pace
     from rightrig.work.operators import Floats
 
 QUANTILES: Final[dict[Percentile, float]] = {50: 0.0, 90: 1.282, 95: 1.645, 99: 2.326}
@@ -56,6 +56,18 @@ class Waits(Protocol):
     def burst_ratio(self) -> Floats: ...  # noqa: D102 - see Speeds
 
 
+class Timer(Protocol):
+    """What tells how long a step of an engine takes: of one (``StepTimer``), or of many at once."""
+
+    @property
+    def pace(self) -> Pace: ...  # noqa: D102 - see StepTimer
+
+    @property
+    def speeds(self) -> Waits: ...  # noqa: D102 - see StepTimer
+
+    def step_s(self, step: Step) -> Floats: ...  # noqa: D102 - see StepTimer
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPoint:
     """One engine under a steady random load.
@@ -75,9 +87,7 @@ class LoadPoint:
     tpot_p99_s: Floats
 
 
-def mixed_step(
-    timer: StepTimer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths
-) -> Step:
+def mixed_step(timer: Timer, running_seqs: Floats, others_seqs: Floats, lengths: Lengths) -> Step:
     """Return the mean step, with the prompts of ``others_seqs`` sequences mixed in.
 
     A step has room for ``step_tokens``; prompts beyond that wait (``prompt_bound_seqs``).
@@ -98,13 +108,13 @@ def mixed_step(
     )
 
 
-def total_s(timer: StepTimer, moments: tuple[Moment, ...]) -> Floats:
+def total_s(timer: Timer, moments: tuple[Moment, ...]) -> Floats:
     """Return the time of weighted steps, in seconds; steps of no weight cost no time."""
     return sum(moment.weight_ratio * timer.step_s(moment.step) for moment in moments)
 
 
 def next_s(
-    timer: StepTimer,
+    timer: Timer,
     running_seqs: Floats,
     others_seqs: Floats,
     lengths: Lengths,
@@ -131,7 +141,7 @@ def first_s(speeds: Waits, own_s: Floats, burst_s: Floats, users_seqs: Floats) -
     return speeds.request_s + own_s * missed + speeds.burst_ratio * burst_s * others_ratio
 
 
-def closed_loop(timer: StepTimer, users_seqs: Floats, lengths: Lengths) -> LoadPoint:
+def closed_loop(timer: Timer, users_seqs: Floats, lengths: Lengths) -> LoadPoint:
     """Return what users of one engine see, who each wait for their answer and ask again.
 
     Percentiles are not defined here: means stand in their place.
@@ -166,7 +176,7 @@ class Flow:
         fixed_s: Host work of a request and its own steps; infinite where the queue has no end.
     """
 
-    timer: StepTimer
+    timer: Timer
     lengths: Lengths
     running_seqs: Floats
     rate_requests_per_s: Floats
@@ -212,7 +222,7 @@ class Flow:
         )
 
 
-def flow_of(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Flow:
+def flow_of(timer: Timer, running_seqs: Floats, lengths: Lengths) -> Flow:
     """Return the flow that keeps ``running_seqs`` sequences running.
 
     Little's law gives its rate: ``λ = b / (OSL · t(b))``.
@@ -241,7 +251,7 @@ def flow_of(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> Flow:
     )
 
 
-def open_loop(timer: StepTimer, running_seqs: Floats, lengths: Lengths) -> LoadPoint:
+def open_loop(timer: Timer, running_seqs: Floats, lengths: Lengths) -> LoadPoint:
     """Return the load that keeps ``running_seqs`` sequences running, and its latencies."""
     return flow_of(timer, running_seqs, lengths).point
 
@@ -287,7 +297,7 @@ class Goal:
 
 
 def largest_load(
-    timer: StepTimer, lengths: Lengths, capacity_seqs: Floats, goals: Sequence[Goal]
+    timer: Timer, lengths: Lengths, capacity_seqs: Floats, goals: Sequence[Goal]
 ) -> Flow:
     """Return the largest steady load of one engine that keeps all objectives.
 
@@ -317,7 +327,7 @@ def _keeps(flow: Flow, goals: Sequence[Goal]) -> NDArray[np.bool_]:
 
 
 def at_rate(
-    timer: StepTimer, lengths: Lengths, rate_requests_per_s: Floats, capacity_seqs: Floats
+    timer: Timer, lengths: Lengths, rate_requests_per_s: Floats, capacity_seqs: Floats
 ) -> Flow:
     """Return the operating point of one engine at a rate, at most its capacity.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.llm import Llm
+    from rightrig.prediction.memory_fit import Verdict
     from rightrig.prediction.regimes import Lengths
 
 RANKS: Final = (1, 2, 4, 8)
@@ -45,7 +46,7 @@ class Divided:
     communication_s: float
     host_s: float
     speedup_ratio: float
-    verdict: str
+    verdict: Verdict
 
     @property
     def total_s(self) -> float:

@@ -55,12 +55,11 @@ def shard_of(split: Parallelism) -> Shard:
     )
 
 
-def timer_of(deployment: Deployment) -> StepTimer:
-    """Return the step timer of one engine of a deployment."""
-    llm, precision, split = deployment.llm, deployment.precision, deployment.parallelism
-    own = llm.format_of(precision.weights)
+def speeds_of(deployment: Deployment) -> Speeds:
+    """Return what the cards and links of one engine of a deployment achieve together."""
+    own = deployment.llm.format_of(deployment.precision.weights)
     rig = deployment.rig
-    joined = joined_of(rig, split)
+    joined = joined_of(rig, deployment.parallelism)
     shares = [
         (
             group.count / rig.cards_per_node,
@@ -71,6 +70,12 @@ def timer_of(deployment: Deployment) -> StepTimer:
         )
         for group in rig.groups
     ]  # fmt: skip
+    return _blend(shares)
+
+
+def timer_of(deployment: Deployment) -> StepTimer:
+    """Return the step timer of one engine of a deployment."""
+    llm, precision, split = deployment.llm, deployment.precision, deployment.parallelism
     engine = engine_for(deployment.runtime, deployment.version)
     return StepTimer(
         llm=llm,
@@ -79,7 +84,7 @@ def timer_of(deployment: Deployment) -> StepTimer:
             KV_BITS[precision.kv],
             Adapters(deployment.companions.lora_count, deployment.companions.lora_rank),
         ),
-        speeds=_blend(shares),
+        speeds=speeds_of(deployment),
         shard=shard_of(split),
         pace=pace_of(
             engine,

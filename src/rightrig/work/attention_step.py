@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,8 +42,9 @@ def attention_operators(
     """Return projections, decode attention and prefill attention of ``count`` equal layers."""
     tp = shard.tp
     heads = attention.head_count / tp
-    context = _attended_tokens(attention, step.context_tokens)
-    attended = _attended_tokens(attention, step.prefill_context_tokens)
+    reach = reach_of(attention)
+    context = reach.attended_tokens(step.context_tokens)
+    attended = reach.attended_tokens(step.prefill_context_tokens)
     elements = rank_elements_count(lambda n: read_elements_per_token(attention, n), tp)
     element_bytes = stored.kv_bits / 8.0
     queries = step.prefill_tokens
@@ -117,25 +119,33 @@ def _context_parallel(attention: Attention, count: int, step: Step, shard: Shard
     ]
 
 
-def _attended_tokens(attention: Attention, context_tokens: Floats) -> Floats:
-    """Return the cached entries that one query reads of a context.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which cached entries of a context one query reads: numbers, or an element a layer.
 
-    Those that the layer keeps, and with an indexer at most ``topk_tokens`` of them.
+    Attributes:
+        near_tokens: Most of the last ones, each for itself; infinite where all are kept.
+        joined_tokens: Tokens that one compressed entry stands for; infinite where there is none.
+        chosen_tokens: Most compressed entries.
     """
-    window = attention.window_tokens
-    kept = context_tokens
+
+    near_tokens: Floats
+    joined_tokens: Floats
+    chosen_tokens: Floats
+
+    def attended_tokens(self, context_tokens: Floats) -> Floats:
+        """Return the entries: ``min(context, near) + min(context / joined, chosen)``."""
+        joined = np.minimum(context_tokens / self.joined_tokens, self.chosen_tokens)
+        return np.minimum(context_tokens, self.near_tokens) + joined
+
+
+def reach_of(attention: Attention) -> Reach:
+    """Return which entries a layer keeps, and with an indexer at most ``topk_tokens`` of them."""
+    window, indexer = attention.window_tokens, attention.indexer
+    most = np.inf if indexer is None else float(indexer.topk_tokens)
     if attention.kind == "compressed":
-        near = np.minimum(context_tokens, window or 0)
-        ratio = attention.compression_tokens
-        chosen = context_tokens / ratio if ratio else 0.0 * context_tokens
-        if attention.indexer is not None:
-            chosen = np.minimum(chosen, attention.indexer.topk_tokens)
-        return near + chosen
-    if window is not None:
-        kept = np.minimum(context_tokens, window)
-    if attention.indexer is not None:
-        kept = np.minimum(kept, attention.indexer.topk_tokens)
-    return kept
+        return Reach(float(window or 0), float(attention.compression_tokens or np.inf), most)
+    return Reach(min(np.inf if window is None else float(window), most), np.inf, 0.0)
 
 
 def _index_operators(attention: Attention, count: int, step: Step) -> list[Operator]:

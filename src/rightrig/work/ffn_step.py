@@ -111,6 +111,32 @@ def _router(ffn: Ffn, count: int, hidden: int, stored: Stored, step: Step) -> Op
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How tokens spread over experts: numbers, or an element a layer.
+
+    Attributes:
+        experts_count: Routed experts of a layer.
+        experts_per_token_count: Those that one token visits.
+        ranks_count: Ranks over which whole experts are dealt.
+    """
+
+    experts_count: Floats
+    experts_per_token_count: Floats
+    ranks_count: Floats
+
+    def busiest_count(self, tokens_count: Floats) -> tuple[Floats, Floats]:
+        """Return the experts that the busiest rank reads (F6.1, F6.2), and the rows it works on."""
+        independent = np.power(tokens_count, CORRELATION_EXPONENT)
+        each = self.experts_per_token_count
+        touched = distinct_experts_count(self.experts_count, each, independent)
+        visits = tokens_count * each
+        load = experts_load_ratio(visits, self.ranks_count)
+        dealt = touched / self.ranks_count
+        experts = np.minimum(dealt * load, self.experts_count / self.ranks_count)
+        return experts, visits * load / self.ranks_count
+
+
 def _experts(
     ffn: Ffn, count: int, hidden: int, stored: Stored, step: Step, shard: Shard
 ) -> Operator:
@@ -119,18 +145,12 @@ def _experts(
     Only touched experts are read (F6.1). Ranks divide inner widths, or hold whole experts, whose
     load then differs (F6.2).
     """
-    tokens = step.rows_count * shard.attention_dp
     ranks = shard.tp * shard.attention_dp
     outer = ffn.expert_hidden_size or hidden
-    independent = np.power(tokens, CORRELATION_EXPONENT)
-    touched = distinct_experts_count(ffn.expert_count, ffn.experts_per_token, independent)
-    visits = tokens * ffn.experts_per_token
-    load = experts_load_ratio(visits, shard.expert_parallel)
-    dealt = touched / shard.expert_parallel
-    busiest = np.minimum(dealt * load, ffn.expert_count / shard.expert_parallel)
+    routing = Routing(ffn.expert_count, ffn.experts_per_token, shard.expert_parallel)
+    busiest, rows = routing.busiest_count(step.rows_count * shard.attention_dp)
     inner = ffn.expert_inner_size * shard.expert_parallel / ranks
     one = matrices_count(ffn) * outer * inner
-    rows = visits * load / shard.expert_parallel
     return Operator(
         "experts",
         "experts",

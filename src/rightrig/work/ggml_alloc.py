@@ -9,7 +9,7 @@ ggml-org/llama.cpp, ggml/src/ggml-alloc.c and ggml-backend.cpp, 2026-10); no dat
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -81,8 +81,9 @@ class Graph:
 class _Blocks:
     """The free blocks of one device's buffer, by address; the last one has no end."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: list[int]) -> None:
         self._free: list[tuple[int, int]] = [(0, 1 << 62)]
+        self._path = path
         self.peak_bytes = 0
 
     def take(self, size_bytes: int) -> int:
@@ -92,9 +93,13 @@ class _Blocks:
             is_better = best == len(self._free) - 1 or length <= self._free[best][1]
             if length >= size_bytes and is_better:
                 best = i
+        # A block that was not taken is too small, or no better than the one that was.
+        self._path.append(best)
+        self._path += [length < size_bytes for _, length in self._free[:-1]]
         offset, length = self._free.pop(best)
         if length > size_bytes:
             self._free.insert(best, (offset + size_bytes, length - size_bytes))
+        self._path.append(2 * (length > size_bytes) + (offset + size_bytes > self.peak_bytes))
         self.peak_bytes = max(self.peak_bytes, offset + size_bytes)
         return offset
 
@@ -102,6 +107,7 @@ class _Blocks:
         """Put a block back and join it with its neighbours."""
         insort(self._free, (offset, size_bytes))
         i = self._free.index((offset, size_bytes))
+        self._path += (i, len(self._free))
         if i + 1 < len(self._free) and offset + size_bytes == self._free[i + 1][0]:
             size_bytes += self._free.pop(i + 1)[1]
             self._free[i] = (offset, size_bytes)
@@ -113,9 +119,10 @@ class _Blocks:
 
 @dataclass(slots=True)
 class _Allocator:
-    """The state of one run: who uses what, and where it lies."""
+    """The state of one run: who uses what, where it lies, and how sizes compared on cards."""
 
-    blocks: dict[int | None, _Blocks] = field(default_factory=lambda: defaultdict(_Blocks))
+    path: list[int] = field(default_factory=list)
+    blocks: dict[int | None, _Blocks] = field(default_factory=dict)
     children: Counter[int] = field(default_factory=Counter)
     views: Counter[int] = field(default_factory=Counter)
     placed: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -135,6 +142,8 @@ class _Allocator:
         if tensor.overwrites and self._overwrite(tensor):
             return
         size = _aligned(tensor.size_bytes)
+        if tensor.device not in self.blocks:
+            self.blocks[tensor.device] = _Blocks([] if tensor.device == HOST else self.path)
         offset = self.blocks[tensor.device].take(size)
         self.placed[id(tensor)] = (offset, size)
 
@@ -143,6 +152,7 @@ class _Allocator:
         for source in tensor.sources:
             is_free = self.children[id(source)] == 1 and self.views[id(source)] == 0
             fits = source.base is None and source.shape == tensor.shape
+            self.path.append(fits)
             if is_free and fits and not source.is_kept and id(source) in self.placed:
                 self.placed[id(tensor)] = self.placed.pop(id(source))
                 return True
@@ -169,10 +179,14 @@ def _aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def buffer_bytes(
+def traced_bytes(
     graph: Graph, copies_count: int = 1, *, takes_over: bool = False
-) -> dict[int | None, int]:
-    """Return the bytes of the compute buffer on each device that the graph uses.
+) -> tuple[dict[int | None, int], list[int]]:
+    """Return the bytes of the compute buffer on each device, and how sizes compared on cards.
+
+    Where sizes are affine in a number (the cells of a context) and two runs compare alike all the
+    way, so does every run between them, and what it takes on cards lies on the line through
+    theirs: the sets on which a comparison of affine sizes ends one way are convex.
 
     Inputs lie in host memory; a device that needs a tensor of another one gets a copy of it
     when its part of the graph starts. Pipelined devices keep ``copies_count`` of every input
@@ -198,7 +212,7 @@ def buffer_bytes(
         run.place(node)
         for source in node.sources:
             run.release(source)
-    return {device: blocks.peak_bytes for device, blocks in run.blocks.items()}
+    return {device: blocks.peak_bytes for device, blocks in run.blocks.items()}, run.path
 
 
 def assign(graph: Graph, *, takes_over: bool) -> None:

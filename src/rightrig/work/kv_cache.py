@@ -188,7 +188,7 @@ def pooled_sequence_kv_bytes(
 
 
 @dataclass(frozen=True, slots=True)
-class _Bucket:
+class Bucket:
     """Layers of vLLM's cache that are paged alike.
 
     Attributes:
@@ -206,7 +206,7 @@ class _Bucket:
 
 def _buckets(
     blocks: Sequence[tuple[Block, int]], bits_per_element: float, ranks_count: int
-) -> tuple[_Bucket, ...]:
+) -> tuple[Bucket, ...]:
     """Return the layers by how they are paged; those without a cache of their own left out."""
     found: dict[tuple[str, float, int], int] = {}
     for block, count in blocks:
@@ -220,7 +220,7 @@ def _buckets(
             size = token_bytes(attention, bits_per_element, ranks_count)
             key = ("full", size, 0) if window is None else (attention.kind, size, window)
         found[key] = found.get(key, 0) + count
-    return tuple(_Bucket(*key, count) for key, count in found.items() if count)
+    return tuple(Bucket(*key, count) for key, count in found.items() if count)
 
 
 def paged_sequence_kv_bytes(
@@ -247,7 +247,7 @@ def paged_sequence_kv_bytes(
     return _grouped_bytes(buckets, local_tokens, batched_tokens)
 
 
-def _grouped_bytes(buckets: tuple[_Bucket, ...], context_tokens: int, batched_tokens: int) -> float:
+def _grouped_bytes(buckets: tuple[Bucket, ...], context_tokens: int, batched_tokens: int) -> float:
     """Return what vLLM (0.19 to 0.33, kv_cache_planning) sets aside where kinds of layers mix.
 
     Layers are put in groups of ``g``, the smaller count (the larger when they nearly agree),
@@ -257,18 +257,54 @@ def _grouped_bytes(buckets: tuple[_Bucket, ...], context_tokens: int, batched_to
     holds ``ceil(min(window − 1 + in flight, T)/page) + 1`` pages, where the tokens in flight are
     those of one scheduler step (``batched_tokens``); a recurrent one ``STATE_PAGES``.
     """
+    groups, page_bytes = _groups(buckets)
+    pages = sum(
+        group.count * _pages(group.bucket, group.block_tokens, context_tokens, batched_tokens)
+        for group in groups
+    )
+    return pages * page_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PagedGroup:
+    """Groups of layers that are paged alike.
+
+    Attributes:
+        block_tokens: Tokens of one page.
+        count: Groups.
+    """
+
+    bucket: Bucket
+    block_tokens: int
+    count: int
+
+
+def paged_groups(
+    blocks: tuple[tuple[Block, int], ...], bits_per_element: float, ranks_count: int
+) -> tuple[tuple[PagedGroup, ...], float]:
+    """Return the groups into which vLLM puts layers, and the bytes of one page of a group.
+
+    Layers that all keep every token are one group.
+    """
+    buckets = _buckets(blocks, bits_per_element, ranks_count)
+    if all(bucket.kind == "full" for bucket in buckets):
+        size = sum(bucket.unit_bytes * bucket.count for bucket in buckets)
+        return tuple(PagedGroup(b, BLOCK_TOKENS, 1) for b in buckets[:1]), BLOCK_TOKENS * size
+    return _groups(buckets)
+
+
+def _groups(buckets: tuple[Bucket, ...]) -> tuple[tuple[PagedGroup, ...], float]:
+    """Return the groups where kinds of layers mix, and the bytes of one page of a group."""
     block, layer_page_bytes = _layer_page(buckets)
-    group = _group_size(buckets)
-    pages = 0
-    for bucket in buckets:
-        own_block = _block_tokens(bucket, block, layer_page_bytes)
-        pages += math.ceil(bucket.count / group) * _pages(
-            bucket, own_block, context_tokens, batched_tokens
-        )
-    return pages * group * layer_page_bytes
+    size = _group_size(buckets)
+    found = tuple(
+        PagedGroup(b, _block_tokens(b, block, layer_page_bytes), math.ceil(b.count / size))
+        for b in buckets
+    )
+    return found, size * layer_page_bytes
 
 
-def _layer_page(buckets: tuple[_Bucket, ...]) -> tuple[int, float]:
+def _layer_page(buckets: tuple[Bucket, ...]) -> tuple[int, float]:
     """Return the tokens and the bytes of one layer's page where kinds of layers mix."""
     state = max((b.unit_bytes for b in buckets if b.kind == "state"), default=0.0)
     token = max((b.unit_bytes for b in buckets if b.kind != "state"), default=0.0)
@@ -278,7 +314,7 @@ def _layer_page(buckets: tuple[_Bucket, ...]) -> tuple[int, float]:
     return block, max(block * token, state)
 
 
-def _group_size(buckets: tuple[_Bucket, ...]) -> int:
+def _group_size(buckets: tuple[Bucket, ...]) -> int:
     """Return the layers of one group."""
     counts = [bucket.count for bucket in buckets]
     return max(counts) if max(counts) < _NEARLY_EQUAL_RATIO * min(counts) else min(counts)
@@ -305,7 +341,7 @@ def blocks_pool_tokens(
     return pool_bytes / (group * page_bytes) / groups * smallest
 
 
-def _block_tokens(bucket: _Bucket, block_tokens: int, page_bytes: float) -> int:
+def _block_tokens(bucket: Bucket, block_tokens: int, page_bytes: float) -> int:
     """Return the tokens that a page holds: more of smaller ones where that divides."""
     own_bytes = block_tokens * bucket.unit_bytes
     if bucket.kind == "state" or not own_bytes or page_bytes % own_bytes:
@@ -313,7 +349,7 @@ def _block_tokens(bucket: _Bucket, block_tokens: int, page_bytes: float) -> int:
     return block_tokens * int(page_bytes // own_bytes)
 
 
-def _pages(bucket: _Bucket, block_tokens: int, context_tokens: int, batched_tokens: int) -> int:
+def _pages(bucket: Bucket, block_tokens: int, context_tokens: int, batched_tokens: int) -> int:
     """Return the pages of one group of a bucket."""
     if bucket.kind == "state":
         return STATE_PAGES

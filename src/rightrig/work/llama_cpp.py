@@ -9,13 +9,15 @@ measures. Sources: repository ggml-org/llama.cpp, 2026-10, files named at each f
 from __future__ import annotations
 
 import functools
+import hashlib
+from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rightrig.facts.quantization import GGML_BITS, KV_BITS, is_gguf_mix
 from rightrig.work import weights
-from rightrig.work.ggml_alloc import HOST, buffer_bytes
+from rightrig.work.ggml_alloc import HOST, traced_bytes
 from rightrig.work.gguf_mix import block_type, layer_types, profile_of
 from rightrig.work.gguf_tensors import vocabulary_matrix
 from rightrig.work.kv_cache import read_elements_per_token
@@ -179,7 +181,17 @@ def is_exact(llm: Llm) -> bool:
 def compute_bytes(
     llm: Llm, file_type: str, options: Options, placement: Placement
 ) -> dict[int, float]:
-    """Return the compute buffer on each device, ``HOST`` among them.
+    """Return the compute buffer on each device, ``HOST`` among them."""
+    return compute_path(llm, file_type, options, placement)[0]
+
+
+def compute_path(
+    llm: Llm, file_type: str, options: Options, placement: Placement
+) -> tuple[dict[int, float], bytes]:
+    """Return the compute buffer on each device, and a mark of how sizes compared on cards.
+
+    Two contexts of one mark have the cards' buffers of all contexts between them on a line
+    (``ggml_alloc.traced_bytes``).
 
     The graph of the largest batch is built with two or three layers of every kind on every
     device and with the last layer; more of the same do not change the peak.
@@ -192,8 +204,13 @@ def compute_bytes(
         and not options.kv_on_host
     )
     copies = PIPELINE_COPIES if pipelined else 1
-    found = buffer_bytes(graph, copies, takes_over=options.takes_over and placement.cards_count > 0)
-    return {device: float(size) for device, size in found.items() if device is not None}
+    takes_over = options.takes_over and placement.cards_count > 0
+    found, path = traced_bytes(graph, copies, takes_over=takes_over)
+    batch = _batch(llm, options)
+    # A window follows the context until it is full.
+    ends = (batch.tokens_count, batch.window_cells == batch.full_cells, *path)
+    mark = hashlib.blake2b(array("L", ends).tobytes(), digest_size=16).digest()
+    return {device: float(size) for device, size in found.items() if device is not None}, mark
 
 
 def _batch(llm: Llm, options: Options) -> Batch:

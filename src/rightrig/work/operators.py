@@ -161,7 +161,7 @@ CORRELATION_EXPONENT: Final = 0.9
 
 
 def distinct_experts_count(
-    experts_count: float, experts_per_token_count: float, tokens_count: Floats
+    experts_count: Floats, experts_per_token_count: Floats, tokens_count: Floats
 ) -> Floats:
     """Return the experts that a step touches: ``E·(1 − (1 − k/E)^m)`` (F6.1, uniform routing).
 

@@ -241,6 +241,16 @@ def stage_blocks(llm: Llm, stages_count: int) -> tuple[tuple[tuple[Block, int], 
     return tuple(stages)
 
 
+def distinct_stages(llm: Llm, stages_count: int) -> tuple[int, ...]:
+    """Return the stages that differ: the first, the last, and of those between each kind."""
+    last = stages_count - 1
+    kinds: dict[object, int] = {}
+    for stage, blocks in enumerate(stage_blocks(llm, stages_count)):
+        layers = tuple((id(block), count) for block, count in blocks)
+        kinds.setdefault((layers, stage == 0, stage == last), stage)
+    return tuple(kinds.values())
+
+
 @functools.lru_cache(maxsize=4096)
 def rank_weight_bytes(
     llm: Llm,

@@ -1,0 +1,1 @@
+"""All models of the catalogue on one rig at once."""
