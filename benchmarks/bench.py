@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import survey
 from figure import Figure
 
 import planning
@@ -152,6 +153,7 @@ def measure() -> list[Figure]:
         Figure("candidates_rate", result.candidates_count / search_s, "per_s"),
         *planning.figures(catalog),
         *simulation.figures(catalog),
+        *survey.figures(catalog),
     ]
 
 

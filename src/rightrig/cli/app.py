@@ -10,6 +10,7 @@ from rightrig.cli.calibrate import calibrate
 from rightrig.cli.catalogs import CatalogBefore
 from rightrig.cli.command import command
 from rightrig.cli.prices_refresh import prices_refresh
+from rightrig.cli.serve import serve
 from rightrig.verbs.table import GROUPS, VERBS
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ for verb in VERBS:
     *first, last = verb.words
     (_groups[first[0]] if first else app).command(last)(command(verb.answer))
 app.command("calibrate")(command(calibrate))
+app.command("serve")(serve)
 _groups["prices"].command("refresh")(command(prices_refresh, shipped_prices=True))
 for group in _groups.values():
     app.add_typer(group)

@@ -10,7 +10,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.calibration import CalibrationJson
 
 Tables = Annotated[list[str], typer.Argument(help="CSV files of measured inference runs.")]
 Held = Annotated[
@@ -24,7 +24,7 @@ SaveTo = Annotated[
 
 def calibrate(
     catalog: Catalog, tables: Tables, cross_validate: Held = False, save: SaveTo = None
-) -> Found[Json]:
+) -> Found[CalibrationJson]:
     """Refit the speed model from measured runs."""
     from pathlib import Path
 

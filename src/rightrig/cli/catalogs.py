@@ -38,13 +38,7 @@ CatalogFolders = Annotated[
 
 
 def chosen(folders: Sequence[str] | None, *, shipped_prices: bool = False) -> Catalog:
-    """Return the shipped catalogue with the user's own folder and those named laid over it.
+    """Return the shipped catalogue with the user's own folder and those named laid over it."""
+    from rightrig.verbs.catalogs import own_catalog
 
-    With ``shipped_prices`` those that the user refreshed do not count.
-    """
-    from rightrig.facts.user_catalog import load_catalog, user_folder
-    from rightrig.verbs.refreshed import refreshed_prices
-
-    own = user_folder()
-    newer = None if shipped_prices else refreshed_prices
-    return load_catalog([*((own,) if own else ()), *(folders or ())], newer)
+    return own_catalog(folders or (), shipped_prices=shipped_prices)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from rightrig.cli.catalogs import CatalogFolders
+from rightrig.verbs.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
     from rightrig.verbs.found import Found
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_EDGE: Final = {"folders": (CatalogFolders, None), "json": (Json, False)}
+Html = Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
+Markdown = Annotated[str | None, typer.Option("--md", metavar="FILE", help="Write Markdown.")]
+_EDGE: Final = {
+    "folders": (CatalogFolders, None),
+    "html": (Html, None),
+    "md": (Markdown, None),
+    "json": (Json, False),
+}
 
 
 def command(
@@ -34,27 +42,21 @@ def command(
         shipped_prices: Whether prices that the user refreshed do not count.
     """
 
-    def run(folders: list[str] | None, *, json: bool, **words: object) -> None:
-        from rightrig.cli.answer import answer
+    def run(
+        folders: list[str] | None, *, json: bool, html: str | None, md: str | None, **words: object
+    ) -> None:
+        from rightrig.cli.answer import Wanted, answer
         from rightrig.cli.catalogs import chosen
         from rightrig.cli.waiting import Terminal
         from rightrig.verbs.progress import watched_by
 
         catalog = chosen(folders, shipped_prices=shipped_prices)
         with watched_by(Terminal()):
-            answer(verb(catalog, **words), as_json=json)
+            answer(verb(catalog, **words), Wanted(json=json, html=html, md=md))
 
     run.__doc__ = verb.__doc__
-    run.__signature__ = inspect.Signature([*_words(verb), *_edge()])  # type: ignore[attr-defined] # read by inspect
+    run.__signature__ = inspect.Signature([*words_of(verb), *_edge()])  # type: ignore[attr-defined] # read by inspect
     return run
-
-
-def _words(verb: Callable[..., Found[Any]]) -> Iterator[inspect.Parameter]:
-    """Yield the parameters of a verb but for the catalogue, their annotations read."""
-    signature = inspect.signature(verb)
-    for parameter in list(signature.parameters.values())[1:]:
-        annotation = eval(parameter.annotation, verb.__globals__)  # noqa: S307 - text of our own source
-        yield parameter.replace(annotation=annotation, kind=inspect.Parameter.KEYWORD_ONLY)
 
 
 def _edge() -> Iterator[inspect.Parameter]:

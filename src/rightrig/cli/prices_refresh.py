@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.price_refresh import RefreshJson, UndoneJson
     from rightrig.verbs.found import Found
 
 
@@ -31,7 +31,7 @@ def prices_refresh(
     undo: Annotated[
         bool, typer.Option("--undo", help="Bring back the prices before the last refresh.")
     ] = False,
-) -> Found[Json]:
+) -> Found[RefreshJson | UndoneJson]:
     """Download newer offers through gpuhunt; every command then plans with them."""
     from rightrig.cli.refreshing import Order, refreshed
 

@@ -17,7 +17,7 @@ from rightrig.verbs.price_ages import today as day_of_today
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.fetching.gpuhunt_offers import Download
-    from rightrig.report.values import Json
+    from rightrig.report.schema.price_refresh import RefreshJson, UndoneJson
 
 _LONGEST_TIMEOUT_S: Final = 3_600.0
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -35,7 +35,7 @@ class Order:
     undo: bool
 
 
-def refreshed(catalog: Catalog, order: Order) -> Found[Json]:
+def refreshed(catalog: Catalog, order: Order) -> Found[RefreshJson | UndoneJson]:
     """Do what was ordered, and return what to print.
 
     Args:
@@ -64,7 +64,7 @@ def refreshed(catalog: Catalog, order: Order) -> Found[Json]:
     )
 
 
-def _undone(order: Order, folder: Path) -> Found[Json]:
+def _undone(order: Order, folder: Path) -> Found[UndoneJson]:
     """Bring back the snapshot before."""
     from rightrig.fetching.price_store import bring_back
     from rightrig.report.price_refresh import undo_document, undo_json

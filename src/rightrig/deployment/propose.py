@@ -100,7 +100,7 @@ def propose(catalog: Catalog, llm: Llm, rig: Rig, choices: Choices | None = None
             weights, usual_kv(runtime, llm) if wanted.kv is None else wanted.kv.lower()
         ),
         runtime=runtime,
-        limits=_limits(runtime, usual, wanted),
+        limits=limits_with(runtime, usual, wanted),
         version=version,
         companions=_companions(catalog, llm, runtime, wanted),
         placement=_placement(llm, rig, runtime, wanted),
@@ -160,7 +160,7 @@ def _is_gguf(llm: Llm, wanted: Choices) -> bool:
     return wanted.weights.lower() in GGUF_MIXES
 
 
-def _limits(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLimits:
+def limits_with(runtime: Runtime, usual: EngineLimits, wanted: Choices) -> EngineLimits:
     """Return the engine's limits with those that the user set."""
     ratio = wanted.memory_ratio
     if ratio is not None and runtime.memory_rule == "exact":

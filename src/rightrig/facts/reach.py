@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+_OWN: Final = Path(__file__).parents[1]
+"""Tables that come with the program are everybody's."""
 _FOLDER: Final[ContextVar[Path | None]] = ContextVar("folder", default=None)
 
 
@@ -43,7 +45,7 @@ def check_reach(path: Path) -> None:
             link that leads out of it.
     """
     folder = _FOLDER.get()
-    if folder is None:
+    if folder is None or (path.is_relative_to(_OWN) and ".." not in path.parts):
         return
     try:
         inside = path.resolve().is_relative_to(folder)

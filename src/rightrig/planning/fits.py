@@ -75,7 +75,7 @@ def _model_fit(
     tokens = min(context_tokens, llm.max_context_tokens)
     last: Fit | None = None
     try:
-        for deployment in _deployments(catalog, rig, choices, llm):
+        for deployment in deployments_of(catalog, rig, choices, llm):
             last = fit(deployment, tokens, concurrency)
             if last.verdict in {"fits", "tight"}:
                 return ModelFit(llm, last)
@@ -84,7 +84,7 @@ def _model_fit(
     return ModelFit(llm, last)
 
 
-def _deployments(catalog: Catalog, rig: Rig, choices: Choices, llm: Llm) -> Iterator[Deployment]:
+def deployments_of(catalog: Catalog, rig: Rig, choices: Choices, llm: Llm) -> Iterator[Deployment]:
     """Yield the usual deployment, then smaller formats of the same runtime."""
     usual = propose(catalog, llm, rig, choices)
     if choices.weights is not None:

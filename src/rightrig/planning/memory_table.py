@@ -20,7 +20,7 @@ from rightrig.planning.limits import limits_for
 from rightrig.prediction.engine_memory import Engine, runtime_bytes, weights_component
 from rightrig.prediction.layered_engines import layered_shares, placement_of
 from rightrig.prediction.paged_engines import paged_shares, paged_weight_bytes
-from rightrig.work.weights import stage_blocks, weight_bytes
+from rightrig.work.weights import distinct_stages, weight_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -286,14 +286,9 @@ class Book:
         return Frame(paged_shares(engine, stages), stages, has_formats=False)
 
     def _stages(self, stages_count: int) -> tuple[int, ...]:
-        """Return the stages that differ: the first, the last, and of those between each kind."""
+        """Return the stages that differ, worked out once a number of stages."""
         if stages_count not in self._alike:
-            last = stages_count - 1
-            kinds: dict[object, int] = {}
-            for stage, blocks in enumerate(stage_blocks(self._llm, stages_count)):
-                layers = tuple((id(block), count) for block, count in blocks)
-                kinds.setdefault((layers, stage == 0, stage == last), stage)
-            self._alike[stages_count] = tuple(kinds.values())
+            self._alike[stages_count] = distinct_stages(self._llm, stages_count)
         return self._alike[stages_count]
 
     def _weight_bytes(
