@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import typer.main
+from answer_types import assert_is, type_of
 from price_lists import LAMBDA, publish
 from scripts import load_script
 from typer.testing import CliRunner
@@ -304,6 +305,8 @@ def names_left_out(section: str, command: str) -> set[str]:
     parts = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     told = next(part for part in parts if part.startswith(f"`{section}`"))
     printed = CliRunner().invoke(app, f"{command} --json".split(), prog_name="rightrig")
+    if section != "prices refresh":  # no verb: it writes
+        assert_is(type_of(command), printed.stdout)
     names = set(names_in(own_names(json.loads(printed.stdout)))) - {"explanation"}
     return names - set(re.findall(r"`([a-z0-9_]+)(?:\[\])?`", told))
 

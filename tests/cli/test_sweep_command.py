@@ -25,13 +25,13 @@ pytestmark = pytest.mark.usefixtures("compiled")
 ROOT: Final = Path(__file__).parents[2]
 PROGRAM: Final = """
 import sys, rightrig
-from rightrig.cli.answer import answer
+from rightrig.cli.answer import Wanted, answer
 from rightrig.cli.waiting import Terminal
 from rightrig.verbs.progress import watched_by
 from rightrig.verbs.sweep import swept_of
 with watched_by(Terminal()):
     found = swept_of(*sys.argv[1:3], int(sys.argv[3]), sys.argv[4], rightrig.shipped())
-answer(found, as_json=True)
+answer(found, Wanted(json=True))
 """
 SWEEP: Final = """
 models = "llama-3.1-8b"

@@ -22,9 +22,7 @@ def shown(slug: str) -> str:
 
 
 def derived(slug: str) -> dict[str, Any]:
-    found = gpu_json(CATALOG.gpu(slug), CATALOG.prices(), TODAY)["derived"]
-    assert isinstance(found, dict)
-    return found
+    return dict(gpu_json(CATALOG.gpu(slug), CATALOG.prices(), TODAY)["derived"])
 
 
 def test_h100_shows_three_sizes_bus_rates_ecc_tier_and_software() -> None:

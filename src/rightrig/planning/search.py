@@ -250,7 +250,7 @@ def _options_not_held(
     """
     rows = candidates.rows
     names = ["gpu", "runtime", "format", "kv"]
-    machines = np.array([machine_cards(gpu) > 1 for gpu in candidates.gpus])
+    machines = np.array([machine_cards(gpu) > 1 for gpu in candidates.gpus], dtype=np.bool_)
     asked = rows[names][sold & machines[rows["gpu"]]]
     held = rows[names][capacity_seqs >= 1.0]
     left = sorted(set(asked.tolist()) - set(held.tolist()))

@@ -27,7 +27,7 @@ from rightrig.simulation.limit import find_limit
 from rightrig.simulation.simulate import Setting, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rightrig.demand.requests import Requests
     from rightrig.facts.gpu import Gpu
@@ -52,11 +52,13 @@ class Simulating:
         seed: Of all draws.
         traffic: Requests with their own lengths and arrivals; ``None`` for the question's fixed
             lengths at random.
+        progress: Takes the share of the plans that are simulated; may raise to end the work.
     """
 
     count: int = 3
     seed: int = 1
     traffic: Requests | None = None
+    progress: Callable[[float], None] | None = None
 
 
 def deployment_of(
@@ -96,7 +98,11 @@ def simulated(plan: Plan, space: Space, how: Simulating) -> Plan:
     gpus = {gpu.slug: gpu for gpu in space.gpus}
     runtimes = {runtime.slug: runtime for runtime in space.runtimes}
     chosen, rest = plan.plans[: how.count], plan.plans[how.count :]
-    tried = [_tried(deployment_of(plan.llm, gpus, runtimes, one), one, plan, how) for one in chosen]
+    tried = []
+    for place, one in enumerate(chosen):
+        if how.progress is not None:
+            how.progress(place / len(chosen))
+        tried.append(_tried(deployment_of(plan.llm, gpus, runtimes, one), one, plan, how))
     judged = [(one, _reason(one, gpus[one.gpu], plan.question)) for one in tried]
     kept = sorted(
         (one for one, reason in judged if reason is None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from rightrig.prediction.accuracy_score import AXES, Accuracy, score
@@ -14,7 +13,12 @@ if TYPE_CHECKING:
 
     from rightrig.interval import Interval
     from rightrig.prediction.accuracy_score import Axis, Judged, Score
-    from rightrig.report.values import Json
+    from rightrig.report.schema.judging import (
+        JudgedRowJson,
+        JudgedValueJson,
+        ScoreJson,
+        TableAccuracyJson,
+    )
 
 _LONGEST_NAME: Final = 28
 _LONGEST_REASON: Final = 110
@@ -180,28 +184,61 @@ def _numbers(rows: Sequence[int]) -> str:
     return f"{some} … ({len(rows)} rows)" if len(rows) > _MOST_NUMBERS else some
 
 
-def accuracy_json(found: Accuracy) -> Json:
+def accuracy_json(found: Accuracy) -> TableAccuracyJson:
     """Return the summary, the groups and every row, in the table's order."""
-    groups = {
-        axis: {name: asdict(one) for name, one in _named(found, axis).items()} for axis in AXES
-    }
-    beside = {name: asdict(one) for name, one in _named(found.also, "metric").items()}
+    table, summary = found.table, _score_json(found.summary)
+    groups = {axis: _scores_json(found, axis) for axis in AXES}
+    beside = _scores_json(found.also, "metric")
+    rows = [_row_json(row) for row in found.rows]
+    if not beside:
+        return {"table": table, "summary": summary, "groups": groups, "rows": rows}
     return {
-        "table": found.table,
-        "summary": asdict(found.summary),
+        "table": table,
+        "summary": summary,
         "groups": groups,
-        **({"also": beside} if beside else {}),
-        "rows": [_row_json(row) for row in found.rows],
+        "also": beside,
+        "rows": rows,
     }
 
 
-def _row_json(row: Judged) -> Json:
+def _scores_json(found: Accuracy, axis: Axis) -> dict[str, ScoreJson]:
+    """Return the scores of one grouping as JSON."""
+    return {name: _score_json(one) for name, one in _named(found, axis).items()}
+
+
+def _score_json(one: Score) -> ScoreJson:
+    """Return a score as JSON."""
+    return {
+        "rows": one.rows,
+        "predicted": one.predicted,
+        "coverage_ratio": one.coverage_ratio,
+        "median_abs_error_ratio": one.median_abs_error_ratio,
+        "p90_abs_error_ratio": one.p90_abs_error_ratio,
+        "bias_ratio": one.bias_ratio,
+        "interval_hit_ratio": one.interval_hit_ratio,
+        "median_width_ratio": one.median_width_ratio,
+        "interval_score": one.interval_score,
+    }
+
+
+def _row_json(row: Judged) -> JudgedRowJson:
     """Return one row as JSON; what else it measured by its column."""
     also = {one.names["metric"]: _prediction_json(one) for one in row.also}
-    return {"row": row.row, **_prediction_json(row), **({"also": also} if also else {})}
+    own = _prediction_json(row)
+    told: JudgedRowJson = {
+        "row": row.row,
+        "predicted": own["predicted"],
+        "low": own["low"],
+        "high": own["high"],
+        "error_ratio": own["error_ratio"],
+        "reason": own["reason"],
+    }
+    if also:
+        told["also"] = also
+    return told
 
 
-def _prediction_json(row: Judged) -> dict[str, object]:
+def _prediction_json(row: Judged) -> JudgedValueJson:
     """Return a prediction beside its measured value as JSON."""
     return {
         "predicted": None if row.predicted is None else row.predicted.mid,

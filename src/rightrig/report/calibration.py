@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rightrig.prediction.calibration import Calibration, Move
     from rightrig.prediction.run_design import Array
-    from rightrig.report.values import Json
+    from rightrig.report.schema.calibration import CalibrationJson
 
 _MOST_MOVES: Final = 30
 _LEAST_ROWS: Final = 10
@@ -52,7 +52,7 @@ def calibration_document(found: Calibration, written: Sequence[Path]) -> Documen
     )
 
 
-def calibration_json(found: Calibration, written: Sequence[Path]) -> Json:
+def calibration_json(found: Calibration, written: Sequence[Path]) -> CalibrationJson:
     """Return the same as data."""
     return {
         "rows_count": len(found.rows),

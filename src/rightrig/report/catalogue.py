@@ -10,19 +10,26 @@ from rightrig.deployment.propose import MEMORY_MODELLED, MODELLED
 from rightrig.facts.price import staleness
 from rightrig.quantities import show_usd
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.record import tail
+from rightrig.report.record import listed_json, tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.facts.runtime import Runtime
     from rightrig.facts.system import System
+    from rightrig.report.schema.rigs import RigsJson
+    from rightrig.report.schema.runtimes import RuntimesJson
 
 
 def rigs_document(systems: Sequence[System]) -> Document:
     """Return all machines, a line each."""
     rows = tuple((s.slug, s.kind, s.rig, s.topology, s.name) for s in systems)
     return (Grid(("rig", "kind", "cards", "topology", "name"), rows, spare=(3, 1, 4)),)
+
+
+def rigs_json(systems: Sequence[System]) -> RigsJson:
+    """Return all machines as JSON."""
+    return {"rigs": [listed_json(system) for system in systems]}
 
 
 def rig_document(system: System) -> Document:
@@ -51,7 +58,7 @@ def _today() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def _modelled(slug: str) -> str:
+def modelled_text(slug: str) -> str:
     """Return what is computed for a runtime."""
     if slug in MODELLED:
         return "memory, speed"
@@ -64,7 +71,7 @@ def runtimes_document(runtimes: Sequence[Runtime]) -> Document:
         (
             r.slug,
             r.version or "–",
-            _modelled(r.slug),
+            modelled_text(r.slug),
             ", ".join(r.vendors) or "–",
             r.min_compute_capability or "–",
             r.memory_rule,
@@ -80,6 +87,11 @@ def runtimes_document(runtimes: Sequence[Runtime]) -> Document:
         "its fraction is of",
     )
     return (Grid(headers, rows, spare=(5, 1, 4)),)
+
+
+def runtimes_json(runtimes: Sequence[Runtime]) -> RuntimesJson:
+    """Return all runtimes as JSON."""
+    return {"runtimes": [listed_json(runtime) for runtime in runtimes]}
 
 
 def runtime_document(runtime: Runtime) -> Document:

@@ -6,6 +6,7 @@ colour-blind readers tell apart.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ _CONFIG: Final[Json] = {
               "anchor": "start", "offset": 14},
     "view": {"stroke": "#cccccc"},
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SizedChart:
+    """A chart for a page, which keeps room for it before it is drawn.
+
+    Attributes:
+        spec: The Vega-Lite specification.
+        height: How high it is drawn, in pixels.
+    """
+
+    spec: Json
+    height: int
 
 
 def chart_head(title: str, subtitle: Sequence[str]) -> Json:

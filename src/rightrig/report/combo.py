@@ -12,7 +12,7 @@ from rightrig.deployment.rig import Rig
 from rightrig.planning.combos.links import LINK_NAMES
 from rightrig.planning.combos.speed import LENGTHS, STREAM_TOKENS_PER_S
 from rightrig.quantities import GB, GIB, TERA, show_gib, show_number, show_seconds, show_usd
-from rightrig.report.combo_upkeep import upkeep_document
+from rightrig.report.combo_upkeep import upkeep_parts
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.runtimes import support_document
 
@@ -32,24 +32,30 @@ _NO: Final = "–"
 
 def combo_document(found: Combo) -> Document:
     """Return everything that is known of a rig."""
-    return (
-        *_memory(found),
-        *_links(found),
-        *support_document(Asked(found.rig), found.support),
-        *_splits(found),
-        *_models(found),
-        *_words(Paragraph("Best at", "good"), found.best),
-        *_words(Paragraph("Bad at", "warn"), found.bad),
-        *_words(Paragraph("Who should avoid it", "bad"), [one.reason for one in found.avoid]),
-        *_alternatives(found),
-        *_price(found),
-        *upkeep_document(found),
-        Paragraph(
-            "Sources: the records of the cards ('rightrig gpus show' names theirs), of the "
-            "runtimes and of the prices; speeds are predictions with their evidence.",
-            "dim",
-        ),
+    return tuple(block for part in combo_parts(found).values() for block in part)
+
+
+def combo_parts(found: Combo) -> dict[str, Document]:
+    """Return the parts of the document by name, in its order; a page has an order of its own."""
+    sources = (
+        "Sources: the records of the cards ('rightrig gpus show' names theirs), of the runtimes "
+        "and of the prices; speeds are predictions with their evidence."
     )
+    avoid = [one.reason for one in found.avoid]
+    return {
+        "memory": _memory(found),
+        "links": _links(found),
+        "runtimes": support_document(Asked(found.rig), found.support),
+        "splits": _splits(found),
+        "models": _models(found),
+        "best": _words(Paragraph("Best at", "good"), found.best),
+        "bad": _words(Paragraph("Bad at", "warn"), found.bad),
+        "avoid": _words(Paragraph("Who should avoid it", "bad"), avoid),
+        "alternatives": _alternatives(found),
+        "price": _price(found),
+        **upkeep_parts(found),
+        "sources": (Paragraph(sources, "dim"),),
+    }
 
 
 def _words(heading: Paragraph, sentences: Sequence[str]) -> Document:

@@ -8,16 +8,26 @@ from rightrig.deployment.compatibility_matrix import Asked
 from rightrig.report.combo_upkeep import upkeep_json
 from rightrig.report.risk import rig_json
 from rightrig.report.runtimes import support_json
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.planning.combos.combo import Combo
     from rightrig.planning.combos.models import Coverage
     from rightrig.planning.combos.rivals import Rival
     from rightrig.planning.combos.speed import SplitSpeed
+    from rightrig.report.schema.rigs import (
+        ComboJson,
+        ComboRivalJson,
+        CoverageJson,
+        PooledMemoryJson,
+        RankJson,
+        SplitSpeedJson,
+        StreamsJson,
+        TopologyJson,
+    )
 
 
-def combo_json(found: Combo) -> Json:
+def combo_json(found: Combo) -> ComboJson:
     """Return everything that is known of a rig as JSON."""
     return {
         "rig": found.rig.text,
@@ -52,7 +62,7 @@ def combo_json(found: Combo) -> Json:
     }
 
 
-def _streams_json(found: Combo) -> list[Json]:
+def _streams_json(found: Combo) -> list[StreamsJson]:
     """Return how fast streams decode."""
     return [
         {
@@ -66,7 +76,7 @@ def _streams_json(found: Combo) -> list[Json]:
     ]
 
 
-def _ranks_json(found: Combo) -> list[Json]:
+def _ranks_json(found: Combo) -> list[RankJson]:
     """Return the places among rigs of as many cards."""
     return [
         {
@@ -77,7 +87,7 @@ def _ranks_json(found: Combo) -> list[Json]:
     ]  # fmt: skip
 
 
-def _memory_json(found: Combo) -> Json:
+def _memory_json(found: Combo) -> PooledMemoryJson:
     """Return the memory."""
     memory = found.memory
     return {
@@ -103,7 +113,7 @@ def _memory_json(found: Combo) -> Json:
     }
 
 
-def _topology_json(found: Combo) -> Json:
+def _topology_json(found: Combo) -> TopologyJson:
     """Return the links; pairs once each."""
     topology = found.topology
     alone = len(topology.cards) == 1
@@ -111,7 +121,9 @@ def _topology_json(found: Combo) -> Json:
         "kind": topology.all_cards.kind,
         "bytes_per_s": None if alone else topology.all_cards.bytes_per_s,
         "peer_to_peer": topology.peer_to_peer,
-        "network_bytes_per_s": topology.between_nodes and topology.between_nodes.bytes_per_s,
+        "network_bytes_per_s": None
+        if topology.between_nodes is None
+        else topology.between_nodes.bytes_per_s,
         "pairs": [
             {"cards": [one, two], "kind": link.kind, "bytes_per_s": link.bytes_per_s}
             for (one, two), link in topology.pairs.items()
@@ -123,22 +135,24 @@ def _topology_json(found: Combo) -> Json:
     }
 
 
-def _split_json(one: SplitSpeed) -> Json:
+def _split_json(one: SplitSpeed) -> SplitSpeedJson:
     """Return one split."""
     return {
         "split": one.split.text,
         "runtime": one.runtime,
         "weights": one.weights,
         "verdict": one.verdict,
-        "tpot_s": one.tpot_s and interval_json(one.tpot_s),
-        "output_tokens_per_s": one.tokens_per_s and interval_json(one.tokens_per_s),
+        "tpot_s": None if one.tpot_s is None else interval_json(one.tpot_s),
+        "output_tokens_per_s": None
+        if one.tokens_per_s is None
+        else interval_json(one.tokens_per_s),
         "users_count": one.users_count,
         "evidence": one.evidence,
         "reason": one.reason,
     }
 
 
-def _class_json(one: Coverage) -> Json:
+def _class_json(one: Coverage) -> CoverageJson:
     """Return one class."""
     return {
         "class": one.of.name,
@@ -150,7 +164,7 @@ def _class_json(one: Coverage) -> Json:
     }
 
 
-def _rival_json(one: Rival) -> Json:
+def _rival_json(one: Rival) -> ComboRivalJson:
     """Return one rig with its price, memory and speed."""
     price = one.purchase.price if one.purchase else None
     return {
@@ -163,7 +177,7 @@ def _rival_json(one: Rival) -> Json:
         "output_tokens_per_s": one.tokens_per_s or None,
         "output_tokens_per_usd": one.tokens_per_usd,
         "rent_usd_per_month": one.rent_usd_per_month,
-        "provider": price and price.provider,
-        "price_date": price and price.date,
-        "price_source": price and price.source,
+        "provider": None if price is None else price.provider,
+        "price_date": None if price is None else price.date,
+        "price_source": None if price is None else price.source,
     }

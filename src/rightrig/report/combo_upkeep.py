@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 from rightrig.quantities import show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.risk import rig_document
-from rightrig.report.values import Json, interval_json
+from rightrig.report.values import interval_json
 
 if TYPE_CHECKING:
     from rightrig.costs.bill import Bill
     from rightrig.planning.combos.combo import Combo
     from rightrig.planning.combos.upkeep import Power, Upkeep
+    from rightrig.report.schema.rigs import OwningJson, RigPowerJson, UpkeepJson
 
 
-def upkeep_document(found: Combo) -> Document:
+def upkeep_parts(found: Combo) -> dict[str, Document]:
     """Return watts and electricity, the rent that the rig stands against, and how it fails."""
-    return (*_power(found), *_owning(found.upkeep), *rig_document(found.risk))
+    return {
+        "power": _power(found),
+        "owning": _owning(found.upkeep),
+        "failures": rig_document(found.risk),
+    }
 
 
 def _power(found: Combo) -> Document:
@@ -62,7 +67,7 @@ def _owning(upkeep: Upkeep) -> Document:
     )
 
 
-def upkeep_json(upkeep: Upkeep) -> Json:
+def upkeep_json(upkeep: Upkeep) -> UpkeepJson:
     """Return the same as JSON, without the failures."""
     return {
         "power": None if upkeep.power is None else _power_json(upkeep.power),
@@ -73,7 +78,7 @@ def upkeep_json(upkeep: Upkeep) -> Json:
     }
 
 
-def _power_json(power: Power) -> Json:
+def _power_json(power: Power) -> RigPowerJson:
     """Return what a rig draws and asks of a room as JSON."""
     room = power.installation
     supplies = room.machine.supplies
@@ -100,7 +105,7 @@ def _power_json(power: Power) -> Json:
     }
 
 
-def _owning_json(bill: Bill) -> Json:
+def _owning_json(bill: Bill) -> OwningJson:
     """Return the price of all and the rent from which owning is cheaper as JSON."""
     return {
         "all_in_usd": interval_json(bill.price_usd),

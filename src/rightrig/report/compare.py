@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rightrig.deployment.rig import Rig
     from rightrig.facts.price import Price
-    from rightrig.report.values import Json
+    from rightrig.report.schema.comparing import CompareJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _link_text(rig: Rig) -> str:
     return f"cards joined by {link.kind}{staged}"
 
 
-def compare_json(rigs: Sequence[Rig], lines: Sequence[Line]) -> Json:
+def compare_json(rigs: Sequence[Rig], lines: Sequence[Line]) -> CompareJson:
     """Return a comparison as JSON."""
     return {
         "rigs": [rig.text for rig in rigs],

@@ -11,7 +11,7 @@ from rightrig.planning.costing.break_even import between
 from rightrig.quantities import MILLION, show_number, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.questions_layout import told
-from rightrig.report.values import Json, explanation_json, finite
+from rightrig.report.values import explanation_json, finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from rightrig.costs.tornado import Swing
     from rightrig.interval import Interval
     from rightrig.planning.costing.break_even import BreakEven
+    from rightrig.report.schema.cost import (
+        BreakEvenJson,
+        OpenFigureJson,
+        OpenIntervalJson,
+        SwingJson,
+    )
 
 _SHOWN_SWINGS = 6
 
@@ -89,7 +95,7 @@ def shown_value(swing: Swing, value_ratio: float) -> str:
     return f"{show_number(value_ratio * swing.given.shown_ratio)}{unit}"
 
 
-def swings_json(swings: tuple[Swing, ...]) -> list[Json]:
+def swings_json(swings: tuple[Swing, ...]) -> list[SwingJson]:
     """Return the swings as JSON, values in the unit of each."""
     return [
         {
@@ -105,7 +111,7 @@ def swings_json(swings: tuple[Swing, ...]) -> list[Json]:
     ]
 
 
-def break_even_json(found: BreakEven) -> Json:
+def break_even_json(found: BreakEven) -> BreakEvenJson:
     """Return the answer as JSON; null stands for never."""
     return {
         "rig": found.own.name,
@@ -129,7 +135,7 @@ def break_even_json(found: BreakEven) -> Json:
     }
 
 
-def _figures_json(found: BreakEven) -> list[Json]:
+def _figures_json(found: BreakEven) -> list[OpenFigureJson]:
     """Return the figures; an endless one is null."""
     return [
         {"name": f.name, "value": finite(f.value), "text": f.text, "source": f.source}
@@ -137,7 +143,7 @@ def _figures_json(found: BreakEven) -> list[Json]:
     ]
 
 
-def _months_json(count: Interval | None) -> Json | None:
+def _months_json(count: Interval | None) -> OpenIntervalJson | None:
     """Return months as JSON; an end that never comes is null."""
     if count is None:
         return None

@@ -9,7 +9,7 @@ from rightrig.report.cost_break_even import stale_blocks, swings_blocks, swings_
 from rightrig.report.cost_tokens import between_per_million
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.questions_layout import told
-from rightrig.report.values import Json, deployment_json, explanation_json, interval_json
+from rightrig.report.values import deployment_json, explanation_json, interval_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rightrig.costs.uncertain import Standing
     from rightrig.planning.costing.compare import Comparison, Contender
     from rightrig.planning.costing.coverage import Coverage
+    from rightrig.report.schema.cost import (
+        CostCompareJson,
+        CostSideJson,
+    )
 
 
 def compare_document(found: Comparison, covered: Mapping[str, Coverage]) -> Document:
@@ -92,7 +96,7 @@ def _coverage_blocks(found: Comparison, covered: Mapping[str, Coverage]) -> Docu
     return (Grid(("rig", "models that fit", "share", "cost over the cheapest"), rows, (1, 2, 3)),)
 
 
-def compare_json(found: Comparison, covered: Mapping[str, Coverage]) -> Json:
+def compare_json(found: Comparison, covered: Mapping[str, Coverage]) -> CostCompareJson:
     """Return the comparison as JSON, cheapest first and what cannot serve last."""
     by_name = {one.name: one for one in found.contenders}
     rate, use = found.demand.rate_requests_per_s, found.demand.use_ratio
@@ -119,7 +123,7 @@ def _side_json(
     one: Contender,
     standing: Standing | None,
     covered: Mapping[str, Coverage],
-) -> Json:
+) -> CostSideJson:
     """Return one side as JSON."""
     cost = None if standing is None else standing.cost_usd
     month = None if cost is None else found.usd_per_month(cost)

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from rightrig.quantities import show_number, show_seconds
 from rightrig.report.cost_power import placement_blocks, placements_json
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.planning.electrifying import Circuit, Installation
     from rightrig.prediction.electrical import Feed
+    from rightrig.report.schema.power import (
+        ElectricalJson,
+        WiredMachineJson,
+    )
 
 _KWH_J = 3.6e6
 _WIRED = "wired, no plug"
@@ -142,7 +146,7 @@ def _amperes(size_a: float | None) -> str:
     return "above the largest" if size_a is None else f"{size_a:,.0f} A"
 
 
-def electrical_json(found: Installation) -> Json:
+def electrical_json(found: Installation) -> ElectricalJson:
     """Return what machines ask of a room as JSON."""
     feed, circuit = found.site.feed, found.site.circuit
     return {
@@ -174,7 +178,7 @@ def electrical_json(found: Installation) -> Json:
     }
 
 
-def _machine_json(found: Installation) -> Json:
+def _machine_json(found: Installation) -> WiredMachineJson:
     """Return one machine as JSON."""
     machine = found.machine
     return {

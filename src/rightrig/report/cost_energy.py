@@ -10,7 +10,10 @@ from rightrig.report.values import explanation_json
 
 if TYPE_CHECKING:
     from rightrig.planning.costing.electricity import Efficiency, Electricity, EnergyBill
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        EnergyBillJson,
+        EnergyJson,
+    )
 
 
 def energy_document(found: Electricity) -> Document:
@@ -72,7 +75,7 @@ def _efficiency_row(one: Efficiency, first: str, second: str) -> tuple[str, ...]
     return (one.rate, *(f"{value / GIGA:,.1f}" for value in values), winner)
 
 
-def energy_json(found: Electricity) -> Json:
+def energy_json(found: Electricity) -> EnergyJson:
     """Return the electricity as JSON."""
     return {
         "rigs": [_bill_json(bill) for bill in found.bills],
@@ -91,7 +94,7 @@ def energy_json(found: Electricity) -> Json:
     }
 
 
-def _bill_json(bill: EnergyBill) -> Json:
+def _bill_json(bill: EnergyBill) -> EnergyBillJson:
     """Return one rig as JSON."""
     draw, tariff = bill.draw, bill.tariff
     return {

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from rightrig.costs.bill import Bill, Line
     from rightrig.interval import Interval
     from rightrig.planning.costing.part_of import PartOf
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        OwnJson,
+        PartOfJson,
+    )
 
 _MOST_LOST = 12
 
@@ -74,7 +77,7 @@ def _coverage(held: PartOf | None) -> Document:
     return (Paragraph(held.sentence), *lost)
 
 
-def own_json(bill: Bill, held: PartOf | None) -> Json:
+def own_json(bill: Bill, held: PartOf | None) -> OwnJson:
     """Return the bill as JSON."""
     return {
         "rig": bill.name,
@@ -104,7 +107,7 @@ def own_json(bill: Bill, held: PartOf | None) -> Json:
     }
 
 
-def _coverage_json(held: PartOf) -> Json:
+def _coverage_json(held: PartOf) -> PartOfJson:
     """Return a share of the cost and of the models as JSON."""
     return {
         "rig": held.second,

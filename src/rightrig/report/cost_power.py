@@ -8,7 +8,6 @@ from rightrig.prediction.power_cap import LEAST_TRUSTED_RATIO
 from rightrig.quantities import MILLION, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import (
-    Json,
     deployment_json,
     deployment_text,
     explanation_json,
@@ -20,6 +19,12 @@ if TYPE_CHECKING:
 
     from rightrig.planning.placing import Placement
     from rightrig.planning.power_values import Capped, Phase, Powered
+    from rightrig.report.schema.power import (
+        PlacementJson,
+        PowerCapJson,
+        PowerJson,
+        PowerPhaseJson,
+    )
 
 _NOTHING = "–"
 _KWH_J = 3.6e6
@@ -163,7 +168,7 @@ def placement_blocks(rules: Sequence[Placement]) -> Document:
     )
 
 
-def power_json(found: Powered) -> Json:
+def power_json(found: Powered) -> PowerJson:
     """Return what a deployment draws as JSON."""
     money = found.money
     return {
@@ -188,7 +193,7 @@ def power_json(found: Powered) -> Json:
     }
 
 
-def _phase_json(phase: Phase) -> Json:
+def _phase_json(phase: Phase) -> PowerPhaseJson:
     """Return one phase as JSON."""
     energy = phase.energy_j_per_token
     return {
@@ -201,7 +206,7 @@ def _phase_json(phase: Phase) -> Json:
     }
 
 
-def _cap_json(cap: Capped) -> Json:
+def _cap_json(cap: Capped) -> PowerCapJson:
     """Return one limit as JSON."""
     return {
         "limit_ratio": cap.limit_ratio,
@@ -220,6 +225,6 @@ def _cap_json(cap: Capped) -> Json:
     }
 
 
-def placements_json(rules: Sequence[Placement]) -> list[Json]:
+def placements_json(rules: Sequence[Placement]) -> list[PlacementJson]:
     """Return where the cards can stand, as JSON."""
     return [{"rule": r.rule_id, "word": r.word, "sentence": r.sentence} for r in rules]

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.planning.costing.renting import Offer, Rent, Worth
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        OfferJson,
+        RentJson,
+        WorthJson,
+    )
 
 _WHY = {
     "not rented": "Not rented out (complete lists of their own)",
@@ -127,7 +131,7 @@ def _worth(valued: Worth | None, found: Rent) -> Document:
     return tuple(Paragraph(line) for line in lines)
 
 
-def rent_json(found: Rent, valued: Worth | None) -> Json:
+def rent_json(found: Rent, valued: Worth | None) -> RentJson:
     """Return the offers as JSON."""
     today = _today()
     wish = found.wish
@@ -143,7 +147,7 @@ def rent_json(found: Rent, valued: Worth | None) -> Json:
     }
 
 
-def _offer_json(offer: Offer, today: datetime.date) -> Json:
+def _offer_json(offer: Offer, today: datetime.date) -> OfferJson:
     """Return one offer as JSON."""
     quote, price = offer.quote, offer.price
     return {
@@ -177,7 +181,7 @@ def _offer_json(offer: Offer, today: datetime.date) -> Json:
     }
 
 
-def _worth_json(valued: Worth) -> Json:
+def _worth_json(valued: Worth) -> WorthJson:
     """Return a gain and a loss as JSON."""
     return {
         "card_usd_per_hour": valued.card_usd_per_hour,

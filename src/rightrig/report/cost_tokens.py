@@ -9,7 +9,6 @@ from rightrig.report.cost_break_even import stale_blocks
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.questions_layout import told
 from rightrig.report.values import (
-    Json,
     deployment_json,
     deployment_text,
     explanation_json,
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
     from rightrig.costs.token_price import TokenPrices
     from rightrig.interval import Interval
     from rightrig.planning.costing.tokens import PricedRow, ServedCost
+    from rightrig.report.schema.cost import (
+        BatchPriceJson,
+        TokenPricesJson,
+        TokensJson,
+    )
 
 
 def tokens_document(found: ServedCost) -> Document:
@@ -114,7 +118,7 @@ def between_per_million(price_usd_per_token: Interval) -> str:
     return f"{middle} ({low}–{high})"
 
 
-def tokens_json(found: ServedCost) -> Json:
+def tokens_json(found: ServedCost) -> TokensJson:
     """Return the prices as JSON."""
     shares, bill, mean = found.capacity.shares, found.bill_usd_per_month, found.mean_usd_per_token
     lengths = found.capacity.lengths
@@ -145,7 +149,7 @@ def tokens_json(found: ServedCost) -> Json:
     }  # fmt: skip
 
 
-def _prices_json(prices: TokenPrices) -> Json:
+def _prices_json(prices: TokenPrices) -> TokenPricesJson:
     """Return the prices of each kind of token as JSON."""
     return {
         "input_usd_per_token": prices.input_usd_per_token,
@@ -156,7 +160,7 @@ def _prices_json(prices: TokenPrices) -> Json:
     }
 
 
-def _row_json(priced: PricedRow) -> Json:
+def _row_json(priced: PricedRow) -> BatchPriceJson:
     """Return a batch as JSON; null where it does not fit."""
     row = priced.row
     speed, output, mean = (

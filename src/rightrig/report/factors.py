@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rightrig.facts.gpu import Gpu
-    from rightrig.report.values import Json
+    from rightrig.report.schema.comparing import GapJson
 
 _NOTICEABLE: Final = 0.005
 _FIRST_SPARSE: Final = (8, 0)
@@ -144,7 +144,7 @@ def factors_document(found: Iterable[Gap]) -> Document:
     )
 
 
-def factors_json(found: Iterable[Gap]) -> list[Json]:
+def factors_json(found: Iterable[Gap]) -> list[GapJson]:
     """Return the factors as JSON."""
     return [
         {

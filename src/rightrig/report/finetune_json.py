@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rightrig.report.finetune_money import spent_json
 from rightrig.report.risk_values import files_json
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.deployment.training import TrainingJob
@@ -19,9 +19,21 @@ if TYPE_CHECKING:
     from rightrig.prediction.training.memory import TrainingMemory
     from rightrig.prediction.training.time import TrainingTime
     from rightrig.report.risk_values import Files
+    from rightrig.report.schema.finetune import (
+        DoerJson,
+        TrainedJson,
+        TrainingDiagnosisJson,
+        TrainingJobJson,
+        TrainingMemoryJson,
+        TrainingMethodsJson,
+        TrainingRunJson,
+        TrainingScalingJson,
+        TrainingSearchJson,
+        TrainingTimeJson,
+    )
 
 
-def job_json(job: TrainingJob) -> Json:
+def job_json(job: TrainingJob) -> TrainingJobJson:
     """Return a job as JSON."""
     split, batch, states, adapter = job.split, job.batch, job.states, job.adapter
     return {
@@ -50,7 +62,7 @@ def job_json(job: TrainingJob) -> Json:
     }
 
 
-def memory_json(memory: TrainingMemory) -> Json:
+def memory_json(memory: TrainingMemory) -> TrainingMemoryJson:
     """Return the memory of the fullest card as JSON."""
     return {
         "verdict": memory.verdict,
@@ -64,7 +76,7 @@ def memory_json(memory: TrainingMemory) -> Json:
     }
 
 
-def time_json(time: TrainingTime) -> Json:
+def time_json(time: TrainingTime) -> TrainingTimeJson:
     """Return the speed of a job as JSON."""
     return {
         "tokens_per_s": interval_json(time.tokens_per_s),
@@ -82,7 +94,7 @@ def time_json(time: TrainingTime) -> Json:
     }
 
 
-def found_json(found: Finetune) -> Json:
+def found_json(found: Finetune) -> TrainedJson:
     """Return a job with its memory, and its time where it fits."""
     return {
         "job": job_json(found.job),
@@ -92,7 +104,9 @@ def found_json(found: Finetune) -> Json:
     }
 
 
-def run_json(run: Run, scaled: ScaledRun | None = None, files: Files | None = None) -> Json:
+def run_json(
+    run: Run, scaled: ScaledRun | None = None, files: Files | None = None
+) -> TrainingRunJson:
     """Return one job on one rig as JSON."""
     nearest = run.nearest
     return {
@@ -113,7 +127,7 @@ def run_json(run: Run, scaled: ScaledRun | None = None, files: Files | None = No
     }
 
 
-def _scaled_json(scaled: ScaledRun) -> Json:
+def _scaled_json(scaled: ScaledRun) -> TrainingScalingJson:
     """Return scaling over cards and links as JSON."""
     return {
         "kind": scaled.curve.kind,
@@ -139,7 +153,7 @@ def _scaled_json(scaled: ScaledRun) -> Json:
     }
 
 
-def methods_json(found: Methods, files: Files | None = None) -> Json:
+def methods_json(found: Methods, files: Files | None = None) -> TrainingMethodsJson:
     """Return every method as JSON."""
     return {
         "methods": [run_json(run) for run in found.runs],
@@ -148,7 +162,7 @@ def methods_json(found: Methods, files: Files | None = None) -> Json:
     }
 
 
-def search_json(found: Search) -> Json:
+def search_json(found: Search) -> TrainingSearchJson:
     """Return a search as JSON."""
     aim = found.aim
     return {
@@ -168,7 +182,7 @@ def search_json(found: Search) -> Json:
     }
 
 
-def _doer_json(doer: Doer) -> Json:
+def _doer_json(doer: Doer) -> DoerJson:
     """Return a rig that does the job as JSON."""
     return {
         "rig": doer.rig.text,
@@ -180,7 +194,7 @@ def _doer_json(doer: Doer) -> Json:
     }
 
 
-def diagnosis_json(found: Diagnosis) -> Json:
+def diagnosis_json(found: Diagnosis) -> TrainingDiagnosisJson:
     """Return a comparison with a measured speed as JSON."""
     return {
         "job": job_json(found.expected.job),

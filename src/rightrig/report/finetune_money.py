@@ -8,11 +8,15 @@ from rightrig.quantities import GB, MILLION, show_number, show_usd
 from rightrig.reliability.rates import show_span
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.questions_hardware import optional_json
-from rightrig.report.values import Json, interval_json
+from rightrig.report.values import interval_json
 
 if TYPE_CHECKING:
     from rightrig.interval import Interval
     from rightrig.planning.finetuning.spending import Bill, Energy, Spent, Upkeep
+    from rightrig.report.schema.finetune import (
+        TrainingBillJson,
+        TrainingSpentJson,
+    )
 
 
 def money_document(spent: Spent) -> Document:
@@ -128,7 +132,7 @@ def _energy(energy: Energy | None) -> Document:
     return (Paragraph(f"{words}. Rent holds it already."),)
 
 
-def spent_json(spent: Spent) -> Json:
+def spent_json(spent: Spent) -> TrainingSpentJson:
     """Return what a run takes, as JSON."""
     upkeep, energy = spent.upkeep, spent.energy
     return {
@@ -155,7 +159,7 @@ def spent_json(spent: Spent) -> Json:
     }
 
 
-def _bill_json(bill: Bill | None) -> Json | None:
+def _bill_json(bill: Bill | None) -> TrainingBillJson | None:
     """Return a bill as JSON."""
     if bill is None:
         return None

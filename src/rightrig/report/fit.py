@@ -11,7 +11,6 @@ from rightrig.prediction.host_loading import loading_host_bytes
 from rightrig.quantities import GIB, show_bytes, show_gib
 from rightrig.report.document import Bar, Bars, Document, Grid, Paragraph
 from rightrig.report.values import (
-    Json,
     deployment_json,
     deployment_text,
     explanation_json,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from rightrig.interval import Interval
     from rightrig.prediction.levers import Lever
     from rightrig.prediction.memory_fit import CardFit, Fit
+    from rightrig.report.schema.fitting import CardFitJson, FitJson, WeightRoomJson
 
 _STYLE = {"fits": "good", "tight": "warn", "offload": "warn", "no": "bad"}
 _MANY = 4
@@ -243,7 +243,7 @@ def _rig_notes(fit: Fit) -> list[str]:
     return notes
 
 
-def fit_json(fit: Fit, changes: Sequence[Lever]) -> Json:
+def fit_json(fit: Fit, changes: Sequence[Lever]) -> FitJson:
     """Return a fit as JSON."""
     return {
         "verdict": fit.verdict,
@@ -269,7 +269,7 @@ def fit_json(fit: Fit, changes: Sequence[Lever]) -> Json:
     }
 
 
-def _room_json(fit: Fit) -> Json:
+def _room_json(fit: Fit) -> WeightRoomJson:
     """Return the room for weights as JSON."""
     room = format_room(fit)
     return {
@@ -281,7 +281,7 @@ def _room_json(fit: Fit) -> Json:
     }
 
 
-def _card_json(card: CardFit) -> Json:
+def _card_json(card: CardFit) -> CardFitJson:
     """Return one card as JSON."""
     return {
         "card": card.card,

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from rightrig.facts.llm import Llm
     from rightrig.planning.fits import Change, ModelFit, Side
     from rightrig.planning.matrix import Matrix
-    from rightrig.report.values import Json
+    from rightrig.report.schema.fitting import (
+        FitChangesJson,
+        FitMatrixJson,
+        FitsJson,
+        HeldModelJson,
+        MatrixCellJson,
+        RefusedModelJson,
+    )
 
 
 _FULL_MATRIX_MODELS = 60
@@ -73,7 +80,7 @@ def changes_document(before: Side, after: Side, found: Sequence[Change], asked: 
     return (Paragraph(title, "title"), *grid)
 
 
-def changes_json(before: Side, after: Side, found: Sequence[Change]) -> Json:
+def changes_json(before: Side, after: Side, found: Sequence[Change]) -> FitChangesJson:
     """Return the changes as JSON."""
     return {
         "before": before.rig.text,
@@ -176,7 +183,7 @@ def _counts_grid(matrix: Matrix) -> Grid:
     return Grid(headers, tuple(rows), numeric, spare=(len(matrix.formats) + 1,))
 
 
-def matrix_json(matrix: Matrix) -> Json:
+def matrix_json(matrix: Matrix) -> FitMatrixJson:
     """Return the matrix as JSON: every cell of a small one, else counts a card and format."""
     whole = matrix.codes.size <= _MOST_JSON_CELLS
     counts = fitting_counts(matrix)
@@ -204,7 +211,7 @@ def _places(matrix: Matrix) -> Iterator[tuple[int, int, int]]:
     return itertools.product(range(models), range(gpus), range(formats))
 
 
-def _cell_json(matrix: Matrix, model: int, gpu: int, form: int) -> Json:
+def _cell_json(matrix: Matrix, model: int, gpu: int, form: int) -> MatrixCellJson:
     """Return one cell as JSON."""
     verdict = matrix.verdict(model, gpu, form)
     return {
@@ -241,7 +248,7 @@ def _row(model: ModelFit) -> tuple[str, ...]:
     )
 
 
-def fits_json(rig: Rig, models: Sequence[ModelFit], largest: Mapping[str, float]) -> Json:
+def fits_json(rig: Rig, models: Sequence[ModelFit], largest: Mapping[str, float]) -> FitsJson:
     """Return every model with its verdict as JSON."""
     return {
         "rig": rig.text,
@@ -250,7 +257,7 @@ def fits_json(rig: Rig, models: Sequence[ModelFit], largest: Mapping[str, float]
     }
 
 
-def _model_json(model: ModelFit) -> Json:
+def _model_json(model: ModelFit) -> HeldModelJson | RefusedModelJson:
     """Return one model as JSON."""
     fit = model.fit
     if fit is None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rightrig.planning.fleets.explain import request_costs
 from rightrig.quantities import SECONDS_PER_MONTH, show_seconds, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
-from rightrig.report.values import Json, explanation_json
+from rightrig.report.record import asked_json
+from rightrig.report.values import explanation_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from rightrig.planning.fleets.fleet import Alone, Fleet, Pool, Relaxed
     from rightrig.planning.fleets.model import Machine
     from rightrig.planning.fleets.options import Bucket
+    from rightrig.report.schema.fleets import (
+        BucketJson,
+        FleetJson,
+        FleetOfferJson,
+        FleetRouteJson,
+        HostJson,
+        MachineJson,
+        OneKindJson,
+        PoolJson,
+        RelaxedJson,
+    )
 
 _THOUSAND = 1000
 _SHOWN_ALONE = 3
@@ -168,10 +180,10 @@ def _stale(fleet: Fleet) -> list[str]:
     return [f"Check prices before you rent: {'; '.join(said)}."] if said else []
 
 
-def fleet_json(fleet: Fleet, notes: Sequence[str] = ()) -> Json:
-    """Return a fleet as JSON."""
+def fleet_json(fleet: Fleet, notes: Sequence[str] = (), recipe: str = "") -> FleetJson:
+    """Return a fleet as JSON, and a recipe if any."""
     solution = fleet.solution
-    return {
+    told: FleetJson = {
         "status": "unserved" if fleet.unserved else solution.status,
         "rent_usd_per_month": solution.rent_usd_per_month if solution.is_found else None,
         "bound_usd_per_month": solution.bound_usd_per_month if solution.is_found else None,
@@ -180,7 +192,7 @@ def fleet_json(fleet: Fleet, notes: Sequence[str] = ()) -> Json:
         "options_count": fleet.options_count,
         "kept_options_count": len(fleet.choices),
         "cards_count": fleet.cards_count,
-        "limits": fleet.limits.model_dump(),
+        "limits": asked_json(fleet.limits),
         "demands": [_bucket_json(fleet, bucket) for bucket in fleet.buckets],
         "machines": [_machine_json(machine, count) for machine, count in fleet.machines],
         "pools": [_pool_json(pool) for pool in fleet.pools],
@@ -196,9 +208,12 @@ def fleet_json(fleet: Fleet, notes: Sequence[str] = ()) -> Json:
         "notes": list(notes),
         "explanation": explanation_json(fleet.explain()),
     }
+    if recipe:
+        told["recipe"] = recipe
+    return told
 
 
-def _bucket_json(fleet: Fleet, bucket: Bucket) -> Json:
+def _bucket_json(fleet: Fleet, bucket: Bucket) -> BucketJson:
     """Return one size class of a demand as JSON."""
     return {
         "name": bucket.name,
@@ -206,26 +221,30 @@ def _bucket_json(fleet: Fleet, bucket: Bucket) -> Json:
         "model": bucket.llm.name,
         "low_tokens": bucket.low_tokens,
         "high_tokens": bucket.high_tokens,
-        **bucket.question.workload.model_dump(),
-        **bucket.question.slo.model_dump(),
+        **asked_json(bucket.question.workload),
+        **asked_json(bucket.question.slo),
         "usd_per_thousand_requests": {
             gpu: cost_usd * _THOUSAND for gpu, cost_usd in request_costs(fleet, bucket)
         },
     }
 
 
-def _machine_json(machine: Machine, count: int) -> Json:
+def _machine_json(machine: Machine, count: int) -> MachineJson:
     """Return one kind of machine as JSON."""
     price = machine.price
-    offer = price and {
-        "provider": price.provider,
-        "region": price.region,
-        "instance": price.instance,
-        "date": price.date,
-        "trust": price.trust,
-        "source": price.source,
-        "price_warning": price.staleness(datetime.datetime.now(tz=datetime.UTC).date()),
-    }
+    offer: FleetOfferJson | None = (
+        None
+        if price is None
+        else {
+            "provider": price.provider,
+            "region": price.region,
+            "instance": price.instance,
+            "date": price.date,
+            "trust": price.trust,
+            "source": price.source,
+            "price_warning": price.staleness(datetime.datetime.now(tz=datetime.UTC).date()),
+        }
+    )
     return {
         "gpu": machine.gpu,
         "cards_count": machine.cards_count,
@@ -235,7 +254,7 @@ def _machine_json(machine: Machine, count: int) -> Json:
     }
 
 
-def _pool_json(pool: Pool) -> Json:
+def _pool_json(pool: Pool) -> PoolJson:
     """Return one pool as JSON."""
     option, kind = pool.option, pool.choice.kind
     month = pool.flow_requests_per_s * SECONDS_PER_MONTH
@@ -262,7 +281,7 @@ def _pool_json(pool: Pool) -> Json:
     }
 
 
-def _hosts_json(fleet: Fleet) -> list[Json]:
+def _hosts_json(fleet: Fleet) -> list[HostJson]:
     """Return which engines run on each machine."""
     names = {pool.choice: pool.name for pool in fleet.pools}
     return [
@@ -277,7 +296,7 @@ def _hosts_json(fleet: Fleet) -> list[Json]:
     ]
 
 
-def _routes_json(fleet: Fleet) -> list[Json]:
+def _routes_json(fleet: Fleet) -> list[FleetRouteJson]:
     """Return the routing table as JSON."""
     return [
         {
@@ -291,12 +310,12 @@ def _routes_json(fleet: Fleet) -> list[Json]:
     ]
 
 
-def _alone_json(one: Alone) -> Json:
+def _alone_json(one: Alone) -> OneKindJson:
     """Return the best fleet of one kind of card as JSON."""
     return {"gpu": one.gpu, "rent_usd_per_month": one.solution.rent_usd_per_month}
 
 
-def _relaxed_json(fleet: Fleet, one: Relaxed) -> Json:
+def _relaxed_json(fleet: Fleet, one: Relaxed) -> RelaxedJson:
     """Return what a fleet without some limits would be, as JSON."""
     return {
         "limits": [c.key for c in one.ceilings],

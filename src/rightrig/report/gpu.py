@@ -12,7 +12,7 @@ from rightrig.quantities import GIGA, MIB, TERA, show_gib, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.gpu_rates import UNKNOWN, megahertz, rate_notes, rates_grid, rates_json
 from rightrig.report.mig import mig_grid
-from rightrig.report.record import record_json, tail
+from rightrig.report.record import listed_json, record_json, tail
 from rightrig.report.values import interval_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rightrig.facts.gpu import EccCost, Gpu
     from rightrig.facts.mig import MigProfile
     from rightrig.facts.price import Price
-    from rightrig.report.values import Json
+    from rightrig.report.schema.gpus import GpuRentJson, GpuShowJson, GpusJson
 
 _ECC_MODE: Final = {
     "none": "none",
@@ -30,6 +30,13 @@ _ECC_MODE: Final = {
     "optional-on": "optional, on by default",
     "optional-off": "optional, off by default",
 }
+
+
+_UNLISTED: Final = frozenset((
+    "sources", "note", "fma_per_clock", "ecc_cost", "street_price", "not_by_clock",
+    "not_by_clock_reason", "cooling", "display_output_count", "vector_boost_hz", "base_hz",
+    "memory_pin_bits_per_s", "memory_stack_count", "throttle_celsius",
+))  # fmt: skip
 
 
 def gpus_document(gpus: Sequence[Gpu]) -> Document:
@@ -63,15 +70,9 @@ def _tera(rate: float | None) -> str:
     return f"{rate / TERA:,.0f}" if rate else "–"
 
 
-def gpus_json(gpus: Iterable[Gpu]) -> Json:
+def gpus_json(gpus: Iterable[Gpu]) -> GpusJson:
     """Return all cards as JSON: what a list is sorted and filtered by; ``show`` has the rest."""
-    left_out = {
-        "sources", "note", "fma_per_clock", "ecc_cost", "street_price", "not_by_clock",
-        "not_by_clock_reason", "cooling", "display_output_count", "vector_boost_hz", "base_hz",
-        "memory_pin_bits_per_s", "memory_stack_count", "throttle_celsius",
-    }  # fmt: skip
-    dump = [g.model_dump(mode="json", exclude_none=True, exclude=left_out) for g in gpus]
-    return {"gpus": dump}
+    return {"gpus": [listed_json(gpu, _UNLISTED) for gpu in gpus]}
 
 
 def gpu_document(
@@ -287,7 +288,7 @@ def _fabric_text(gpu: Gpu) -> str:
 
 def gpu_json(
     gpu: Gpu, prices: Iterable[Price], today: datetime.date, mig: Sequence[MigProfile] = ()
-) -> Json:
+) -> GpuShowJson:
     """Return one card as JSON: its record, and below ``derived`` what follows from it."""
     generation = generation_of(gpu)
     return {
@@ -309,15 +310,17 @@ def gpu_json(
     }
 
 
-def _rent_json(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> Json:
+def _rent_json(gpu: Gpu, prices: Iterable[Price], today: datetime.date) -> GpuRentJson:
     """Return the cheapest rent and the age of the prices."""
     offer = derivation.cheapest_offer(gpu, prices)
     street = gpu.street_price
     return {
-        "rent_usd_per_hour": offer and offer.per_gpu_usd_per_hour,
-        "rent_of_gb_usd_per_hour": offer and derivation.rent_of_gb_usd_per_hour(gpu, offer),
-        "rent_provider": offer and offer.provider,
-        "rent_date": offer and offer.date,
-        "rent_warning": offer and offer.staleness(today),
-        "street_price_warning": street and staleness(street.date, today),
+        "rent_usd_per_hour": None if offer is None else offer.per_gpu_usd_per_hour,
+        "rent_of_gb_usd_per_hour": None
+        if offer is None
+        else derivation.rent_of_gb_usd_per_hour(gpu, offer),
+        "rent_provider": None if offer is None else offer.provider,
+        "rent_date": None if offer is None else offer.date,
+        "rent_warning": None if offer is None else offer.staleness(today),
+        "street_price_warning": None if street is None else staleness(street.date, today),
     }

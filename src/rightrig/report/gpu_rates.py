@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rightrig.facts.gpu import Gpu
-    from rightrig.report.values import Json
+    from rightrig.report.schema.gpus import RateJson
 
 UNKNOWN: Final = "unknown"
 _RATE_LABEL: Final = {
@@ -72,7 +72,7 @@ def rate_notes(gpu: Gpu) -> Iterable[Paragraph]:
     return (Paragraph(line, "dim") for line in lines)
 
 
-def rates_json(gpu: Gpu) -> list[Json]:
+def rates_json(gpu: Gpu) -> list[RateJson]:
     """Return every stated rate of a card with its derivation."""
     return [_rate_json(gpu, rate) for rate in derivation.RATES if _is_stated(gpu, rate)]
 
@@ -100,7 +100,7 @@ def _is_stated(gpu: Gpu, rate: str) -> bool:
     return derivation.stated_flop_per_s(gpu.peak, rate) is not None
 
 
-def _rate_json(gpu: Gpu, rate: str) -> Json:
+def _rate_json(gpu: Gpu, rate: str) -> RateJson:
     """Return one rate with its derivation."""
     return {
         "rate": rate,

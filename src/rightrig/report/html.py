@@ -35,14 +35,14 @@ def fragment(document: Document, heading_level: int = 2) -> Markup:
         document: What to draw.
         heading_level: Of its titles, 1 to 6.
     """
-    macros = _environment().get_template("blocks.html.jinja").module
+    macros = environment().get_template("blocks.html.jinja").module
     drawn: Markup = macros.report(list(views_of(document)), heading_level)  # type: ignore[attr-defined]
     return drawn
 
 
 def html_page(page: Page) -> str:
     """Return a page that stands alone: it can be mailed, printed, and opened in ten years."""
-    template = _environment().get_template("page.html.jinja")
+    template = environment().get_template("page.html.jinja")
     return template.render(
         page=page,
         answer=list(views_of(page.answer)),
@@ -57,8 +57,12 @@ def html_page(page: Page) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
-    """Return the templates; every value that they print is escaped."""
+def environment() -> Environment:
+    """Return the templates; every value that they print is escaped.
+
+    Raises:
+        MissingError: Without the extra ``web``.
+    """
     try:
         import jinja2  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:

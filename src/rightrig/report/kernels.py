@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rightrig.interval import Interval
     from rightrig.prediction.kernels import AllReduce, Gemm
-    from rightrig.report.values import Json
+    from rightrig.report.schema.predicting import AllReducesJson, GemmsJson
 
 
 def gemms_document(found: Sequence[Gemm]) -> Document:
@@ -100,7 +100,7 @@ def _gemm_notes(found: Sequence[Gemm]) -> Iterator[str]:
         yield f"{gemm.card}: from {gemm.evidence}."
 
 
-def gemms_json(found: Sequence[Gemm]) -> Json:
+def gemms_json(found: Sequence[Gemm]) -> GemmsJson:
     """Return matrix products as JSON."""
     return {
         "products": [
@@ -172,7 +172,7 @@ def _all_reduce_row(one: AllReduce) -> tuple[str, ...]:
     )
 
 
-def allreduces_json(found: Sequence[AllReduce]) -> Json:
+def allreduces_json(found: Sequence[AllReduce]) -> AllReducesJson:
     """Return all-reduces as JSON."""
     return {
         "all_reduces": [

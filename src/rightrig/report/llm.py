@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.llm import Block, Ffn, Llm
     from rightrig.facts.terms import Licence
-    from rightrig.report.values import Json
+    from rightrig.report.schema.models import ModelShowJson, ModelsJson
 
 
 def models_document(llms: Sequence[Llm]) -> Document:
@@ -112,7 +112,7 @@ def _beside_texts(llm: Llm) -> list[str]:
     return found
 
 
-def model_json(llm: Llm, licence: Licence | None = None) -> Json:
+def model_json(llm: Llm, licence: Licence | None = None) -> ModelShowJson:
     """Return one model as JSON, with its counted parameters and sizes, and what it allows."""
     return {
         **record_json(llm),
@@ -126,7 +126,7 @@ def model_json(llm: Llm, licence: Licence | None = None) -> Json:
     }
 
 
-def models_json(llms: Sequence[Llm]) -> Json:
+def models_json(llms: Sequence[Llm]) -> ModelsJson:
     """Return all models as JSON: names and sizes; ``models show`` has the whole record."""
     return {
         "models": [

@@ -9,10 +9,11 @@ from rightrig.planning.job import show_hours
 from rightrig.quantities import MILLION, show_number, show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
 from rightrig.report.plan import winner_warning
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.planning.job import JobPlan, JobRig
+    from rightrig.report.schema.planning import JobRigJson, PlanJobJson
 
 
 def job_document(plan: JobPlan) -> Document:
@@ -67,7 +68,7 @@ def _warnings(plan: JobPlan) -> list[str]:
     return said
 
 
-def job_json(plan: JobPlan) -> Json:
+def job_json(plan: JobPlan) -> PlanJobJson:
     """Return the engines for a job as JSON."""
     return {
         "model": plan.llm.name,
@@ -82,7 +83,7 @@ def job_json(plan: JobPlan) -> Json:
     }
 
 
-def _rig_json(rig: JobRig, plan: JobPlan) -> Json:
+def _rig_json(rig: JobRig, plan: JobPlan) -> JobRigJson:
     """Return one rig as JSON."""
     price = rig.purchase.price
     return {

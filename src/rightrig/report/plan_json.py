@@ -8,21 +8,32 @@ from typing import TYPE_CHECKING
 from rightrig.quantities import MILLION
 from rightrig.report.plan import Extra, price_warning
 from rightrig.report.questions_layout_json import growth_json, measure_next_json
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.record import asked_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.planning.explain import Hinges
     from rightrig.planning.least import LeastObjective
     from rightrig.planning.planned import Outbid, Plan, PlannedRig
+    from rightrig.report.schema.planning import (
+        BoughtJson,
+        FrontJson,
+        HingesJson,
+        LeastObjectiveJson,
+        OutbidJson,
+        PlanJson,
+        PlannedJson,
+        PurchaseJson,
+    )
 
 
-def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
+def plan_json(plan: Plan, extra: Extra | None = None) -> PlanJson:
     """Return a plan as JSON."""
     extra = extra or Extra()
     workload, slo, limits = plan.question.workload, plan.question.slo, plan.question.limits
-    found: Json = {
+    found: PlanJson = {
         "model": plan.llm.name,
-        "question": {**workload.model_dump(), **slo.model_dump(), **limits.model_dump()},
+        "question": {**asked_json(workload), **asked_json(slo), **asked_json(limits)},
         "plans": [_planned_json(p) for p in plan.plans],
         "front": [_front_json(p) for p in plan.front],
         "outbid": [_outbid_json(one) for one in plan.outbid],
@@ -50,7 +61,7 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> Json:
     return found
 
 
-def _least_json(one: LeastObjective) -> Json:
+def _least_json(one: LeastObjective) -> LeastObjectiveJson:
     """Return how far an objective would have to give way as JSON."""
     return {
         "metric": one.asked.metric,
@@ -60,7 +71,7 @@ def _least_json(one: LeastObjective) -> Json:
     }
 
 
-def _outbid_json(one: Outbid) -> Json:
+def _outbid_json(one: Outbid) -> OutbidJson:
     """Return a card that lost by cost as JSON."""
     return {
         "gpu": one.gpu,
@@ -70,7 +81,7 @@ def _outbid_json(one: Outbid) -> Json:
     }
 
 
-def _front_json(p: PlannedRig) -> Json:
+def _front_json(p: PlannedRig) -> FrontJson:
     """Return a plan of the front in short: what it is, and the four that it is best in."""
     return {
         "rig": p.rig,
@@ -88,7 +99,7 @@ def _front_json(p: PlannedRig) -> Json:
     }
 
 
-def _planned_json(p: PlannedRig) -> Json:
+def _planned_json(p: PlannedRig) -> PlannedJson:
     """Return one plan as JSON."""
     return {
         "gpu": p.gpu,
@@ -130,7 +141,7 @@ def _planned_json(p: PlannedRig) -> Json:
     }
 
 
-def _purchase_json(p: PlannedRig) -> Json | None:
+def _purchase_json(p: PlannedRig) -> PurchaseJson | None:
     """Return what to rent, and how far its price is to be trusted."""
     if p.purchase is None:
         return None
@@ -151,7 +162,7 @@ def _purchase_json(p: PlannedRig) -> Json | None:
     }
 
 
-def _bought_json(p: PlannedRig) -> Json | None:
+def _bought_json(p: PlannedRig) -> BoughtJson | None:
     """Return what to buy."""
     if p.bought is None:
         return None
@@ -174,7 +185,7 @@ def _bought_json(p: PlannedRig) -> Json | None:
     }
 
 
-def _hinges_json(hinges: Hinges) -> Json:
+def _hinges_json(hinges: Hinges) -> HingesJson:
     """Return what a plan hangs on as JSON."""
     return {
         "binding": hinges.binding,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rightrig.quantities import show_usd
 from rightrig.report.document import Block, Document, Grid, Paragraph
-from rightrig.report.values import Json, explanation_json
+from rightrig.report.values import explanation_json
 
 if TYPE_CHECKING:
     from rightrig.planning.upgrade import Pool, Upgrade, Upgrades
+    from rightrig.report.schema.planning import OwnPoolJson, PlanUpgradeJson, UpgradeJson
 
 
 def upgrade_document(found: Upgrades) -> Document:
@@ -29,7 +30,7 @@ def upgrade_document(found: Upgrades) -> Document:
     return tuple(blocks)
 
 
-def upgrade_json(found: Upgrades) -> Json:
+def upgrade_json(found: Upgrades) -> PlanUpgradeJson:
     """Return upgrades as JSON."""
     return {
         "own": found.rig.text,
@@ -41,7 +42,7 @@ def upgrade_json(found: Upgrades) -> Json:
     }
 
 
-def _upgrade_json(one: Upgrade) -> Json:
+def _upgrade_json(one: Upgrade) -> UpgradeJson:
     """Return one upgrade as JSON."""
     good = one.good
     return {
@@ -57,7 +58,7 @@ def _upgrade_json(one: Upgrade) -> Json:
     }
 
 
-def _pool_json(pool: Pool) -> Json:
+def _pool_json(pool: Pool) -> OwnPoolJson:
     """Return the engines on cards of one kind as JSON."""
     return {
         "gpu": pool.gpu,

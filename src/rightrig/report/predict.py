@@ -8,7 +8,6 @@ from rightrig.prediction.plausibility import implausible_prediction
 from rightrig.quantities import show_number, show_seconds
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import (
-    Json,
     deployment_json,
     deployment_text,
     explanation_json,
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from rightrig.interval import Interval
     from rightrig.prediction.predict import Prediction
+    from rightrig.report.schema.predicting import PredictJson
+    from rightrig.report.schema.shared import IntervalJson
 
 _SHOWN_PARTS = 6
 
@@ -117,12 +118,12 @@ def _row(name: str, value: Interval, show: Callable[[float], str]) -> tuple[str,
     return (name, show(value.mid), f"{show(value.low)} … {show(value.high)}")
 
 
-def _maybe_json(value: Interval | None) -> Json | None:
+def _maybe_json(value: Interval | None) -> IntervalJson | None:
     """Return an interval, or null."""
     return None if value is None else interval_json(value)
 
 
-def predict_json(result: Prediction) -> Json:
+def predict_json(result: Prediction) -> PredictJson:
     """Return a prediction as JSON."""
     return {
         "deployment": deployment_json(result.deployment),
@@ -148,8 +149,8 @@ def predict_json(result: Prediction) -> Json:
         "bottleneck_ratio": result.bottleneck_ratio,
         "bound_tpot_s": result.bound_tpot_s,
         "evidence": result.evidence,
-        "step_decode_seqs": result.step.decode_seqs,
-        "step_prefill_tokens": result.step.prefill_tokens,
+        "step_decode_seqs": float(result.step.decode_seqs),
+        "step_prefill_tokens": float(result.step.prefill_tokens),
         "parts": [
             {
                 "name": part.name,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rightrig.prediction.predict import Prediction
     from rightrig.prediction.sensitivity import Ridge, Sensitivity
     from rightrig.prediction.step_time import Part
-    from rightrig.report.values import Json
+    from rightrig.report.schema.predicting import PredictExplainedJson
 
 _NOTHING_RATIO = 5e-4
 """Changes below a rounded tenth of a per cent."""
@@ -81,7 +81,7 @@ def _change_row(change: Sensitivity) -> tuple[str, ...]:
 
 def explain_json(
     result: Prediction, changes: Sequence[Sensitivity], batches: Sequence[Ridge]
-) -> Json:
+) -> PredictExplainedJson:
     """Return the same as JSON."""
     return {
         **predict_json(result),

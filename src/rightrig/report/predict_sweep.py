@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rightrig.interval import Interval
     from rightrig.prediction.predict import Prediction
-    from rightrig.report.values import Json
+    from rightrig.report.schema.predicting import PredictSweepJson, SweepPointJson
 
 _QUANTITIES = ("ttft_s", "tpot_s", "output_tokens_per_s", "requests_per_s", "power_w")
 _FIELDS = {"concurrency": "concurrency", "input": "input_tokens", "output": "output_tokens"}
@@ -73,7 +73,7 @@ def _row(point: Prediction, name: str) -> tuple[str, ...]:
     )
 
 
-def sweep_json(name: str, points: Sequence[Prediction]) -> Json:
+def sweep_json(name: str, points: Sequence[Prediction]) -> PredictSweepJson:
     """Return a sweep as JSON."""
     return {
         "deployment": deployment_json(points[0].deployment),
@@ -83,16 +83,19 @@ def sweep_json(name: str, points: Sequence[Prediction]) -> Json:
     }
 
 
-def _point_json(point: Prediction) -> Json:
+def _point_json(point: Prediction) -> SweepPointJson:
     """Return one point as JSON."""
-    intervals = {name: _interval(point, name) for name in _QUANTITIES}
     return {
         "concurrency": point.concurrency,
         "input_tokens": point.lengths.input_tokens,
         "output_tokens": point.lengths.output_tokens,
         "running_seqs": point.running_seqs,
         "fit_verdict": point.fit.verdict,
-        **{name: value and interval_json(value) for name, value in intervals.items()},
+        "ttft_s": interval_json(point.ttft_s),
+        "tpot_s": interval_json(point.tpot_s),
+        "output_tokens_per_s": interval_json(point.output_tokens_per_s),
+        "requests_per_s": interval_json(point.requests_per_s),
+        "power_w": None if point.power_w is None else interval_json(point.power_w),
         "bottleneck": point.bottleneck,
         "bottleneck_ratio": point.bottleneck_ratio,
         "bound_tpot_s": point.bound_tpot_s,

@@ -10,7 +10,12 @@ from rightrig.report.document import Document, Grid, Paragraph
 if TYPE_CHECKING:
     from rightrig.facts.price_snapshot import Snapshot
     from rightrig.fetching.prices import Quarantined, Refresh
-    from rightrig.report.values import Json
+    from rightrig.report.schema.price_refresh import (
+        QuarantinedJson,
+        RefreshJson,
+        RentsJson,
+        UndoneJson,
+    )
 
 _MOST_NAMED: Final = 12
 _MOST_DOUBTED: Final = 20
@@ -79,7 +84,7 @@ def _dollars(quarantined: Quarantined) -> str:
     return " and ".join(f"${usd:.4g}" for usd in each if usd is not None)
 
 
-def refresh_json(done: Refresh) -> Json:
+def refresh_json(done: Refresh) -> RefreshJson:
     """Return what a refresh did, as JSON."""
     return {
         "path": None if done.path is None else str(done.path),
@@ -96,15 +101,35 @@ def refresh_json(done: Refresh) -> Json:
             {"reason": reason, "what": what, "offers_count": count}
             for (reason, what), count in sorted(done.left_out.items())
         ],
-        "quarantined": [
-            {
-                **q.price.model_dump(mode="json", exclude_none=True),
-                "plausible_low_usd_per_hour": q.bounds.low_usd_per_hour,
-                "plausible_high_usd_per_hour": q.bounds.high_usd_per_hour,
-            }
-            for q in done.quarantined
-        ],
+        "quarantined": [_quarantined_json(one) for one in done.quarantined],
     }  # fmt: skip
+
+
+def _quarantined_json(quarantined: Quarantined) -> QuarantinedJson:
+    """Return an offer that is not believed, as JSON."""
+    price, bounds = quarantined.price, quarantined.bounds
+    rents: RentsJson = {}
+    if price.on_demand_usd_per_hour is not None:
+        rents["on_demand_usd_per_hour"] = price.on_demand_usd_per_hour
+    if price.spot_usd_per_hour is not None:
+        rents["spot_usd_per_hour"] = price.spot_usd_per_hour
+    return {
+        "provider": price.provider,
+        "region": price.region,
+        "instance": price.instance,
+        "gpu": price.gpu,
+        "gpu_count": price.gpu_count,
+        "max_gpu_count": price.max_gpu_count,
+        **rents,
+        "date": price.date,
+        "source": price.source,
+        "trust": price.trust,
+        "terms": price.terms,
+        "availability": price.availability,
+        "note": price.note,
+        "plausible_low_usd_per_hour": bounds.low_usd_per_hour,
+        "plausible_high_usd_per_hour": bounds.high_usd_per_hour,
+    }
 
 
 def undo_document(found: Snapshot) -> Document:
@@ -113,6 +138,6 @@ def undo_document(found: Snapshot) -> Document:
     return (Paragraph(f"In use again: {len(found.prices):,} offers, refreshed on {day}.", "good"),)
 
 
-def undo_json(found: Snapshot) -> Json:
+def undo_json(found: Snapshot) -> UndoneJson:
     """Return what was brought back, as JSON."""
     return {"refreshed": found.refreshed.isoformat(), "offers_count": len(found.prices)}

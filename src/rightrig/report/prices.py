@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from rightrig.facts.price import SHIPPED_ON
 from rightrig.report.document import Document, Grid, Paragraph
+from rightrig.report.record import listed_json
 
 if TYPE_CHECKING:
     import datetime
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
     from rightrig.facts.price_list import ListedOffer
     from rightrig.facts.source import Record
     from rightrig.fetching.price_status import PriceStatus
-    from rightrig.report.values import Json
+    from rightrig.report.schema.prices import (
+        PriceListedJson,
+        PricesJson,
+        PriceStatusJson,
+        ProviderPricesJson,
+        SnapshotJson,
+    )
 
 WARN_AFTER_DAYS: Final = 30
 """Prices of clouds change several times a year: after a month a snapshot is worth renewing."""
+_UNLISTED: Final = frozenset({"note"})
 _MOST_NAMED: Final = 3
 _MOST_PLACES: Final = 2
 _REFRESH: Final = "'rightrig prices refresh' downloads newer ones"
@@ -116,18 +124,25 @@ def days_old(days: int) -> str:
     return "1 day old" if days == 1 else f"{days} days old"
 
 
-def prices_json(offers: Iterable[ListedOffer], status: PriceStatus) -> Json:
+def prices_json(offers: Iterable[ListedOffer], status: PriceStatus) -> PricesJson:
     """Return rental offers as JSON, each old or undated one with a warning."""
-    rows = []
-    for offer in offers:
-        price = offer.price
-        row = price.model_dump(mode="json", exclude_none=True, exclude={"note"})
-        row["per_gpu_usd_per_hour"] = price.per_gpu_usd_per_hour
-        row["country"] = offer.country
-        row["age_days"] = price.age_days(status.today)
-        warning = price.staleness(status.today)
-        rows.append({**row, "price_warning": warning} if warning else row)
+    rows = [_listed_json(offer, status.today) for offer in offers]
     return {"prices": rows, "snapshot": _snapshot_json(status)}
+
+
+def _listed_json(offer: ListedOffer, today: datetime.date) -> PriceListedJson:
+    """Return one offer as JSON."""
+    price = offer.price
+    row: PriceListedJson = {
+        **listed_json(price, _UNLISTED),
+        "per_gpu_usd_per_hour": price.per_gpu_usd_per_hour,
+        "country": offer.country,
+        "age_days": price.age_days(today),
+        "price_warning": price.staleness(today),
+    }
+    if not row["price_warning"]:
+        del row["price_warning"]
+    return row
 
 
 def offers_document(slug: str, offers: Sequence[ListedOffer], status: PriceStatus) -> Document:
@@ -210,16 +225,16 @@ def _checksum_text(status: PriceStatus) -> str:
     return "matches" if status.refreshed else "–"
 
 
-def status_json(status: PriceStatus) -> Json:
+def status_json(status: PriceStatus) -> PriceStatusJson:
     """Return which prices are in use, as JSON."""
-    providers = [
+    providers: list[ProviderPricesJson] = [
         {"provider": provider, "date": date, "offers_count": count}
         for (provider, date), count in sorted(status.providers().items())
     ]
     return {**_snapshot_json(status), "providers": providers}
 
 
-def _snapshot_json(status: PriceStatus) -> Json:
+def _snapshot_json(status: PriceStatus) -> SnapshotJson:
     """Return which snapshot is in use, as JSON."""
     return {
         "in_use": "refreshed" if status.refreshed else "shipped",

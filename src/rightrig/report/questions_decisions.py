@@ -11,13 +11,20 @@ from rightrig.planning.questions.go_no_go import CRITERIA
 from rightrig.planning.questions.lock_in import exit_text
 from rightrig.quantities import show_number, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.values import Json, explanation_json
+from rightrig.report.values import explanation_json
 
 if TYPE_CHECKING:
     from rightrig.planning.questions.criteria import Ranking
     from rightrig.planning.questions.ecosystem import Ecosystem, Ecosystems
     from rightrig.planning.questions.go_no_go import Decision
-    from rightrig.planning.questions.lock_in import LockIn
+    from rightrig.planning.questions.lock_in import Exit, LockIn
+    from rightrig.report.schema.ask_decisions import (
+        CriteriaJson,
+        EcosystemJson,
+        ExitJson,
+        GoNoGoJson,
+        LockInJson,
+    )
 
 
 def go_no_go_document(found: Decision) -> Document:
@@ -34,7 +41,7 @@ def go_no_go_document(found: Decision) -> Document:
     )
 
 
-def go_no_go_json(found: Decision) -> Json:
+def go_no_go_json(found: Decision) -> GoNoGoJson:
     """Return the decision as JSON."""
     return {
         "technique": found.technique,
@@ -79,11 +86,19 @@ def criteria_document(found: Ranking) -> Document:
     )
 
 
-def criteria_json(found: Ranking) -> Json:
+def criteria_json(found: Ranking) -> CriteriaJson:
     """Return the ranking as JSON."""
     names = [one.name for one in found.criteria]
     return {
-        "criteria": [one.model_dump(mode="json") for one in found.criteria],
+        "criteria": [
+            {
+                "name": one.name,
+                "weight_ratio": one.weight_ratio,
+                "better": one.better,
+                "computed": one.computed,
+            }
+            for one in found.criteria
+        ],
         "normalisation": NORMALISATION,
         "options": [
             {
@@ -127,7 +142,7 @@ def lock_in_document(found: LockIn) -> Document:
     )
 
 
-def lock_in_json(found: LockIn) -> Json:
+def lock_in_json(found: LockIn) -> LockInJson:
     """Return the checklist as JSON."""
     return {
         "rig": found.rig.text,
@@ -138,19 +153,22 @@ def lock_in_json(found: LockIn) -> Json:
             {"name": i.name, "state": i.state, "text": i.text, "source": i.source}
             for i in found.items
         ],
-        "own_rent_usd_per_month": found.own and found.own.rent_usd_per_month,
-        "exits": [
-            {
-                "vendor": one.vendor,
-                "gpu": one.plan and one.plan.gpu,
-                "cards_count": one.plan and one.plan.cards_count,
-                "rent_usd_per_month": one.plan and one.plan.rent_usd_per_month,
-                "difference_usd_per_month": one.difference_usd_per_month,
-                "text": exit_text(one),
-            }
-            for one in found.exits
-        ],
+        "own_rent_usd_per_month": found.own.rent_usd_per_month if found.own else None,
+        "exits": [_exit_json(one) for one in found.exits],
         "explanation": explanation_json(found.explain()),
+    }
+
+
+def _exit_json(found: Exit) -> ExitJson:
+    """Return what leaving for one vendor costs as JSON."""
+    plan = found.plan
+    return {
+        "vendor": found.vendor,
+        "gpu": plan.gpu if plan else None,
+        "cards_count": plan.cards_count if plan else None,
+        "rent_usd_per_month": plan.rent_usd_per_month if plan else None,
+        "difference_usd_per_month": found.difference_usd_per_month,
+        "text": exit_text(found),
     }
 
 
@@ -200,7 +218,7 @@ def _ecosystem_notes(card: Ecosystem) -> Document:
     )
 
 
-def ecosystem_json(found: Ecosystems) -> Json:
+def ecosystem_json(found: Ecosystems) -> EcosystemJson:
     """Return the counts as JSON."""
     return {
         "cards": [

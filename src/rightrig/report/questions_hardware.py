@@ -8,7 +8,8 @@ from rightrig.planning.questions.gpu_count import HELD
 from rightrig.planning.questions.market import weights_text
 from rightrig.quantities import GIGA, MILLION, show_gib, show_number, show_seconds, show_usd
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.values import Json, deployment_json, explanation_json, interval_json
+from rightrig.report.record import asked_json
+from rightrig.report.values import deployment_json, explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.facts.explanation import Explanation
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
     from rightrig.planning.questions.market import Hire
     from rightrig.planning.questions.overkill import Overkill
     from rightrig.planning.questions.train_or_serve import Both, TrainOrServe
+    from rightrig.report.schema.ask_hardware import (
+        BothRolesJson,
+        CardCountsJson,
+        ChooseGpuJson,
+        GpuCountJson,
+        HireJson,
+        OverkillJson,
+        PickJson,
+        TrainOrServeJson,
+    )
+    from rightrig.report.schema.shared import (
+        IntervalJson,
+    )
 
 _SHOWN_PICKS = 8
 _SHOWN_COUNTS = (1, 2, 4, 6, 8)
@@ -33,15 +47,13 @@ def shown_usd(amount_usd: float | None) -> str:
     return "–" if amount_usd is None else show_usd(amount_usd)
 
 
-def optional_json(value: Interval | None) -> Json | None:
+def optional_json(value: Interval | None) -> IntervalJson | None:
     """Return an interval that may be absent, as JSON."""
     return None if value is None else interval_json(value)
 
 
-def hire_json(hire: Hire | None) -> Json | None:
+def hire_json(hire: Hire) -> HireJson:
     """Return rented engines as JSON."""
-    if hire is None:
-        return None
     option = hire.option
     return {
         "gpu": option.gpu.slug,
@@ -91,17 +103,17 @@ def _picks_grid(picks: tuple[Pick, ...], title: str) -> Grid:
     return Grid(headers, rows, (1, 2, 3, 4, 5), title=title + more, spare=(2, 4))
 
 
-def choice_json(found: Choice) -> Json:
+def choice_json(found: Choice) -> ChooseGpuJson:
     """Return the choice as JSON."""
-    deciding, chosen = found.deciding, found.chosen
+    deciding, chosen, question = found.deciding, found.chosen, found.use.question
     carrying = deciding.carrying
     return {
         "model": found.llm.name,
         "kind": found.use.kind,
         "question": {
-            **found.use.question.workload.model_dump(),
-            **found.use.question.slo.model_dump(),
-            **found.use.question.limits.model_dump(),
+            **asked_json(question.workload),
+            **asked_json(question.slo),
+            **asked_json(question.limits),
         },
         "chosen": None if chosen is None else _pick_json(chosen),
         "deciding": {
@@ -119,7 +131,7 @@ def choice_json(found: Choice) -> Json:
     }
 
 
-def _pick_json(p: Pick) -> Json:
+def _pick_json(p: Pick) -> PickJson:
     """Return one pick as JSON."""
     return {
         "gpu": p.gpu.slug,
@@ -174,7 +186,7 @@ def _count_cell(found: CountFit | None) -> str:
     return f"{best.verdict} {best.split.text}" if best.verdict in HELD else best.verdict
 
 
-def count_json(found: GpuCount) -> Json:
+def count_json(found: GpuCount) -> GpuCountJson:
     """Return the table as JSON, every number of cards and every split."""
     return {
         "model": found.llm.name,
@@ -186,7 +198,7 @@ def count_json(found: GpuCount) -> Json:
     }
 
 
-def _card_json(row: CardCount) -> Json:
+def _card_json(row: CardCount) -> CardCountsJson:
     """Return one card and format as JSON."""
     return {
         "gpu": row.gpu.slug,
@@ -240,7 +252,7 @@ def overkill_document(found: Overkill) -> Document:
     )
 
 
-def overkill_json(found: Overkill) -> Json:
+def overkill_json(found: Overkill) -> OverkillJson:
     """Return the use of a rig as JSON."""
     p, busy = found.cheaper, found.busy
     return {
@@ -303,7 +315,7 @@ def _roles_row(both: Both) -> tuple[str, ...]:
     )
 
 
-def roles_json(found: TrainOrServe) -> Json:
+def roles_json(found: TrainOrServe) -> TrainOrServeJson:
     """Return cards in both roles as JSON."""
     serve, train = found.best_to_serve, found.best_to_train
     return {
@@ -318,14 +330,14 @@ def roles_json(found: TrainOrServe) -> Json:
     }
 
 
-def _both_json(both: Both) -> Json:
+def _both_json(both: Both) -> BothRolesJson:
     """Return one card in both roles as JSON."""
     served, trained = both.serving, both.training
     dear = trained.cost_usd_per_token
     return {
         "gpu": both.gpu.slug,
         "serving": {
-            "rented": hire_json(served.hire),
+            "rented": None if served.hire is None else hire_json(served.hire),
             "goodput_tokens_per_s": optional_json(served.goodput_tokens_per_s),
             "saturated_tokens_per_s": optional_json(served.saturated_tokens_per_s),
             "cost_usd_per_million_tokens": None

@@ -16,15 +16,33 @@ if TYPE_CHECKING:
     from rightrig.planning.questions.mixing import Mix, OneEngine, Route
     from rightrig.planning.questions.scaling import Cause, Pace, Scaling
     from rightrig.planning.questions.split_choice import Layout, SplitChoice
-    from rightrig.report.values import Json
+    from rightrig.report.schema.ask_layout import (
+        AskSplitJson,
+        BuyOrRentJson,
+        DoubtJson,
+        GrowthEndJson,
+        GrowthJson,
+        GrowthStepJson,
+        LargerEnginesJson,
+        MeasureNextJson,
+        MixJson,
+        OneEngineJson,
+        PaceJson,
+        RentRangeJson,
+        RigSplitsJson,
+        RouteJson,
+        ScalingCauseJson,
+        ScalingJson,
+        SplitLayoutJson,
+    )
 
 
-def split_json(found: Sequence[SplitChoice]) -> Json:
+def split_json(found: Sequence[SplitChoice]) -> AskSplitJson:
     """Return the splits of every rig."""
     return {"rigs": [_split_json(one) for one in found]}
 
 
-def _split_json(found: SplitChoice) -> Json:
+def _split_json(found: SplitChoice) -> RigSplitsJson:
     """Return the splits of one rig."""
     best, quickest, busiest = found.recommended, found.quickest, found.busiest
     return {
@@ -47,7 +65,7 @@ def _split_json(found: SplitChoice) -> Json:
     }
 
 
-def _layout_json(layout: Layout) -> Json:
+def _layout_json(layout: Layout) -> SplitLayoutJson:
     """Return one split."""
     split = layout.split
     return {
@@ -69,7 +87,7 @@ def _layout_json(layout: Layout) -> Json:
     }
 
 
-def buy_or_rent_json(found: BuyOrRent) -> Json:
+def buy_or_rent_json(found: BuyOrRent) -> BuyOrRentJson:
     """Return when buying has paid."""
     terms = found.terms
     return {
@@ -101,7 +119,7 @@ def buy_or_rent_json(found: BuyOrRent) -> Json:
     }
 
 
-def scaling_json(found: Scaling, cost: tuple[float, float, float] | None) -> Json:
+def scaling_json(found: Scaling, cost: tuple[float, float, float] | None) -> ScalingJson:
     """Return memory, exchange, speed-up and causes."""
     job = found.job
     return {
@@ -126,7 +144,7 @@ def scaling_json(found: Scaling, cost: tuple[float, float, float] | None) -> Jso
     }
 
 
-def _pace_json(pace: Pace | None) -> Json | None:
+def _pace_json(pace: Pace | None) -> PaceJson | None:
     """Return one overlap."""
     if pace is None:
         return None
@@ -138,7 +156,7 @@ def _pace_json(pace: Pace | None) -> Json | None:
     }
 
 
-def _cause_json(cause: Cause) -> Json:
+def _cause_json(cause: Cause) -> ScalingCauseJson:
     """Return one cause."""
     ratio = cause.speedup_ratio
     return {
@@ -151,7 +169,7 @@ def _cause_json(cause: Cause) -> Json:
     }
 
 
-def mix_json(found: Mix) -> Json:
+def mix_json(found: Mix) -> MixJson:
     """Return one engine of all cards a model, and every route."""
     chosen = found.chosen()
     return {
@@ -161,7 +179,7 @@ def mix_json(found: Mix) -> Json:
     }
 
 
-def _engine_json(engine: OneEngine) -> Json:
+def _engine_json(engine: OneEngine) -> OneEngineJson:
     """Return one engine over all cards."""
     return {
         "model": engine.model,
@@ -183,7 +201,7 @@ def _engine_json(engine: OneEngine) -> Json:
     }
 
 
-def _route_json(route: Route, *, chosen: bool) -> Json:
+def _route_json(route: Route, *, chosen: bool) -> RouteJson:
     """Return one route."""
     return {
         "model": route.model,
@@ -197,7 +215,7 @@ def _route_json(route: Route, *, chosen: bool) -> Json:
     }
 
 
-def growth_json(found: Runway) -> Json:
+def growth_json(found: Runway) -> GrowthJson:
     """Return the ends of a plan and the steps after."""
     planned = found.planned
     return {
@@ -218,7 +236,7 @@ def growth_json(found: Runway) -> Json:
     }
 
 
-def _end_json(end: End) -> Json:
+def _end_json(end: End) -> GrowthEndJson:
     """Return one end."""
     return {
         "kind": end.kind,
@@ -228,7 +246,7 @@ def _end_json(end: End) -> Json:
     }
 
 
-def _step_json(step: GrowthStep) -> Json:
+def _step_json(step: GrowthStep) -> GrowthStepJson:
     """Return one step."""
     return {
         "date": None if step.date is None else str(step.date),
@@ -242,7 +260,7 @@ def _step_json(step: GrowthStep) -> Json:
     }
 
 
-def _hire_json(hire: Hire) -> Json:
+def _hire_json(hire: Hire) -> LargerEnginesJson:
     """Return larger engines."""
     return {
         "engines": hire.text,
@@ -252,7 +270,7 @@ def _hire_json(hire: Hire) -> Json:
     }
 
 
-def measure_next_json(found: NextMeasurement) -> Json:
+def measure_next_json(found: NextMeasurement) -> MeasureNextJson:
     """Return what is open and what decides it."""
     return {
         "judged": found.judged_count,
@@ -263,7 +281,7 @@ def measure_next_json(found: NextMeasurement) -> Json:
     }
 
 
-def _doubt_json(doubt: Doubt) -> Json:
+def _doubt_json(doubt: Doubt) -> DoubtJson:
     """Return one doubt."""
     return {
         "place": doubt.place,
@@ -282,7 +300,7 @@ def _doubt_json(doubt: Doubt) -> Json:
     }
 
 
-def _rent_json(rent: RentRange) -> Json:
+def _rent_json(rent: RentRange) -> RentRangeJson:
     """Return what a plan costs by the interval of its throughput."""
     return {
         "engines": rent.name,

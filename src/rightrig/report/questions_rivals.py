@@ -14,16 +14,29 @@ from rightrig.report.questions_hardware import (
     sentences_of,
     shown_usd,
 )
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rightrig.planning.constraints import Question
     from rightrig.planning.flips import Flip
     from rightrig.planning.planned import PlannedRig
     from rightrig.planning.questions.consumer_or_datacenter import ConsumerOrDatacenter, Corner
     from rightrig.planning.questions.many_or_one import ManyOrOne, Side
+    from rightrig.planning.questions.market import Hire
     from rightrig.planning.questions.tiers import HomeLab, Tier, Tiers
+    from rightrig.report.schema.ask_hardware import (
+        BestFlipJson,
+        ConsumerOrDatacenterJson,
+        CornerJson,
+        FullHireJson,
+        ManyOrOneJson,
+        MarketPlanJson,
+        RivalRigJson,
+        TierJson,
+        TiersJson,
+    )
 
 
 def rivals_document(found: ManyOrOne) -> Document:
@@ -71,7 +84,7 @@ def _side_lines(side: Side, request_tokens: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-def rivals_json(found: ManyOrOne) -> Json:
+def rivals_json(found: ManyOrOne) -> ManyOrOneJson:
     """Return two rigs as JSON."""
     workload = found.question.workload
     tokens = workload.input_tokens + workload.output_tokens
@@ -95,7 +108,7 @@ def rivals_json(found: ManyOrOne) -> Json:
     }
 
 
-def _side_json(side: Side, request_tokens: int) -> Json:
+def _side_json(side: Side, request_tokens: int) -> RivalRigJson:
     """Return one side as JSON."""
     option, cost = side.option, side.cost_usd_per_token(request_tokens)
     return {
@@ -121,7 +134,7 @@ def _side_json(side: Side, request_tokens: int) -> Json:
     }
 
 
-def _flips_json(flips: Sequence[Flip[str]]) -> list[Json]:
+def _flips_json(flips: Sequence[Flip[str]]) -> list[BestFlipJson]:
     """Return flips as JSON."""
     return [
         {"at_requests_per_s": f.at_requests_per_s, "before": f.before, "after": f.after}
@@ -177,7 +190,7 @@ def _home_row(lab: HomeLab) -> tuple[str, ...]:
     )
 
 
-def tiers_json(found: Tiers) -> Json:
+def tiers_json(found: Tiers) -> TiersJson:
     """Return what each budget carries as JSON."""
     lab = found.home
     option = lab.option
@@ -200,13 +213,13 @@ def tiers_json(found: Tiers) -> Json:
     }
 
 
-def _tier_json(tier: Tier) -> Json:
+def _tier_json(tier: Tier) -> TierJson:
     """Return one tier as JSON; a budget without an end has none."""
     end = tier.to_usd_per_month
     return {
         "from_usd_per_month": tier.from_usd_per_month,
         "to_usd_per_month": None if end == float("inf") else end,
-        "rented": hire_json(tier.hire),
+        "rented": None if tier.hire is None else hire_json(tier.hire),
         "out_of_reach": [
             {"weights": weights, "least_usd_per_month": rent}
             for weights, rent in tier.cheapest_start
@@ -224,9 +237,10 @@ def markets_document(found: ConsumerOrDatacenter) -> Document:
     )
 
 
-def markets_json(found: ConsumerOrDatacenter) -> Json:
+def markets_json(found: ConsumerOrDatacenter) -> ConsumerOrDatacenterJson:
     """Return the markets as JSON."""
     flip = found.tpot_flip
+    consumer, other = found.full
     return {
         "model": found.llm.name,
         "card": found.card.slug,
@@ -236,11 +250,8 @@ def markets_json(found: ConsumerOrDatacenter) -> Json:
         "cheapest_at_asked": found.cheapest_at_asked,
         "flips": _flips_json(found.flips),
         "full": {
-            name: None if hire is None else {
-                **(hire_json(hire) or {}),
-                "cost_usd_per_million_tokens": full_usd_per_million_tokens(hire, found.question),
-            }
-            for name, hire in zip(("consumer", "other"), found.full, strict=True)
+            "consumer": _full_json(consumer, found.question),
+            "other": _full_json(other, found.question),
         },
         "tpot_flip": None if flip is None else {
             "rate_requests_per_s": flip.rate_requests_per_s,
@@ -252,7 +263,15 @@ def markets_json(found: ConsumerOrDatacenter) -> Json:
     }  # fmt: skip
 
 
-def _corner_json(corner: Corner) -> Json:
+def _full_json(hire: Hire | None, question: Question) -> FullHireJson | None:
+    """Return full engines of one market as JSON."""
+    if hire is None:
+        return None
+    cost = full_usd_per_million_tokens(hire, question)
+    return {**hire_json(hire), "cost_usd_per_million_tokens": cost}
+
+
+def _corner_json(corner: Corner) -> CornerJson:
     """Return both markets at one rate as JSON."""
     return {
         "rate_requests_per_s": corner.rate_requests_per_s,
@@ -261,7 +280,7 @@ def _corner_json(corner: Corner) -> Json:
     }
 
 
-def _planned_json(p: PlannedRig | None) -> Json | None:
+def _planned_json(p: PlannedRig | None) -> MarketPlanJson | None:
     """Return one plan as JSON."""
     if p is None:
         return None

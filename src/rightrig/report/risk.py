@@ -8,7 +8,7 @@ from rightrig.quantities import SECONDS_PER_HOUR, show_number
 from rightrig.reliability.bit_errors import concentration_count
 from rightrig.reliability.rates import YEAR_S, rate_of
 from rightrig.report.document import Document, Grid, Paragraph
-from rightrig.report.values import Json, between_text, explanation_json, interval_json
+from rightrig.report.values import between_text, explanation_json, interval_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from rightrig.reliability.bit_risk import BitRisk
     from rightrig.reliability.rates import Rate
     from rightrig.reliability.sla import SlaRisk
+    from rightrig.report.schema.risk import (
+        BitsJson,
+        PresetJson,
+        PresetsJson,
+        RigRiskJson,
+        SlaJson,
+    )
 
 _NONE: Final = "–"
 _KINDS: Final = {
@@ -96,7 +103,7 @@ def _spread(found: BitRisk) -> Document:
     )
 
 
-def bits_json(found: BitRisk) -> Json:
+def bits_json(found: BitRisk) -> BitsJson:
     """Return the errors as JSON."""
     classes = found.classes
     return {
@@ -121,7 +128,7 @@ def bits_json(found: BitRisk) -> Json:
     }
 
 
-def _sla_json(risk: SlaRisk) -> Json:
+def _sla_json(risk: SlaRisk) -> SlaJson:
     """Return a promise as JSON."""
     return {
         "kept": risk.kept,
@@ -161,7 +168,7 @@ def rig_document(found: RigRisk) -> Document:
     )
 
 
-def rig_json(found: RigRisk) -> Json:
+def rig_json(found: RigRisk) -> RigRiskJson:
     """Return what may fail on a rig as JSON."""
     return {
         "rig": found.rig.text,
@@ -228,12 +235,12 @@ def _preset_row(record: FailureRate) -> tuple[str, ...]:
     )
 
 
-def presets_json(records: Sequence[FailureRate]) -> Json:
+def presets_json(records: Sequence[FailureRate]) -> PresetsJson:
     """Return the published rates as JSON."""
     return {"presets": [_preset_json(record) for record in records]}
 
 
-def _preset_json(record: FailureRate) -> Json:
+def _preset_json(record: FailureRate) -> PresetJson:
     """Return one published rate as JSON."""
     published = record.published
     is_rate = published is None or published.hours_count is not None

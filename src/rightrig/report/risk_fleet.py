@@ -8,12 +8,16 @@ from rightrig.quantities import SECONDS_PER_HOUR, show_number
 from rightrig.reliability.rates import YEAR_S, show_span
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.risk_values import files_document, files_json
-from rightrig.report.values import Json, explanation_json, interval_json
+from rightrig.report.values import explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.facts.failure_rate import FailureRate
     from rightrig.reliability.spares import Spares
     from rightrig.report.risk_values import ServeFound
+    from rightrig.report.schema.risk import (
+        ServeRiskJson,
+        SparesJson,
+    )
 
 
 def serve_document(found: ServeFound) -> Document:
@@ -54,7 +58,7 @@ def serve_document(found: ServeFound) -> Document:
     )
 
 
-def serve_json(found: ServeFound) -> Json:
+def serve_json(found: ServeFound) -> ServeRiskJson:
     """Return a service as JSON."""
     risk = found.risk
     zones = risk.replicas.zones
@@ -106,7 +110,7 @@ def spares_document(found: Spares, record: FailureRate | None) -> Document:
     )
 
 
-def spares_json(found: Spares) -> Json:
+def spares_json(found: Spares) -> SparesJson:
     """Return how many parts to keep, as JSON."""
     return {
         "devices_count": found.devices_count,

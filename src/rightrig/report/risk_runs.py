@@ -9,12 +9,17 @@ from rightrig.reliability.checkpoint import first_order_waste_ratio, young_s
 from rightrig.reliability.rates import show_span
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.risk_values import files_document, files_json
-from rightrig.report.values import Json, between_text, explanation_json, interval_json
+from rightrig.report.values import between_text, explanation_json, interval_json
 
 if TYPE_CHECKING:
     from rightrig.reliability.checkpoint import Saving
     from rightrig.reliability.checkpoint_simulation import DrawnRuns
     from rightrig.report.risk_values import CheckpointFound, RunFound
+    from rightrig.report.schema.risk import (
+        CheckpointJson,
+        DrawnRunsJson,
+        RiskRunJson,
+    )
 
 _SMALL_RATIO: Final = 0.1
 """Up to which save, restart and flush are short beside the time between failures."""
@@ -74,7 +79,7 @@ def _late(kept_count: int) -> Document:
     )
 
 
-def run_json(found: RunFound) -> Json:
+def run_json(found: RunFound) -> RiskRunJson:
     """Return a run as JSON."""
     risk = found.risk
     return {
@@ -97,7 +102,7 @@ def run_json(found: RunFound) -> Json:
     }
 
 
-def _drawn_json(drawn: DrawnRuns) -> Json:
+def _drawn_json(drawn: DrawnRuns) -> DrawnRunsJson:
     """Return drawn runs as JSON."""
     return {
         "mean_s": drawn.mean_s,
@@ -191,7 +196,7 @@ def _kept(found: CheckpointFound) -> Document:
     return (*note, Paragraph(cost))
 
 
-def checkpoint_json(found: CheckpointFound) -> Json:
+def checkpoint_json(found: CheckpointFound) -> CheckpointJson:
     """Return the intervals as JSON."""
     saving, saves = found.saving, found.saves
     return {

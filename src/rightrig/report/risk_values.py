@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from rightrig.reliability.failures import Fleet
     from rightrig.reliability.run_risk import RunRisk
     from rightrig.reliability.serve_risk import ServeRisk
-    from rightrig.report.values import Json
+    from rightrig.report.schema.shared import (
+        FilesJson,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,6 @@ def files_document(files: Files | None) -> Document:
     return (named, *(Paragraph(hint, "dim") for hint in files.hints))
 
 
-def files_json(files: Files | None) -> Json | None:
+def files_json(files: Files | None) -> FilesJson | None:
     """Return which files were written, as JSON."""
     return None if files is None else {"folder": files.folder, "names": list(files.names)}

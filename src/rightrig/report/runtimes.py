@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.deployment.compatibility_matrix import Asked, Support
-    from rightrig.report.values import Json
+    from rightrig.report.schema.runtimes import RuntimesOnJson
 
 _MOST_FORMATS: Final = 5
 _LEGEND: Final = (
@@ -77,7 +77,7 @@ def _notes(heading: str, notes: Sequence[tuple[tuple[str, ...], Support]]) -> tu
     return (Paragraph(heading, "warn"), *lines) if lines else ()
 
 
-def support_json(asked: Asked, rows: Sequence[Support]) -> Json:
+def support_json(asked: Asked, rows: Sequence[Support]) -> RuntimesOnJson:
     """Return every runtime with its verdict as JSON."""
     return {
         "rig": asked.rig.text,

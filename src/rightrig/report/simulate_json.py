@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from rightrig.report.simulated import is_thin
-from rightrig.report.values import Json, deployment_json, explanation_json, interval_json
+from rightrig.report.values import deployment_json, explanation_json, finite, interval_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rightrig.demand.requests import LengthStatistics
     from rightrig.interval import Interval
     from rightrig.prediction.memory_fit import Fit
+    from rightrig.report.schema.shared import IntervalJson
+    from rightrig.report.schema.simulating import (
+        HighestRateJson,
+        KeptJson,
+        LatencyJson,
+        LengthsJson,
+        ReplicaJson,
+        ServedJson,
+        SimulatedRentJson,
+        SimulateJson,
+        SimulateRefusedJson,
+        StatisticJson,
+        TrafficJson,
+        UseJson,
+    )
     from rightrig.report.simulated import Rent, Simulated, Traffic
     from rightrig.simulation.limit import Limit
-    from rightrig.simulation.outcome import Kept, Latency, Outcome, Quantity
+    from rightrig.simulation.outcome import (
+        Kept,
+        Latency,
+        Outcome,
+        Quantity,
+        ReplicaOutcome,
+    )
 
 _MILLION_TOKENS: Final = 1e6
 _LISTED_REPLICAS: Final = 128
 
 
-def simulate_json(seen: Simulated) -> Json:
+def simulate_json(seen: Simulated) -> SimulateJson:
     """Return a simulation as JSON."""
     outcome = seen.outcome
     deployment = outcome.deployment
@@ -43,7 +64,7 @@ def simulate_json(seen: Simulated) -> Json:
         "price": None if seen.rent is None else _rent_json(seen.rent),
         "cost_usd_per_million_good_tokens": None
         if cost is None
-        else _finite(cost * _MILLION_TOKENS),
+        else finite(cost * _MILLION_TOKENS),
         **_use_json(outcome),
         "classes": [
             {
@@ -61,7 +82,7 @@ def simulate_json(seen: Simulated) -> Json:
     }
 
 
-def refused_json(room: Fit, traffic: Traffic) -> Json:
+def refused_json(room: Fit, traffic: Traffic) -> SimulateRefusedJson:
     """Return the answer where not one request fits: none is served."""
     count = len(traffic.requests)
     return {
@@ -77,12 +98,7 @@ def refused_json(room: Fit, traffic: Traffic) -> Json:
     }
 
 
-def _finite(value: object) -> object:
-    """Return a number, or null for what JSON cannot say: infinity, and what is not known."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _counts_json(outcome: Outcome) -> Json:
+def _counts_json(outcome: Outcome) -> ServedJson:
     """Return how many requests ended how, and the rates that follow."""
     return {
         "requests_count": outcome.requests_count,
@@ -91,7 +107,7 @@ def _counts_json(outcome: Outcome) -> Json:
         "cancelled_count": outcome.cancelled_count,
         "timed_out_count": outcome.timed_out_count,
         "duration_s": outcome.duration_s,
-        "offered_requests_per_s": _finite(outcome.offered_requests_per_s),
+        "offered_requests_per_s": finite(outcome.offered_requests_per_s),
         "served_requests_per_s": outcome.served_requests_per_s,
         "goodput_requests_per_s": outcome.goodput_requests_per_s,
         "good_ratio": outcome.good_ratio,
@@ -101,7 +117,7 @@ def _counts_json(outcome: Outcome) -> Json:
     }
 
 
-def _use_json(outcome: Outcome) -> Json:
+def _use_json(outcome: Outcome) -> UseJson:
     """Return how much of the engines was used."""
     return {
         "used_ratio": outcome.used_ratio,
@@ -111,12 +127,12 @@ def _use_json(outcome: Outcome) -> Json:
         "retries_count": outcome.retries_count,
         "cache_hit_ratio": outcome.cache_hit_ratio,
         "replicas_count": len(outcome.replicas),
-        "replicas": [asdict(own) for own in outcome.replicas[:_LISTED_REPLICAS]],
+        "replicas": [_replica_json(own) for own in outcome.replicas[:_LISTED_REPLICAS]],
         "wall_s": outcome.wall_s,
     }
 
 
-def _traffic_json(traffic: Traffic) -> Json:
+def _traffic_json(traffic: Traffic) -> TrafficJson:
     """Return what came."""
     return {
         "text": traffic.text,
@@ -124,13 +140,40 @@ def _traffic_json(traffic: Traffic) -> Json:
         "source": traffic.source,
         "users_count": traffic.users_count,
         "requests_per_arrival_count": traffic.turns_count,
-        "prompts": asdict(traffic.input),
-        "answers": asdict(traffic.output),
+        "prompts": _lengths_json(traffic.input),
+        "answers": _lengths_json(traffic.output),
         "notes": list(traffic.notes),
     }
 
 
-def _latencies_json(outcome: Outcome, latencies: Mapping[str, Latency]) -> Json:
+def _lengths_json(lengths: LengthStatistics) -> LengthsJson:
+    """Return statistics of tokens."""
+    return {
+        "mean_tokens": lengths.mean_tokens,
+        "p50_tokens": lengths.p50_tokens,
+        "p90_tokens": lengths.p90_tokens,
+        "p99_tokens": lengths.p99_tokens,
+        "max_tokens": lengths.max_tokens,
+    }
+
+
+def _replica_json(own: ReplicaOutcome) -> ReplicaJson:
+    """Return what one engine did."""
+    return {
+        "index": own.index,
+        "role": own.role,
+        "served_count": own.served_count,
+        "busy_s": own.busy_s,
+        "on_s": own.on_s,
+        "steps_count": own.steps_count,
+        "prompt_tokens": own.prompt_tokens,
+        "output_tokens": own.output_tokens,
+    }
+
+
+def _latencies_json(
+    outcome: Outcome, latencies: Mapping[str, Latency]
+) -> dict[str, dict[str, LatencyJson]]:
     """Return statistics by metric, ``p99.9`` as ``p99_9``."""
     return {
         metric: {
@@ -144,22 +187,22 @@ def _latencies_json(outcome: Outcome, latencies: Mapping[str, Latency]) -> Json:
     }
 
 
-def _quantity_json(value: Quantity) -> Json:
+def _quantity_json(value: Quantity) -> StatisticJson:
     """Return a statistic with what other draws and other speeds would make it."""
     return {
-        "mid_s": _finite(value.mid),
+        "mid_s": finite(value.mid),
         "sampling_s": _interval_json(value.sampling),
         "model_s": _interval_json(value.model),
         "joined_s": _interval_json(value.joined) if math.isfinite(value.mid) else None,
     }
 
 
-def _interval_json(value_s: Interval | None) -> Json | None:
+def _interval_json(value_s: Interval | None) -> IntervalJson | None:
     """Return an interval of any unit; null where it is not known or has no end."""
     return None if value_s is None or not math.isfinite(value_s.high) else interval_json(value_s)
 
 
-def _kept_json(kept: Kept) -> Json:
+def _kept_json(kept: Kept) -> KeptJson:
     """Return an objective with its verdict; null for a percentile that was not reached."""
     return {
         "metric": kept.objective.metric,
@@ -170,7 +213,7 @@ def _kept_json(kept: Kept) -> Json:
     }
 
 
-def _limit_json(limit: Limit, traffic: Traffic) -> Json:
+def _limit_json(limit: Limit, traffic: Traffic) -> HighestRateJson:
     """Return the highest rate of requests, all turns of sessions counted."""
     rate = limit.rate_requests_per_s
     return {
@@ -181,7 +224,7 @@ def _limit_json(limit: Limit, traffic: Traffic) -> Json:
     }
 
 
-def _rent_json(rent: Rent) -> Json:
+def _rent_json(rent: Rent) -> SimulatedRentJson:
     """Return what the rig costs, and who asks that."""
     bought = rent.purchase
     return {

@@ -11,6 +11,7 @@ from rightrig.quantities import show_number
 if TYPE_CHECKING:
     from rightrig.costs.offers import Purchase
     from rightrig.demand.requests import LengthStatistics, Requests
+    from rightrig.prediction.memory_fit import Verdict
     from rightrig.simulation.limit import Limit
     from rightrig.simulation.outcome import Outcome
 
@@ -96,7 +97,7 @@ class Simulated:
     outcome: Outcome
     traffic: Traffic
     router: str
-    fit_verdict: str
+    fit_verdict: Verdict
     rent: Rent | None = None
     limit: Limit | None = None
     folder: str = ""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rightrig.prediction.splits import Divided, Undivided
-    from rightrig.report.values import Json
+    from rightrig.report.schema.predicting import SplitsJson, SplitStepJson
 
     Found = Sequence[tuple[tuple[Divided, ...], tuple[Undivided, ...]]]
 
@@ -98,7 +98,7 @@ def _quickest(divided: Sequence[Divided]) -> Iterator[str]:
             )
 
 
-def splits_json(model: str, users: int, input_tokens: int, found: Found) -> Json:
+def splits_json(model: str, users: int, input_tokens: int, found: Found) -> SplitsJson:
     """Return the steps of every rig as JSON."""
     return {
         "model": model,
@@ -113,7 +113,7 @@ def splits_json(model: str, users: int, input_tokens: int, found: Found) -> Json
     }
 
 
-def _step_json(step: Divided) -> Json:
+def _step_json(step: Divided) -> SplitStepJson:
     """Return one step as JSON."""
     return {
         "rig": step.rig,

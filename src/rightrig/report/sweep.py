@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rightrig.planning.sweeps.work import FAILED
@@ -12,7 +12,7 @@ from rightrig.report.values import explanation_json
 
 if TYPE_CHECKING:
     from rightrig.planning.sweeps.summary import Best, Contender, Spread, Summary
-    from rightrig.report.values import Json
+    from rightrig.report.schema.planning import BestJson, ContenderJson, PlanSweepJson, SpreadJson
     from rightrig.running.run import Ran
 
 _REASONS: Final = 5
@@ -165,7 +165,7 @@ def _work(swept: Swept) -> Document:
     )
 
 
-def sweep_json(swept: Swept) -> Json:
+def sweep_json(swept: Swept) -> PlanSweepJson:
     """Return a sweep as JSON; its rows are in the files."""
     summary, ran = swept.summary, swept.ran
     return {
@@ -191,11 +191,45 @@ def sweep_json(swept: Swept) -> Json:
     }
 
 
-def _best_json(best: Best) -> Json:
+def _best_json(best: Best) -> BestJson:
     """Return the answer for one demand as JSON."""
-    found = asdict(best)
-    for name in ("winner", "nearest"):
-        contender = found[name]
-        if contender is not None:
-            found[name] = {**contender.pop("said"), **contender}
-    return found
+    return {
+        "model": best.model,
+        "demand": best.demand,
+        "winner": None if best.winner is None else _contender_json(best.winner),
+        "nearest": None if best.nearest is None else _contender_json(best.nearest),
+        "meeting_count": best.meeting_count,
+        "unpriced_count": best.unpriced_count,
+        "reason": best.reason,
+    }
+
+
+def _contender_json(one: Contender) -> ContenderJson:
+    """Return one combination as JSON; what was simulated has said all of what serves."""
+    said = one.said
+    return {
+        "model": str(said["model"]),
+        "rig": str(said["rig"]),
+        "runtime": str(said["runtime"]),
+        "weights": str(said["weights"]),
+        "kv": str(said["kv"]),
+        "split": str(said["split"]),
+        "max_seqs": int(said["max_seqs"] or 0),
+        "max_batched_tokens": int(said["max_batched_tokens"] or 0),
+        "seeds_count": one.seeds_count,
+        "met_count": one.met_count,
+        "met": one.met,
+        "good_ratio": one.good_ratio,
+        "rent_usd_per_month": one.rent_usd_per_month,
+        "provider": one.provider,
+        "cost_usd_per_million_good_tokens": one.cost_usd_per_million_good_tokens,
+        "ttft_p99_s": _spread_json(one.ttft_p99_s),
+        "tpot_p99_s": _spread_json(one.tpot_p99_s),
+    }
+
+
+def _spread_json(spread: Spread | None) -> SpreadJson | None:
+    """Return a time over the seeds as JSON."""
+    if spread is None:
+        return None
+    return {"least_s": spread.least_s, "middle_s": spread.middle_s, "most_s": spread.most_s}

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from rightrig.planning.tenancy.cost import Cost
     from rightrig.planning.tenancy.engine import Tenant, TenantEngine
     from rightrig.planning.tenancy.tenants import Instance, MigCard, Tenancy
-    from rightrig.report.values import Json
+    from rightrig.report.schema.tenancy import (
+        IsolationJson,
+        TenantCostJson,
+        TenantEngineJson,
+        TenantJson,
+        TenantsAllGpusJson,
+        TenantsMigJson,
+    )
 
 
 def tenancy_document(found: Tenancy) -> Document:
@@ -69,9 +76,9 @@ def tenancies_document(found: Sequence[Tenancy]) -> Document:
     return (*tenancy_document(found[0]), grid)
 
 
-def tenancy_json(found: Tenancy) -> Json:
-    """Return the cards, every trial, the cost and the isolation as JSON."""
-    return {
+def tenancy_json(found: Tenancy, recipe: str = "") -> TenantsMigJson:
+    """Return the cards, every trial, the cost and the isolation as JSON, and a recipe if any."""
+    told: TenantsMigJson = {
         "mode": "mig",
         "gpu": found.gpu.slug,
         "tenants_count": found.tenants_count,
@@ -106,9 +113,12 @@ def tenancy_json(found: Tenancy) -> Json:
         "isolation": isolation_json("mig"),
         "explanation": explanation_json(found.explain()),
     }
+    if recipe:
+        told["recipe"] = recipe
+    return told
 
 
-def tenancies_json(found: Sequence[Tenancy]) -> Json:
+def tenancies_json(found: Sequence[Tenancy]) -> TenantsAllGpusJson:
     """Return every card that serves the tenants, the cheapest first, as JSON."""
     return {
         "mode": "mig",
@@ -202,7 +212,7 @@ def _tflops_text(engine: TenantEngine) -> str:
     return "unknown" if rate is None else f"{rate / TERA:.1f}"
 
 
-def engine_json(engine: TenantEngine) -> Json:
+def engine_json(engine: TenantEngine) -> TenantEngineJson:
     """Return an engine's room and speed as JSON."""
     gpu, speed = engine.fit.deployment.rig.gpu, engine.prediction
     pool, tokens = engine.pool_bytes, engine.cache_tokens
@@ -225,7 +235,7 @@ def engine_json(engine: TenantEngine) -> Json:
     }
 
 
-def tenant_json(tenant: Tenant) -> Json:
+def tenant_json(tenant: Tenant) -> TenantJson:
     """Return what a kind of tenant asks for, as JSON."""
     return {
         "name": tenant.name,
@@ -264,7 +274,7 @@ def cost_paragraphs(cost: Cost | None) -> tuple[Paragraph, ...]:
     return tuple(Paragraph(line) for line in lines)
 
 
-def cost_json(cost: Cost | None) -> Json | None:
+def cost_json(cost: Cost | None) -> TenantCostJson | None:
     """Return what each tenant costs as JSON."""
     if cost is None:
         return None
@@ -284,7 +294,7 @@ def isolation_grid(mode: str) -> Grid:
     return Grid(("what", "between tenants"), rows)
 
 
-def isolation_json(mode: str) -> Json:
+def isolation_json(mode: str) -> IsolationJson:
     """Return what separates the tenants as JSON."""
     rows = {row.what: row.mig if mode == "mig" else row.shared for row in ISOLATION}
     return {"properties": rows, "sources": list(ISOLATION_SOURCES)}

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     from rightrig.facts.gpu import Gpu
     from rightrig.planning.tenancy.mig_layouts import Layout, Stranded
-    from rightrig.report.values import Json
+    from rightrig.report.schema.tenancy import (
+        BareLayoutJson,
+        LayoutsJson,
+        RequestedLayoutJson,
+        StrandedJson,
+    )
 
 
 def layouts_document(gpu: Gpu, layouts: Sequence[Layout]) -> Document:
@@ -43,7 +48,7 @@ def layouts_document(gpu: Gpu, layouts: Sequence[Layout]) -> Document:
             Paragraph(note, "dim"))  # fmt: skip
 
 
-def layouts_json(gpu: Gpu, layouts: Sequence[Layout]) -> Json:
+def layouts_json(gpu: Gpu, layouts: Sequence[Layout]) -> LayoutsJson:
     """Return the full layouts of a card as JSON."""
     unique = multisets(layouts)
     return {
@@ -83,7 +88,7 @@ def layout_document(gpu: Gpu, layout: Layout) -> Document:
     )
 
 
-def layout_json(layout: Layout) -> Json:
+def layout_json(layout: Layout) -> BareLayoutJson:
     """Return one layout as JSON."""
     return {
         "layout": layout.counts,
@@ -95,6 +100,22 @@ def layout_json(layout: Layout) -> Json:
     }
 
 
+def requested_json(gpu: Gpu, layout: Layout, recipe: str = "") -> RequestedLayoutJson:
+    """Return one layout that was asked for as JSON, and a recipe if any."""
+    bare = layout_json(layout)
+    told: RequestedLayoutJson = {
+        "gpu": gpu.slug,
+        "layout": bare["layout"],
+        "placements": bare["placements"],
+        "creation": bare["creation"],
+        "placed_creation": bare["placed_creation"],
+        "stranded": stranded_json(stranded(gpu, layout)),
+    }
+    if recipe:
+        told["recipe"] = recipe
+    return told
+
+
 def stranded_text(gpu: Gpu, lost: Stranded) -> str:
     """Return what of a card belongs to no instance, in a sentence."""
     return (
@@ -104,7 +125,7 @@ def stranded_text(gpu: Gpu, lost: Stranded) -> str:
     )
 
 
-def stranded_json(lost: Stranded) -> Json:
+def stranded_json(lost: Stranded) -> StrandedJson:
     """Return what of a card belongs to no instance as JSON."""
     return {
         "sm_count": lost.sm_count,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.gpu import Gpu
     from rightrig.planning.tenancy.sharing import SharedEngine, Sharing
-    from rightrig.report.values import Json
+    from rightrig.report.schema.tenancy import TenantsSharedJson, WithoutMigJson
 
 _WARNING = (
     "Not for production: one tenant's load slows all others, and a fault may end them all. A card "
@@ -62,7 +62,7 @@ def sharing_document(found: Sharing) -> Document:
     )  # fmt: skip
 
 
-def sharing_json(found: Sharing) -> Json:
+def sharing_json(found: Sharing) -> TenantsSharedJson:
     """Return the engines of each card, the cost and what is not separated, as JSON."""
     return {
         "mode": "shared",
@@ -105,6 +105,11 @@ def no_mig_document(gpu: Gpu) -> Document:
             "what they cost each other."
         ),
     )
+
+
+def no_mig_json(gpu: Gpu) -> WithoutMigJson:
+    """Return that a card has no MIG, as JSON."""
+    return {"mode": "mig", "gpu": gpu.slug, "cards": [], "reason": no_mig_text(gpu)}
 
 
 def no_mig_text(gpu: Gpu) -> str:

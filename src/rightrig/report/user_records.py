@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rightrig.facts.source import Record
-    from rightrig.report.values import Json
+    from rightrig.report.schema.shared import UserRecordJson
 
 RECORD_KINDS: Final = {
     "Gpu": "card", "Llm": "model", "Runtime": "runtime", "System": "machine", "Price": "price",
@@ -21,7 +21,7 @@ RECORD_KINDS: Final = {
 _MOST_SHOWN: Final = 8
 
 
-def user_records_json(records: Iterable[Record]) -> list[Json]:
+def user_records_json(records: Iterable[Record]) -> list[UserRecordJson]:
     """Return those of the records that a user stated, each once, with their files."""
     found: dict[tuple[str, str, str], None] = {}
     for record in records:

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.facts.explanation import Explanation
     from rightrig.interval import Interval
+    from rightrig.report.schema.shared import DeploymentJson, ExplanationJson, IntervalJson
 
 Json = dict[str, object]
 
 
-def interval_json(value: Interval) -> Json:
+def interval_json(value: Interval) -> IntervalJson:
     """Return an interval as JSON: its ends and its middle."""
     return {"low": value.low, "mid": value.mid, "high": value.high}
 
@@ -30,7 +31,7 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def explanation_json(explanation: Explanation) -> Json:
+def explanation_json(explanation: Explanation) -> ExplanationJson:
     """Return an explanation as JSON."""
     return {
         "sentences": list(explanation.sentences),
@@ -42,7 +43,7 @@ def explanation_json(explanation: Explanation) -> Json:
     }
 
 
-def deployment_json(deployment: Deployment) -> Json:
+def deployment_json(deployment: Deployment) -> DeploymentJson:
     """Return what is deployed, as JSON."""
     split, limits = deployment.parallelism, deployment.limits
     return {

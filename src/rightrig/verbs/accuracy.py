@@ -10,7 +10,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.judging import AccuracyAnswerJson
 
 
 def accuracy(
@@ -21,7 +21,7 @@ def accuracy(
             help="CSV of runs (inference, kv_capacity, memory, training); default: golden."
         ),
     ] = None,
-) -> Found[Json]:
+) -> Found[AccuracyAnswerJson]:
     """How right predictions are, beside measured runs."""
     from rightrig.verbs.judging import judged
 

@@ -11,7 +11,13 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.ask_decisions import (
+        CriteriaJson,
+        EcosystemJson,
+        GoNoGoJson,
+        LockInJson,
+        TemplateJson,
+    )
 
 
 def go_no_go(
@@ -21,7 +27,7 @@ def go_no_go(
         str | None, typer.Option(help="Instead: yes, no or unknown eight times, by comma.")
     ] = None,
     template: Annotated[bool, typer.Option("--template", help="Print a file to fill in.")] = False,
-) -> Found[Json]:
+) -> Found[GoNoGoJson | TemplateJson]:
     """Is a technique worth it: eight scored criteria."""
     del catalog  # the answers are the user's own
     from rightrig.report.questions_decisions import go_no_go_document, go_no_go_json
@@ -39,7 +45,7 @@ def go_no_go(
 def criteria(
     catalog: Catalog,
     file: Annotated[str, typer.Argument(help="Criteria, options and weights in TOML.")],
-) -> Found[Json]:
+) -> Found[CriteriaJson]:
     """Options by weighted criteria, and what flips it."""
     from rightrig.report.questions_decisions import criteria_document, criteria_json
     from rightrig.verbs.deciding import ranking
@@ -58,7 +64,7 @@ def lock_in(
     rate: Annotated[str, typer.Option(help="Requests: 5/s, 300/min.")] = "1/s",
     input: Annotated[int, typer.Option("--input", help="Tokens of the prompt.")] = 1000,  # noqa: A002
     output: Annotated[int, typer.Option("--output", help="Tokens of the answer.")] = 300,
-) -> Found[Json]:
+) -> Found[LockInJson]:
     """What ties you to maker, runtime and provider."""
     from rightrig.report.questions_decisions import lock_in_document, lock_in_json
     from rightrig.verbs.deciding import Move, locked
@@ -76,7 +82,7 @@ def ecosystem(
         str | None, typer.Option(help="Work on a card for which nothing is ready: 400h.")
     ] = None,
     wage: Annotated[str | None, typer.Option(help="With --debugging: $100 an hour.")] = None,
-) -> Found[Json]:
+) -> Found[EcosystemJson]:
     """The software around cards, counted."""
     from rightrig.planning.questions.ecosystem import ecosystems
     from rightrig.report.questions_decisions import ecosystem_document, ecosystem_json

@@ -11,7 +11,15 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.ask_hardware import (
+        ChooseGpuJson,
+        ConsumerOrDatacenterJson,
+        GpuCountJson,
+        ManyOrOneJson,
+        OverkillJson,
+        TiersJson,
+        TrainOrServeJson,
+    )
 
 Input = Annotated[int, typer.Option("--input", help="Tokens of the prompt.")]
 Output = Annotated[int, typer.Option("--output", help="Tokens of the answer.")]
@@ -39,7 +47,7 @@ def choose_gpu(
     budget: Annotated[str | None, typer.Option(help="$4000/month, $5.50/h.")] = None,
     max_power: Annotated[str | None, typer.Option(help="Of the cards: 100W.")] = None,
     max_gpus: MaxGpus = 64,
-) -> Found[Json]:
+) -> Found[ChooseGpuJson]:
     """Which card for this model, to develop or to serve."""
     from rightrig.planning.questions.choose_gpu import choose_gpu as choose
     from rightrig.report.questions_hardware import choice_document, choice_json
@@ -65,7 +73,7 @@ def gpu_count(
     context: o.ContextOrUsual = None,
     concurrency: o.Sequences = 1,
     most_cards: Annotated[int, typer.Option(help="Most cards of one engine.")] = 8,
-) -> Found[Json]:
+) -> Found[GpuCountJson]:
     """How many cards a model takes, format by format."""
     from rightrig.planning.questions.gpu_count import gpu_count as count
     from rightrig.report.questions_hardware import count_document, count_json
@@ -88,7 +96,7 @@ def many_or_one(
     ttft_p99: Ttft = None,
     tpot_p99: Tpot = None,
     weights: o.Weights = "checkpoint",
-) -> Found[Json]:
+) -> Found[ManyOrOneJson]:
     """Many cheap cards or one dear: what each delivers."""
     from rightrig.planning.questions.many_or_one import many_or_one as versus
     from rightrig.report.questions_rivals import rivals_document, rivals_json
@@ -117,7 +125,7 @@ def tiers(
     max_gpus: MaxGpus = 64,
     capital: Annotated[str, typer.Option(help="For cards of a home lab.")] = "$5000",
     home_power: Annotated[str, typer.Option(help="Of those cards; a 15 A circuit's.")] = "1440W",
-) -> Found[Json]:
+) -> Found[TiersJson]:
     """What $500, $5,000 a month or a home lab carry."""
     from rightrig.planning.questions.tiers import tiers as budgets
     from rightrig.report.questions_rivals import tiers_document, tiers_json
@@ -144,7 +152,7 @@ def consumer_or_datacenter(
     tpot_p99: Tpot = None,
     weights: o.Weights = None,
     max_gpus: MaxGpus = 64,
-) -> Found[Json]:
+) -> Found[ConsumerOrDatacenterJson]:
     """Where consumer cards stop being the cheapest."""
     from rightrig.planning.questions.consumer_or_datacenter import consumer_or_datacenter as versus
     from rightrig.report.questions_rivals import markets_document, markets_json
@@ -171,7 +179,7 @@ def overkill(
     tpot_p99: Tpot = None,
     weights: o.Weights = None,
     max_gpus: MaxGpus = 64,
-) -> Found[Json]:
+) -> Found[OverkillJson]:
     """Is a rig too much for this model and traffic."""
     from rightrig.planning.questions.overkill import overkill as too_much
     from rightrig.report.questions_hardware import overkill_document, overkill_json
@@ -198,7 +206,7 @@ def train_or_serve(
     ttft_p99: Ttft = None,
     tpot_p99: Tpot = None,
     weights: o.Weights = None,
-) -> Found[Json]:
+) -> Found[TrainOrServeJson]:
     """Which card to train on, which to serve with."""
     from rightrig.planning.questions.train_or_serve import train_or_serve as roles
     from rightrig.report.questions_hardware import roles_document, roles_json

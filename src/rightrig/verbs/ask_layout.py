@@ -12,7 +12,17 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.ask_layout import (
+        AskSplitJson,
+        BuyOrRentJson,
+        GrowthJson,
+        MeasureNextJson,
+        MixJson,
+        ScalingJson,
+    )
+    from rightrig.report.schema.planning import (
+        PlanJson,
+    )
 
 Rigs = Annotated[
     list[str], typer.Option("--on", help="Rig of equal cards: 4xh100-sxm; may be repeated.")
@@ -31,7 +41,7 @@ def split(
     runtime: o.Runtime = None,
     weights: o.Weights = None,
     kv: o.Kv = None,
-) -> Found[Json]:
+) -> Found[AskSplitJson]:
     """One wide engine, several narrow ones, or stages."""
     from rightrig.report.questions_layout import split_document
     from rightrig.report.questions_layout_json import split_json
@@ -64,7 +74,7 @@ def buy_or_rent(
     ] = 1.0,
     resale: Annotated[str | None, typer.Option(help="What it brings at the end.")] = None,
     years: Annotated[float, typer.Option(help="How long it is kept.")] = 3.0,
-) -> Found[Json]:
+) -> Found[BuyOrRentJson]:
     """After how many months buying has paid."""
     from rightrig.planning.questions.buy_or_rent import buy_or_rent as bought
     from rightrig.report.questions_layout import buy_or_rent_document
@@ -95,7 +105,7 @@ def scaling(
         float | None, typer.Option("--measured-speedup", help="Over one card: 3.2.")
     ] = None,
     job_cost: Annotated[str | None, typer.Option(help="Without any waiting: $136.")] = None,
-) -> Found[Json]:
+) -> Found[ScalingJson]:
     """What exchanging gradients costs training."""
     from rightrig.report.questions_layout import scaling_document
     from rightrig.report.questions_layout_json import scaling_json
@@ -119,7 +129,7 @@ def mix(
     runtime: o.Runtime = None,
     weights: o.Weights = None,
     kv: o.Kv = None,
-) -> Found[Json]:
+) -> Found[MixJson]:
     """Cards of several kinds, in one engine or pools."""
     from rightrig.report.questions_layout import mix_document
     from rightrig.report.questions_layout_json import mix_json
@@ -148,7 +158,7 @@ def growth(
     weights: o.Weights = None,
     budget: Annotated[str | None, typer.Option(help="$4000/month, $5.50/h.")] = None,
     max_gpus: MaxGpus = 64,
-) -> Found[Json]:
+) -> Found[GrowthJson | PlanJson]:
     """Until when a plan carries traffic that grows."""
     from rightrig.verbs.asking_layout import GrowthWords, Words, answer_growth
 
@@ -173,7 +183,7 @@ def measure_next(
     kv: o.Kv = None,
     max_gpus: MaxGpus = 64,
     top: Annotated[int, typer.Option(help="Plans that are looked at.")] = 5,
-) -> Found[Json]:
+) -> Found[MeasureNextJson | PlanJson]:
     """Which measurement would decide what is open."""
     from rightrig.verbs.asking_layout import Choices, Words, answer_measure_next
 

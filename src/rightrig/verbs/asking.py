@@ -17,6 +17,7 @@ from rightrig.planning.search import Question, Space, plan, space_of, tariff_fac
 from rightrig.quantities import check_count, parse
 from rightrig.verbs.naming import model_named
 from rightrig.verbs.objectives import slo_of
+from rightrig.verbs.progress import watcher
 from rightrig.verbs.requesting import Words, asked_requests_per_s, check_words, traffic_of
 
 if TYPE_CHECKING:
@@ -125,8 +126,9 @@ def search(catalog: Catalog, asked: Asked) -> tuple[Plan, Posed]:
         # The simulator is not wanted otherwise, and takes its time to start.
         from rightrig.planning.simulated import Simulating, simulated
 
-        how = Simulating(asked.simulate, asked.traffic.seed, question.requests)
-        found = simulated(found, question.space, how)
+        with watcher().shares() as progress:
+            how = Simulating(asked.simulate, asked.traffic.seed, question.requests, progress)
+            found = simulated(found, question.space, how)
     return found, question
 
 

@@ -34,7 +34,13 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.source import Record
     from rightrig.planning.planned import Plan
-    from rightrig.report.values import Json
+    from rightrig.report.schema.ask_layout import (
+        GrowthJson,
+        MeasureNextJson,
+    )
+    from rightrig.report.schema.planning import (
+        PlanJson,
+    )
     from rightrig.verbs.asking import Posed
 
 __all__ = ["Choices", "Words"]
@@ -101,7 +107,9 @@ class GrowthWords:
     place: int
 
 
-def answer_growth(catalog: Catalog, words: Words, asked_growth: GrowthWords) -> Found[Json]:
+def answer_growth(
+    catalog: Catalog, words: Words, asked_growth: GrowthWords
+) -> Found[GrowthJson | PlanJson]:
     """Return until when a plan lasts; without a plan, why there is none."""
     asked = asked_of(catalog, words)
     ratio = growth_ratio_per_month(asked_growth.growth)
@@ -119,7 +127,7 @@ def answer_growth(catalog: Catalog, words: Words, asked_growth: GrowthWords) -> 
     )  # fmt: skip
 
 
-def _no_plan(found: Plan, asked: Posed) -> Found[Json]:
+def _no_plan(found: Plan, asked: Posed) -> Found[PlanJson]:
     """Return why there is no plan, as ``plan`` says it."""
     return Found(
         lambda: plan_json(found),
@@ -152,7 +160,7 @@ def start_of(text: str | None) -> datetime.date:
 
 def answer_measure_next(
     catalog: Catalog, words: Words, fixed: Choices, on: str | None, top: int
-) -> Found[Json]:
+) -> Found[MeasureNextJson | PlanJson]:
     """Return what to measure: of the best plans, or of one rig."""
     check_count(top, name="--top", limit=_MOST_PLACES)
     asked = asked_of(catalog, words)

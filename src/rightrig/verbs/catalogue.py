@@ -12,7 +12,14 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.gpus import GpuShowJson, GpusJson
+    from rightrig.report.schema.models import ModelShowJson, ModelsJson
+    from rightrig.report.schema.rigs import RigAnswerJson, RigsJson
+    from rightrig.report.schema.runtimes import (
+        RuntimeRecordJson,
+        RuntimesAnswerJson,
+        RuntimesOnJson,
+    )
 
 OperatingSystem = Literal["linux", "windows", "macos"]
 _NAME = Annotated[str, typer.Argument(help="Name or alias.")]
@@ -21,7 +28,7 @@ _CountedShare = Annotated[
 ]
 
 
-def gpus_list(catalog: Catalog) -> Found[Json]:
+def gpus_list(catalog: Catalog) -> Found[GpusJson]:
     """List every card."""
     from rightrig.report.gpu import gpus_document, gpus_json
 
@@ -33,7 +40,7 @@ def gpus_list(catalog: Catalog) -> Found[Json]:
     )
 
 
-def gpus_show(catalog: Catalog, name: _NAME) -> Found[Json]:
+def gpus_show(catalog: Catalog, name: _NAME) -> Found[GpuShowJson]:
     """Show one card: sizes, rates and their derivation, prices, sources."""
     import datetime
 
@@ -49,7 +56,7 @@ def gpus_show(catalog: Catalog, name: _NAME) -> Found[Json]:
     )
 
 
-def models_list(catalog: Catalog) -> Found[Json]:
+def models_list(catalog: Catalog) -> Found[ModelsJson]:
     """List every model."""
     from rightrig.report.llm import models_document, models_json
 
@@ -61,7 +68,7 @@ def models_list(catalog: Catalog) -> Found[Json]:
     )
 
 
-def models_show(catalog: Catalog, name: o.Model) -> Found[Json]:
+def models_show(catalog: Catalog, name: o.Model) -> Found[ModelShowJson]:
     """Show one model: its layers, parameters by class, sizes, licence, sources."""
     from rightrig.facts.licence import licence_of
     from rightrig.report.llm import model_document, model_json
@@ -76,14 +83,13 @@ def models_show(catalog: Catalog, name: o.Model) -> Found[Json]:
     )
 
 
-def rigs_list(catalog: Catalog) -> Found[Json]:
+def rigs_list(catalog: Catalog) -> Found[RigsJson]:
     """List every machine and instance."""
-    from rightrig.report.catalogue import rigs_document
-    from rightrig.report.record import records_json
+    from rightrig.report.catalogue import rigs_document, rigs_json
 
     systems = tuple(catalog.system(slug) for slug in catalog.slugs("systems"))
     return Found(
-        data=lambda: records_json("rigs", systems),
+        data=lambda: rigs_json(systems),
         document=lambda: rigs_document(systems),
         records=systems,
     )
@@ -96,7 +102,7 @@ def rigs_show(
         str | None, typer.Option(help="Of each card, off the effective memory; default 5GiB.")
     ] = None,
     gpu_memory_utilization: _CountedShare = None,
-) -> Found[Json]:
+) -> Found[RigAnswerJson]:
     """Show a machine or any rig: memory, links, what it is best and bad at."""
     from rightrig.verbs.rigs import shown
 
@@ -110,17 +116,16 @@ def runtimes_list(
     os: Annotated[
         OperatingSystem | None, typer.Option(help="With --on: under this system.")
     ] = None,
-) -> Found[Json]:
+) -> Found[RuntimesAnswerJson]:
     """List every runtime, or say what each does on a rig."""
     if on is not None:
         return _runtimes_on(catalog, on, model, os)
-    from rightrig.report.catalogue import runtimes_document
-    from rightrig.report.record import records_json
+    from rightrig.report.catalogue import runtimes_document, runtimes_json
 
     _refuse_without_rig(model, os)
     runtimes = tuple(catalog.runtime(slug) for slug in catalog.slugs("runtimes"))
     return Found(
-        data=lambda: records_json("runtimes", runtimes),
+        data=lambda: runtimes_json(runtimes),
         document=lambda: runtimes_document(runtimes),
         records=runtimes,
     )
@@ -128,7 +133,7 @@ def runtimes_list(
 
 def _runtimes_on(
     catalog: Catalog, on: str, model: str | None, system: OperatingSystem | None
-) -> Found[Json]:
+) -> Found[RuntimesOnJson]:
     """Say what each runtime does on a rig; the answer is no where none runs."""
     from rightrig.deployment.compatibility_matrix import Asked, matrix
     from rightrig.deployment.rig import parse_rig
@@ -152,7 +157,7 @@ def _refuse_without_rig(model: str | None, system: str | None) -> None:
             raise InputError(f"{name} needs a rig to speak of: add --on, such as --on 8xh100-sxm")
 
 
-def runtimes_show(catalog: Catalog, name: _NAME) -> Found[Json]:
+def runtimes_show(catalog: Catalog, name: _NAME) -> Found[RuntimeRecordJson]:
     """Show one runtime: what it runs on, and how it divides memory."""
     from rightrig.report.catalogue import runtime_document
     from rightrig.report.record import record_json

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.price import Price
     from rightrig.facts.source import Record
-    from rightrig.report.values import Json
+    from rightrig.report.schema.comparing import CompareJson
 
 
 def compare(
     catalog: Catalog,
     rigs: Annotated[list[str], typer.Argument(help="Two or more: rtx-4090 h100-sxm, 4xl40s …")],
-) -> Found[Json]:
+) -> Found[CompareJson]:
     """Cards or rigs side by side, like for like."""
     from rightrig.report.compare import compare_document, compare_json, compare_lines
     from rightrig.verbs.deploying import sides

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rightrig.planning.costing.compare import Contender
+    from rightrig.report.schema.cost import (
+        BreakEvenJson,
+        CostCompareJson,
+        TokensJson,
+    )
     from rightrig.report.values import Json
     from rightrig.verbs.costing import CostAsked, MoneyWords
 
@@ -90,7 +95,7 @@ def _refuse_stray(money: MoneyWords, *, own: bool, rents: bool) -> None:
 
 def tokens_found(
     asked: CostAsked, on: str, said: Stated, *, own: bool, save: str | None
-) -> Found[Json]:
+) -> Found[TokensJson]:
     """Return what the tokens of a rig cost."""
     _refuse_stray(asked.money, own=own, rents=not own)
     if own and said.budget is not None:
@@ -119,7 +124,7 @@ def tokens_found(
 
 def break_even_found(
     asked: CostAsked, on: str, against: str, speed: str | None, *, own: bool, save: str | None
-) -> Found[Json]:
+) -> Found[BreakEvenJson]:
     """Return when a rig has paid."""
     _refuse_stray(asked.money, own=own, rents=not own or against == RENT)
     one = contender_of(asked, on, owned=own)
@@ -150,7 +155,7 @@ def break_even_found(
 
 def compare_found(
     asked: CostAsked, sides: Sequence[str], stated: Stated, seed: int, save: str | None
-) -> Found[Json]:
+) -> Found[CostCompareJson]:
     """Return which side is cheapest."""
     if asked.load.rate is None and asked.load.use is None:
         raise InputError(

@@ -10,7 +10,11 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        EnergyJson,
+        OwnJson,
+        RentJson,
+    )
 
 _Rig = Annotated[str, typer.Argument(help="Rig, card or machine: 8xh100-sxm, rtx-4090, dgx-h100.")]
 _Tariff = Annotated[
@@ -44,7 +48,7 @@ def rent(
     bandwidth_loss: Annotated[_Text, typer.Option(help="Lost between cards: 20%.")] = None,
     exposed: Annotated[_Text, typer.Option(help="Share of a step waited for others.")] = None,
     card_price: Annotated[_Text, typer.Option(help="Of a card for --gain: $2.50/h.")] = None,
-) -> Found[Json]:
+) -> Found[RentJson]:
     """Every offer of a rig: per card, per node, terms, billing, age."""
     from rightrig.verbs.costing_owning import RentWords, rented
 
@@ -82,7 +86,7 @@ def own(
     ] = None,
     against: Annotated[_Text, typer.Option(help="Another rig: cost and models held.")] = None,
     eur_usd: _EurUsd = None,
-) -> Found[Json]:
+) -> Found[OwnJson]:
     """The whole bill of owning: every line with its range, also those that are 0."""
     from rightrig.verbs.amounts import Purse, SiteWords
     from rightrig.verbs.costing_bill import OwnWords
@@ -111,7 +115,7 @@ def energy(
     years: Annotated[float, typer.Option(help="Span of the total.")] = 1.0,
     sustained: Annotated[str, typer.Option(help="Of the peak, on both sides: 70%.")] = "100%",
     eur_usd: _EurUsd = None,
-) -> Found[Json]:
+) -> Found[EnergyJson]:
     """Electricity of own machines a year, and the difference of two."""
     from rightrig.verbs.amounts import Purse, SiteWords
     from rightrig.verbs.costing_owning import EnergyWords

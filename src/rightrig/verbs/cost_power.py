@@ -11,7 +11,10 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.power import (
+        ElectricalJson,
+        PowerJson,
+    )
 
 _FOLDER_HELP = "With --caps: folder for the chart."
 
@@ -48,7 +51,7 @@ def power(
     pp: o.Pp = None,
     replicas: o.Replicas = None,
     save: Annotated[str | None, typer.Option("--save", metavar="DIR", help=_FOLDER_HELP)] = None,
-) -> Found[Json]:
+) -> Found[PowerJson]:
     """Watts by phase, energy a token, and what a power limit changes."""
     from rightrig.verbs.powering import CapWords, Choices, PowerAsked, PriceWords, Traffic, power_of
 
@@ -75,7 +78,7 @@ def electrical(
         str | None, typer.Option(metavar="V:A", help="The circuit there is: 120v:15a, 208v:30a:3p.")
     ] = None,
     rack_limit: Annotated[str | None, typer.Option(help="Most that one rack draws: 17kW.")] = None,
-) -> Found[Json]:
+) -> Found[ElectricalJson]:
     """Supplies, breakers, plugs, UPS, heat and racks that machines ask for."""
     from rightrig.verbs.powering import SiteAsked, electrical_of
 

@@ -11,7 +11,11 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        BreakEvenJson,
+        CostCompareJson,
+        TokensJson,
+    )
 
 Input = Annotated[int, typer.Option("--input", help="Tokens of a prompt.")]
 Output = Annotated[int, typer.Option("--output", help="Tokens of an answer.")]
@@ -68,7 +72,7 @@ def tokens(
     pp: o.Pp = None,
     replicas: o.Replicas = None,
     save: Charts = None,
-) -> Found[Json]:
+) -> Found[TokensJson]:
     """Dollars a million tokens on a rig, by kind of token, load and batch."""
     from rightrig.deployment.propose import Choices
     from rightrig.verbs.cost_answers import Stated, tokens_found
@@ -118,7 +122,7 @@ def break_even(
     pp: o.Pp = None,
     replicas: o.Replicas = None,
     save: Charts = None,
-) -> Found[Json]:
+) -> Found[BreakEvenJson]:
     """When a rig has paid: months, and tokens a month, against rent or an API."""
     from rightrig.deployment.propose import Choices
     from rightrig.verbs.cost_answers import break_even_found
@@ -163,7 +167,7 @@ def compare(
     kv: o.Kv = None,
     seed: o.Seed = 1,
     save: Charts = None,
-) -> Found[Json]:
+) -> Found[CostCompareJson]:
     """The same requests on rigs and APIs: which is cheapest, and how surely."""
     from rightrig.deployment.propose import Choices
     from rightrig.verbs.cost_answers import Stated, compare_found

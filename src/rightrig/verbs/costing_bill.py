@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from rightrig.facts.source import Record
     from rightrig.planning.costing.electricity import Draw
     from rightrig.planning.costing.part_of import PartOf
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        OwnJson,
+    )
 
 _MOST_RATE_PER_S: Final = 1e9
 _ABANDONED_PARTS: Final = 3
@@ -74,7 +76,7 @@ class OwnWords:
     site: SiteWords
 
 
-def own(catalog: Catalog, words: OwnWords) -> Found[Json]:
+def own(catalog: Catalog, words: OwnWords) -> Found[OwnJson]:
     """Return the bill of owning a rig, and how much of another one's models and cost it has."""
     rig, bill = _bill(catalog, words, words.rig, words.capex)
     held = None if words.against is None else _held(catalog, words, rig, bill)

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.system import System
     from rightrig.planning.costing.renting import Rent, Worth
-    from rightrig.report.values import Json
+    from rightrig.report.schema.cost import (
+        EnergyJson,
+        RentJson,
+    )
 
 _MOST_HOURS_COUNT: Final = 30.0 * 8760.0
 _DAY_HOURS_COUNT: Final = 24.0
@@ -65,7 +68,7 @@ class RentWords:
     exposed: str | None
 
 
-def rented(catalog: Catalog, words: RentWords) -> Found[Json]:
+def rented(catalog: Catalog, words: RentWords) -> Found[RentJson]:
     """Return every offer of a rig, and what a gain or a loss on it is worth."""
     rig, _ = rig_or_machine(catalog, words.rig)
     wish = Wish(
@@ -175,7 +178,7 @@ class EnergyWords:
     site: SiteWords
 
 
-def energy(catalog: Catalog, words: EnergyWords) -> Found[Json]:
+def energy(catalog: Catalog, words: EnergyWords) -> Found[EnergyJson]:
     """Return the electricity of one rig, or of two with their difference."""
     if words.against is None and words.against_power is not None:
         raise InputError("--against-power is of the second rig: add --against RIG")

@@ -11,7 +11,9 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.finetune import (
+        TrainingAnswerJson,
+    )
 
 
 def finetune(
@@ -91,7 +93,7 @@ def finetune(
         str | None, typer.Option(help="Print files for torchtune, trl, axolotl or accelerate.")
     ] = None,
     save: Annotated[str | None, typer.Option(help="Folder of charts.")] = None,
-) -> Found[Json]:
+) -> Found[TrainingAnswerJson]:
     """Fine-tune there: memory, tokens/s, hours, dollars; or where."""
     given = dict(locals())
     from rightrig.verbs.finetuning import answer_given

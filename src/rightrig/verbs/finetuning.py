@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from rightrig.facts.source import Record
     from rightrig.planning.finetuning.spending import Terms
     from rightrig.planning.finetuning.wishes import Wish
-    from rightrig.report.values import Json
+    from rightrig.report.schema.finetune import (
+        TrainingAnswerJson,
+        TrainingDiagnosisJson,
+        TrainingMethodsJson,
+        TrainingRecipeJson,
+        TrainingRunJson,
+        TrainingSearchJson,
+    )
 
 T = TypeVar("T")
 _OF_FIND: Final = ("deadline", "budget", "own", "gpu")
@@ -86,7 +93,7 @@ class Asked:
         return (self.llm, *cards, *prices, *rate)
 
 
-def answer_given(catalog: Catalog, given: Mapping[str, Any]) -> Found[Json]:
+def answer_given(catalog: Catalog, given: Mapping[str, Any]) -> Found[TrainingAnswerJson]:
     """Return the answer of one ``finetune`` command."""
     work, mode = _picked(WorkWords, given), _picked(Mode, given)
     _check_mode(mode, given)
@@ -142,7 +149,7 @@ def _wish(asked: Asked, *rigs: Rig) -> Wish:
     )
 
 
-def _methods(asked: Asked) -> Found[Json]:
+def _methods(asked: Asked) -> Found[TrainingMethodsJson]:
     """Return every method on a rig."""
     from rightrig.planning.finetuning.methods import methods_of
     from rightrig.report.charts_finetune import memory_chart
@@ -160,7 +167,7 @@ def _methods(asked: Asked) -> Found[Json]:
     )
 
 
-def _run(asked: Asked) -> Found[Json]:
+def _run(asked: Asked) -> Found[TrainingRunJson]:
     """Return one method on a rig."""
     from rightrig.planning.finetuning.methods import run_of, scaled
     from rightrig.report.charts_finetune import memory_chart, scaling_chart
@@ -182,7 +189,7 @@ def _run(asked: Asked) -> Found[Json]:
     )
 
 
-def _recipe(asked: Asked, name: str) -> Found[Json]:
+def _recipe(asked: Asked, name: str) -> Found[TrainingRecipeJson | TrainingRunJson]:
     """Return the files of a job for a framework, or the refusal where no job fits."""
     from rightrig.planning.finetuning.choosing import chosen
     from rightrig.recipes.shell import Data
@@ -213,7 +220,7 @@ def _recipe(asked: Asked, name: str) -> Found[Json]:
     )
 
 
-def _find(asked: Asked) -> Found[Json]:
+def _find(asked: Asked) -> Found[TrainingSearchJson]:
     """Return the cheapest rig that does a job."""
     from rightrig.planning.finetuning.search import find
     from rightrig.report.finetune_find import search_document
@@ -232,7 +239,7 @@ def _find(asked: Asked) -> Found[Json]:
     )
 
 
-def _diagnosed(asked: Asked) -> Found[Json]:
+def _diagnosed(asked: Asked) -> Found[TrainingDiagnosisJson]:
     """Return why a job is slower than predicted."""
     from rightrig.planning.finetuning.choosing import chosen
     from rightrig.prediction.training.diagnosis import diagnose

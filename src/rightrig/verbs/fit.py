@@ -9,7 +9,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.fitting import FitJson
 
 
 def fit(
@@ -37,7 +37,7 @@ def fit(
     cpu_moe: o.CpuMoe = None,
     flash_attention: o.FlashAttention = True,
     os: o.OperatingSystem = None,
-) -> Found[Json]:
+) -> Found[FitJson]:
     """Does it fit, what takes the memory of each card, what remains."""
     from rightrig.report.fit import fit_document, fit_json
     from rightrig.verbs.deploying import Choices, deploy, fitted, records_of

@@ -9,7 +9,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.fitting import FitsAnswerJson
 
 
 def fits(
@@ -31,7 +31,7 @@ def fits(
     os: o.OperatingSystem = None,
     all: o.EveryModel = False,  # noqa: A002
     save: o.MatrixFolder = None,
-) -> Found[Json]:
+) -> Found[FitsAnswerJson]:
     """Which models fit a rig, or each card, and in which format."""
     from rightrig.verbs.holding import Asked, Choices, Versus, answer_of
 

@@ -10,7 +10,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.fleets import FleetJson
 
 
 def fleet(
@@ -22,7 +22,7 @@ def fleet(
     recipe: Annotated[
         str | None, typer.Option(help="Print a gateway's configuration: litellm or nginx.")
     ] = None,
-) -> Found[Json]:
+) -> Found[FleetJson]:
     """The cheapest mix of cards for several models, with routes."""
     from rightrig.recipes.gateway import RECIPES
     from rightrig.report.fleet import fleet_document, fleet_json
@@ -30,12 +30,10 @@ def fleet(
 
     check_recipe(recipe)
     found, notes, records = mixed(catalog, file, time_limit)
-    told = {} if recipe is None or not found.solution.is_found else (
-        {"recipe": RECIPES[recipe](found.routes)}
-    )  # fmt: skip
+    told = "" if recipe is None or not found.solution.is_found else RECIPES[recipe](found.routes)
     return Found(
         yes=found.solution.is_found, records=records,
-        data=lambda: {**fleet_json(found, notes), **told},
+        data=lambda: fleet_json(found, notes, told),
         document=lambda: fleet_document(found, notes),
-        text=(lambda: told["recipe"]) if told else None,
+        text=(lambda: told) if told else None,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from rightrig.facts.source import Record
     from rightrig.report.document import Document
+    from rightrig.report.values import Json
 
 T_co = TypeVar("T_co", bound=Mapping[str, object], covariant=True)
 
@@ -23,6 +24,7 @@ class Found(Generic[T_co]):
         yes: Whether the answer is yes.
         records: The records that the answer rests on.
         text: Makes a file to print as it is, such as a recipe, in place of the document.
+        charts: Makes Vega-Lite specifications that show the answer.
     """
 
     data: Callable[[], T_co]
@@ -30,3 +32,4 @@ class Found(Generic[T_co]):
     yes: bool = True
     records: tuple[Record, ...] = ()
     text: Callable[[], str] | None = None
+    charts: Callable[[], tuple[Json, ...]] = tuple

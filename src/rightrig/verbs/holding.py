@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.llm import Llm
     from rightrig.planning.fits import ModelFit
-    from rightrig.report.values import Json
+    from rightrig.report.schema.fitting import (
+        FitChangesJson,
+        FitMatrixJson,
+        FitsAnswerJson,
+        FitsJson,
+    )
 
 __all__ = ["Asked", "Choices", "Versus", "answer_of"]
 _ANY_MODEL: Final = "meta-llama/Llama-3.2-1B-Instruct"
@@ -76,7 +81,7 @@ class Asked:
         return f"{self.concurrency:,} × {self.context:,} tokens"
 
 
-def answer_of(asked: Asked) -> Found[Json]:
+def answer_of(asked: Asked) -> Found[FitsAnswerJson]:
     """Return the answer of the form that was asked for.
 
     Raises:
@@ -127,7 +132,7 @@ def _models_on(asked: Asked, side: Side) -> tuple[ModelFit, ...]:
     return models_that_fit(catalog, side.rig, asked.context, asked.concurrency, side.choices, llms)
 
 
-def _held(asked: Asked) -> Found[Json]:
+def _held(asked: Asked) -> Found[FitsJson]:
     """Return what one rig holds."""
     from rightrig.planning.largest import largest_dense_params
     from rightrig.report.fits import capped_note, fits_document, fits_json
@@ -148,7 +153,7 @@ def _held(asked: Asked) -> Found[Json]:
     )
 
 
-def _changed(asked: Asked) -> Found[Json]:
+def _changed(asked: Asked) -> Found[FitChangesJson]:
     """Return the models whose verdict differs between two rigs, runtimes or systems."""
     from rightrig.report.fits import capped_note, changes_document, changes_json
 
@@ -169,7 +174,7 @@ def _changed(asked: Asked) -> Found[Json]:
     )
 
 
-def _matrix(asked: Asked) -> Found[Json]:
+def _matrix(asked: Asked) -> Found[FitMatrixJson]:
     """Return the matrix of models, cards and formats."""
     from rightrig.planning.matrix import MATRIX_FORMATS, fit_matrix
     from rightrig.report.fits import matrix_document, matrix_json, matrix_lines

@@ -13,10 +13,10 @@ from rightrig.report.kv_cases import kv_cases_document
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.report.document import Document
-    from rightrig.report.values import Json
+    from rightrig.report.schema.judging import AccuracyAnswerJson, GoldenAccuracyJson
 
 
-def judged(catalog: Catalog, file: str | None) -> tuple[Json, Document]:
+def judged(catalog: Catalog, file: str | None) -> tuple[AccuracyAnswerJson, Document]:
     """Return a table's accuracy as data and as text.
 
     Without a file: the golden rows of memory, those of speed, and known caches.
@@ -26,5 +26,5 @@ def judged(catalog: Catalog, file: str | None) -> tuple[Json, Document]:
         return accuracy_json(found), accuracy_document(found)
     found, speed = accuracy(catalog), accuracy(catalog, GOLDEN_SPEED)
     caches = kv_cases_document(kv_cases(catalog), kv_tools())
-    data = {**accuracy_json(found), "speed": accuracy_json(speed)}
+    data: GoldenAccuracyJson = {**accuracy_json(found), "speed": accuracy_json(speed)}
     return data, (*accuracy_document(found), *accuracy_brief(speed), *caches)

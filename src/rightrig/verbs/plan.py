@@ -11,7 +11,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.planning import PlanAnswerJson
 
 
 def plan(
@@ -79,7 +79,7 @@ def plan(
     engine: Annotated[str, typer.Option(help="With --sweep: local or ray.")] = "local",
     jobs: Annotated[int | None, typer.Option(help="With --sweep: processes.")] = None,
     save: Annotated[str | None, typer.Option(help="With --sweep: folder of results.")] = None,
-) -> Found[Json]:
+) -> Found[PlanAnswerJson]:
     """The best rigs for traffic, latency, budget; why others lost."""
     given = dict(locals())
     from rightrig.verbs.planning import answer_given

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.planning.planned import Plan
     from rightrig.report.plan import Extra
-    from rightrig.report.values import Json
+    from rightrig.report.schema.planning import (
+        PlanAnswerJson,
+        PlanJobJson,
+        PlanJson,
+        PlanUpgradeJson,
+    )
 
 T = TypeVar("T")
 _MOST_TOKENS: Final = 1e18
@@ -53,7 +58,7 @@ class Mode:
     save: str | None = None
 
 
-def answer_given(catalog: Catalog, given: Mapping[str, Any]) -> Found[Json]:
+def answer_given(catalog: Catalog, given: Mapping[str, Any]) -> Found[PlanAnswerJson]:
     """Return the answer of one ``plan`` command from its options by name."""
     words = Words(
         given["rate"], None, None, given["trace"], given["preset"], given["input"],
@@ -78,7 +83,7 @@ def _picked(kind: type[T], given: Mapping[str, Any]) -> T:
     return kind(**{one.name: given[one.name] for one in fields(kind)})  # type: ignore[arg-type]
 
 
-def answer_of(catalog: Catalog, asked: Asked, mode: Mode) -> Found[Json]:
+def answer_of(catalog: Catalog, asked: Asked, mode: Mode) -> Found[PlanAnswerJson]:
     """Return the answer of one ``plan`` command."""
     _check_mode(asked, mode)
     if mode.sweep is not None:
@@ -146,8 +151,9 @@ def _check_details(asked: Asked, mode: Mode) -> None:
         raise InputError("--save keeps the results of a sweep; add --sweep FILE")
 
 
-def _plan(catalog: Catalog, asked: Asked, mode: Mode) -> Found[Json]:
+def _plan(catalog: Catalog, asked: Asked, mode: Mode) -> Found[PlanJson]:
     """Return the plans for some traffic."""
+    from rightrig.report.charts_plan import plan_charts
     from rightrig.report.plan import Extra, plan_document
     from rightrig.report.plan_json import plan_json
 
@@ -159,6 +165,7 @@ def _plan(catalog: Catalog, asked: Asked, mode: Mode) -> Found[Json]:
     extra = _explained(found, question, mode) if mode.explain or mode.growth else Extra()
     extra = replace(extra, source=question.source, every_reason=mode.why)
     return Found(
+        charts=lambda: plan_charts(plan_json(found, extra)),
         data=lambda: plan_json(found, extra),
         document=lambda: plan_document(found, extra),
         yes=bool(found.plans),
@@ -187,7 +194,7 @@ def _explained(found: Plan, question: Posed, mode: Mode) -> Extra:
     return Extra(hinges=hung, least=least, measurement=measure, runway=lasts)
 
 
-def _job(catalog: Catalog, asked: Asked, mode: Mode) -> Found[Json]:
+def _job(catalog: Catalog, asked: Asked, mode: Mode) -> Found[PlanJobJson]:
     """Return the cheapest engines for a batch."""
     from rightrig.planning.job import Job, plan_job
     from rightrig.report.plan_job import job_document, job_json
@@ -238,7 +245,7 @@ def _tokens(text: str) -> float:
     return count
 
 
-def _upgrade(catalog: Catalog, asked: Asked, own: str) -> Found[Json]:
+def _upgrade(catalog: Catalog, asked: Asked, own: str) -> Found[PlanUpgradeJson]:
     """Return what to add to own cards."""
     from rightrig.deployment.rig import parse_rig
     from rightrig.planning.upgrade import upgrades

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from rightrig.facts.source import Record
     from rightrig.planning.power_values import Money
     from rightrig.prediction.power_supply import Redundancy
-    from rightrig.report.values import Json
+    from rightrig.report.schema.power import (
+        ElectricalJson,
+        PowerJson,
+    )
 
 __all__ = [
     "CapWords", "Choices", "PowerAsked", "PriceWords", "SiteAsked", "Traffic", "electrical_of",
@@ -98,7 +101,7 @@ class SiteAsked:
     rack_limit: str | None = None
 
 
-def power_of(asked: PowerAsked) -> Found[Json]:
+def power_of(asked: PowerAsked) -> Found[PowerJson]:
     """Return what a deployment draws, and under caps where they are asked for."""
     _check_caps(asked.caps)
     deployment = deploy(asked.catalog, asked.model, asked.on, asked.choices)
@@ -170,7 +173,7 @@ def _money(asked: PowerAsked, deployment: Deployment) -> tuple[Money, tuple[Reco
     return money, records
 
 
-def electrical_of(catalog: Catalog, name: str, asked: SiteAsked) -> Found[Json]:
+def electrical_of(catalog: Catalog, name: str, asked: SiteAsked) -> Found[ElectricalJson]:
     """Return what machines with a rig's cards ask of a room."""
     rig = parse_rig(name, catalog)
     site = _site(asked, usual_volts_v(rig))

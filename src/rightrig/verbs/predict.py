@@ -11,7 +11,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.predicting import PredictAnswerJson
 
 
 def predict(
@@ -45,7 +45,7 @@ def predict(
     max_seqs: o.MaxSeqs = None,
     max_batched_tokens: o.MaxBatchedTokens = None,
     gpu_memory_utilization: o.MemoryUtilization = None,
-) -> Found[Json]:
+) -> Found[PredictAnswerJson]:
     """How fast: TTFT, TPOT, throughput, power, with 80 % intervals."""
     from rightrig.verbs.predicting import Asked, Choices, Traffic, answer_of
 

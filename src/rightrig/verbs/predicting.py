@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.predicting import (
+        AllReducesJson,
+        GemmsJson,
+        PredictAnswerJson,
+        PredictExplainedJson,
+        PredictJson,
+        PredictSweepJson,
+        SplitsJson,
+    )
 
 __all__ = ["Asked", "Choices", "Traffic", "answer_of"]
 _USUAL: Final = Traffic(1000, 300, "1")
@@ -83,7 +91,7 @@ class Asked:
         return deploy(self.catalog, self.model or "", self.on[0], self.choices)
 
 
-def answer_of(asked: Asked) -> Found[Json]:
+def answer_of(asked: Asked) -> Found[PredictAnswerJson]:
     """Return the answer of the form that was asked for.
 
     Raises:
@@ -155,7 +163,7 @@ def _given(asked: Asked) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _plain(asked: Asked) -> Found[Json]:
+def _plain(asked: Asked) -> Found[PredictJson]:
     """Return one prediction."""
     from rightrig.report.predict import predict_document, predict_json
 
@@ -168,7 +176,7 @@ def _plain(asked: Asked) -> Found[Json]:
     )
 
 
-def _explained(asked: Asked) -> Found[Json]:
+def _explained(asked: Asked) -> Found[PredictExplainedJson]:
     """Return one prediction with its whole step, its ridge and its sensitivities."""
     from rightrig.prediction.sensitivity import ridges, sensitivities
     from rightrig.report.predict_explain import explain_document, explain_json
@@ -183,7 +191,7 @@ def _explained(asked: Asked) -> Found[Json]:
     )
 
 
-def _swept(asked: Asked) -> Found[Json]:
+def _swept(asked: Asked) -> Found[PredictSweepJson]:
     """Return a prediction for each value of one quantity."""
     from rightrig.report.predict_sweep import sweep_document, sweep_json, sweep_lines
 
@@ -205,7 +213,7 @@ def _swept(asked: Asked) -> Found[Json]:
     )
 
 
-def _split(asked: Asked) -> Found[Json]:
+def _split(asked: Asked) -> Found[SplitsJson]:
     """Return the steps on 1, 2, 4 and 8 cards of each rig."""
     from rightrig.prediction.splits import cards_of, divided_steps
     from rightrig.report.splits import splits_document, splits_json
@@ -227,7 +235,7 @@ def _split(asked: Asked) -> Found[Json]:
     )
 
 
-def _products(asked: Asked) -> Found[Json]:
+def _products(asked: Asked) -> Found[GemmsJson]:
     """Return matrix products on one card of each rig."""
     from rightrig.prediction.kernels import gemm
     from rightrig.report.kernels import gemms_document, gemms_json
@@ -262,7 +270,7 @@ def _shape(text: str) -> tuple[int, int, int]:
     return rows, columns, inner
 
 
-def _reduced(asked: Asked) -> Found[Json]:
+def _reduced(asked: Asked) -> Found[AllReducesJson]:
     """Return all-reduces among cards of each rig."""
     from rightrig.prediction.kernels import MOST_MESSAGE_BYTES, allreduce
     from rightrig.report.kernels import allreduces_document, allreduces_json
@@ -292,7 +300,7 @@ def _check_rows(count: int, form: str) -> None:
         raise InputError(f"{form} and --on make {count:,} rows; ask for at most {_MOST_ROWS}")
 
 
-_ANSWERS: Final[dict[str, Callable[[Asked], Found[Json]]]] = {
+_ANSWERS: Final[dict[str, Callable[[Asked], Found[PredictAnswerJson]]]] = {
     "": _plain,
     "--explain": _explained,
     "--sweep": _swept,

@@ -10,7 +10,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.prices import PricesJson, PriceStatusJson
 
 _Order = Literal["card", "price", "provider", "age"]
 
@@ -24,7 +24,7 @@ def prices_list(
     ] = None,
     spot: Annotated[bool, typer.Option("--spot", help="With a spot price only.")] = False,
     sort: Annotated[_Order, typer.Option(help="What comes first.")] = "card",
-) -> Found[Json]:
+) -> Found[PricesJson]:
     """List rental offers, per card and per instance, with their terms and age."""
     from rightrig.facts.price_list import chosen_offers, wanted_offers
     from rightrig.report.prices import prices_document, prices_json
@@ -43,7 +43,7 @@ def prices_list(
 def prices_show(
     catalog: Catalog,
     name: Annotated[str, typer.Argument(help="Name or alias.")],
-) -> Found[Json]:
+) -> Found[PricesJson]:
     """Show the offers for one card, with dates, trust and sources."""
     from rightrig.facts.price_list import chosen_offers, wanted_offers
     from rightrig.report.prices import offers_document, prices_json
@@ -59,7 +59,7 @@ def prices_show(
     )
 
 
-def prices_status(catalog: Catalog) -> Found[Json]:
+def prices_status(catalog: Catalog) -> Found[PriceStatusJson]:
     """Say which prices are in use: shipped or refreshed, their age, file and checksum."""
     from rightrig.report.prices import status_document, status_json
     from rightrig.verbs.price_ages import price_status

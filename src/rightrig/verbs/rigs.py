@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.system import System
-    from rightrig.report.values import Json
+    from rightrig.planning.combos.combo import Combo
+    from rightrig.report.schema.rigs import RigAnswerJson
 
 _NOTATION: Final = re.compile(r"\d+\s*x\s*\S|[@+:]", re.IGNORECASE)
 _MOST_OVERHEAD_BYTES: Final = 1024.0 * GIB
@@ -28,7 +29,7 @@ _MOST_OVERHEAD_BYTES: Final = 1024.0 * GIB
 
 def shown(
     catalog: Catalog, name: str, overhead: str | None, memory_ratio: float | None
-) -> Found[Json]:
+) -> Found[RigAnswerJson]:
     """Return a machine of the catalogue with its combo, or the combo of any rig.
 
     Raises:
@@ -47,13 +48,19 @@ def shown(
             "is counted, above 0 and at most 1"
         )
     found = combo(catalog, rig, ratio, size_bytes)
-    machine = record_json(system) if system else {}
     return Found(
-        data=lambda: {**machine, "combo": combo_json(found)},
+        data=lambda: _shown_json(system, found),
         document=lambda: (*(rig_document(system) if system else ()), *combo_document(found)),
         yes=True,
         records=(*((system,) if system else ()), *(group.gpu for group in rig.groups)),
     )
+
+
+def _shown_json(system: System | None, found: Combo) -> RigAnswerJson:
+    """Return the combo as JSON, after the record of the machine if it is one."""
+    if system is None:
+        return {"combo": combo_json(found)}
+    return {**record_json(system), "combo": combo_json(found)}
 
 
 def _named(catalog: Catalog, name: str) -> tuple[System | None, Rig]:

@@ -10,7 +10,9 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.risk import (
+        BitsJson,
+    )
 
 
 def bits(
@@ -56,7 +58,7 @@ def bits(
         str, typer.Option(metavar="TIME", help="Weights are loaded anew after it.")
     ] = "30d",
     engine_gpus: Annotated[int, typer.Option(help="Cards of one engine.")] = 1,
-) -> Found[Json]:
+) -> Found[BitsJson]:
     """Bit errors: corrected, detected, silent; and what they do to an SLA."""
     from rightrig.report.risk import bits_document, bits_json
     from rightrig.verbs.risk_memory import Asked, Promise, bit_risk_of

@@ -11,7 +11,12 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.risk import (
+        PresetsJson,
+        RigRiskJson,
+        ServeRiskJson,
+        SparesJson,
+    )
 
 
 def serve(
@@ -39,7 +44,7 @@ def serve(
         str | None, typer.Option(metavar="SHARE", help="Replicas lost with a zone; default 92%.")
     ] = None,
     save: r.ChartFolder = None,
-) -> Found[Json]:
+) -> Found[ServeRiskJson]:
     """Spare replicas for a target of availability."""
     from rightrig.report.risk_fleet import serve_document, serve_json
     from rightrig.verbs.risk_serving import ServeAsked, ZoneWords, serve_of
@@ -63,7 +68,7 @@ def spares(
     target: r.Target,
     afr: r.Afr = None,
     preset: r.Preset = None,
-) -> Found[Json]:
+) -> Found[SparesJson]:
     """Spare cards for the time of a delivery."""
     from rightrig.report.risk_fleet import spares_document, spares_json
     from rightrig.verbs.risk_serving import spares_of
@@ -78,7 +83,7 @@ def spares(
 def rig(
     catalog: Catalog,
     on: Annotated[str, typer.Argument(metavar="RIG", help="8xh100-sxm, 16xrtx-4090 …")],
-) -> Found[Json]:
+) -> Found[RigRiskJson]:
     """How a rig fails: points of failure, symptoms, checks, fixes, readiness."""
     from rightrig.deployment.rig import parse_rig
     from rightrig.planning.combos.rig_risk import CARD_PRESET, rig_risk
@@ -91,7 +96,7 @@ def rig(
     )  # fmt: skip
 
 
-def presets(catalog: Catalog) -> Found[Json]:
+def presets(catalog: Catalog) -> Found[PresetsJson]:
     """Published rates of failure: counts, intervals, sources."""
     from rightrig.report.risk import presets_document, presets_json
 

@@ -11,7 +11,10 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.risk import (
+        CheckpointJson,
+        RiskRunJson,
+    )
 
 
 def run(
@@ -30,7 +33,7 @@ def run(
     interval: r.Interval = None,
     card_price: Annotated[str | None, typer.Option(help="Of a GPU: $2.50/h.")] = None,
     save: r.ChartFolder = None,
-) -> Found[Json]:
+) -> Found[RiskRunJson]:
     """A long run: interruptions, lost time, when it ends."""
     from rightrig.report.risk_runs import run_document, run_json
     from rightrig.verbs.risk_running import RunAsked, run_of
@@ -64,7 +67,7 @@ def checkpoint(
         str | None, typer.Option(help="Of 10¹² bytes a month: $23, with --state.")
     ] = None,
     save: r.ChartFolder = None,
-) -> Found[Json]:
+) -> Found[CheckpointJson]:
     """How often to save: exact optimum, Young, Daly; what each wastes."""
     from rightrig.report.risk_runs import checkpoint_document, checkpoint_json
     from rightrig.verbs.risk_running import CheckpointAsked, Store, checkpoint_of

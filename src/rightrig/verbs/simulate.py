@@ -9,7 +9,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.simulating import SimulateAnswerJson
 
 
 def simulate(
@@ -64,7 +64,7 @@ def simulate(
     max_batched_tokens: o.MaxBatchedTokens = None,
     gpu_memory_utilization: o.MemoryUtilization = None,
     save: o.OutcomeFolder = None,
-) -> Found[Json]:
+) -> Found[SimulateAnswerJson]:
     """What requests see over time: percentiles, goodput, limits."""
     from rightrig.verbs.simulating import Asked, Choices, Service, Words, answer_of
 

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.source import Record
     from rightrig.prediction.memory_fit import Fit
+    from rightrig.report.schema.simulating import (
+        SimulateAnswerJson,
+        SimulateJson,
+        SimulateRefusedJson,
+    )
     from rightrig.report.simulated import Rent, Traffic
     from rightrig.report.values import Json
     from rightrig.simulation.cluster import Router, Speculation
@@ -62,7 +67,7 @@ class Asked:
     save: str | None
 
 
-def answer_of(asked: Asked) -> Found[Json]:
+def answer_of(asked: Asked) -> Found[SimulateAnswerJson]:
     """Return what happens to the requests, or the highest rate that keeps the objectives.
 
     Raises:
@@ -99,7 +104,7 @@ def _check_one_token(slo: Slo) -> None:
         )
 
 
-def _refused(room: Fit, traffic: Traffic) -> Found[Json]:
+def _refused(room: Fit, traffic: Traffic) -> Found[SimulateRefusedJson]:
     """Return the answer for a model that leaves no room for one request of usual length."""
     from rightrig.report.simulate import refused_document
     from rightrig.report.simulate_json import refused_json
@@ -112,7 +117,7 @@ def _refused(room: Fit, traffic: Traffic) -> Found[Json]:
     )
 
 
-def _simulated(asked: Asked, room: Fit, traffic: Traffic, slo: Slo) -> Found[Json]:
+def _simulated(asked: Asked, room: Fit, traffic: Traffic, slo: Slo) -> Found[SimulateJson]:
     """Return the answer of a simulation."""
     from rightrig.report.simulate import simulate_document
     from rightrig.report.simulate_json import simulate_json
@@ -128,7 +133,15 @@ def _simulated(asked: Asked, room: Fit, traffic: Traffic, slo: Slo) -> Found[Jso
         document=lambda: simulate_document(seen),
         yes=_is_yes(seen),
         records=_records(room.deployment, rent),
+        charts=lambda: _charts(seen),
     )
+
+
+def _charts(seen: Simulated) -> tuple[Json, ...]:
+    """Return what shows a simulation."""
+    from rightrig.report.charts import simulation_charts
+
+    return tuple(simulation_charts(seen).values())
 
 
 def _seen(asked: Asked, room: Fit, traffic: Traffic, slo: Slo, rent: Rent | None) -> Simulated:

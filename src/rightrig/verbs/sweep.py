@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rightrig.facts.source import Record
     from rightrig.planning.sweeps.sweep import Sweep
     from rightrig.planning.sweeps.work import SweepTask
-    from rightrig.report.values import Json
+    from rightrig.report.schema.planning import PlanSweepJson
     from rightrig.running.tasks import Engine
 
 ENGINES: Final[dict[str, Engine[SweepTask]]] = {"local": on_this_machine, "ray": on_ray}
@@ -35,7 +35,7 @@ _MOST_JOBS: Final = 10_000
 
 def swept_of(
     file: str, engine: str, jobs: int | None, save: str | None, catalog: Catalog
-) -> Found[Json]:
+) -> Found[PlanSweepJson]:
     """Return the answer of a sweep, with its files written."""
     name = engine.lower()
     if name not in ENGINES:

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from rightrig.facts.mig import MigTable
     from rightrig.planning.tenancy.mig_layouts import Layout
     from rightrig.planning.tenancy.tenants import Tenancy
-    from rightrig.report.values import Json
+    from rightrig.report.schema.tenancy import (
+        TenantsAllGpusJson,
+        TenantsAnswerJson,
+        TenantsMigJson,
+        TenantsSharedJson,
+        WithoutMigJson,
+        WithoutPlaceJson,
+    )
 
 MODES: Final = ("auto", "mig", "shared")
 _MOST_FILE_BYTES: Final = 1_000_000
@@ -62,7 +69,7 @@ class Asked:
         return parse(self.price, "money", name="--price", limit=_MOST_PRICE_USD)
 
 
-def answer_of(asked: Asked) -> Found[Json]:
+def answer_of(asked: Asked) -> Found[TenantsAnswerJson]:
     """Return the answer of the form that was asked for.
 
     Raises:
@@ -198,7 +205,7 @@ def _lengths(row: TenantRow, context_tokens: int, where: str) -> Lengths:
     return Lengths(prompt, answer)
 
 
-def _on_all(asked: Asked, tenants: tuple[Tenant, ...]) -> Found[Json]:
+def _on_all(asked: Asked, tenants: tuple[Tenant, ...]) -> Found[TenantsAllGpusJson]:
     """Return the tenants on every card with MIG."""
     from rightrig.planning.tenancy.tenants import tenancies
     from rightrig.report.tenants import tenancies_document, tenancies_json
@@ -214,7 +221,7 @@ def _on_all(asked: Asked, tenants: tuple[Tenant, ...]) -> Found[Json]:
     )
 
 
-def _by_mig(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[Json]:
+def _by_mig(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[TenantsMigJson]:
     """Return the tenants on instances of one kind of card."""
     from rightrig.planning.tenancy.tenants import tenancy
     from rightrig.report.tenants import tenancy_document, tenancy_json
@@ -225,7 +232,7 @@ def _by_mig(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[Json]:
     )  # fmt: skip
     recipe = _recipe_of(asked.recipe, found)
     return Found(
-        data=lambda: {**tenancy_json(found), **_recipe_json(recipe)},
+        data=lambda: tenancy_json(found, recipe),
         document=lambda: tenancy_document(found),
         yes=bool(found.cards),
         records=(gpu, *(tenant.llm for tenant in tenants)),
@@ -233,7 +240,7 @@ def _by_mig(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[Json]:
     )
 
 
-def _shared(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[Json]:
+def _shared(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[TenantsSharedJson]:
     """Return the tenants side by side on one kind of card."""
     from rightrig.planning.tenancy.sharing import sharing
     from rightrig.report.tenants_shared import no_mig_text, sharing_document, sharing_json
@@ -253,19 +260,19 @@ def _shared(asked: Asked, gpu: Gpu, tenants: tuple[Tenant, ...]) -> Found[Json]:
     )
 
 
-def _no_mig(gpu: Gpu) -> Found[Json]:
+def _no_mig(gpu: Gpu) -> Found[WithoutMigJson]:
     """Return that a card cannot be cut, and what it offers instead."""
-    from rightrig.report.tenants_shared import no_mig_document, no_mig_text
+    from rightrig.report.tenants_shared import no_mig_document, no_mig_json
 
     return Found(
-        data=lambda: {"mode": "mig", "gpu": gpu.slug, "cards": [], "reason": no_mig_text(gpu)},
+        data=lambda: no_mig_json(gpu),
         document=lambda: no_mig_document(gpu),
         yes=False,
         records=(gpu,),
     )
 
 
-def _layouts(asked: Asked) -> Found[Json]:
+def _layouts(asked: Asked) -> Found[TenantsAnswerJson]:
     """Return the layouts of a card, or the place of the profiles that are asked for."""
     from rightrig.report.tenants_layouts import layouts_document, layouts_json
 
@@ -286,33 +293,34 @@ def _layouts(asked: Asked) -> Found[Json]:
     )
 
 
-def _requested(asked: Asked, gpu: Gpu, table: MigTable, names: str) -> Found[Json]:
+def _requested(asked: Asked, gpu: Gpu, table: MigTable, names: str) -> Found[TenantsAnswerJson]:
     """Return where a card holds the profiles that are asked for, or why it does not."""
-    from rightrig.planning.tenancy.mig_layouts import stranded
-    from rightrig.report.document import Paragraph
-    from rightrig.report.tenants_layouts import layout_document, layout_json, stranded_json
+    from rightrig.report.tenants_layouts import layout_document, requested_json
 
     profiles = [table.profile(name.strip()) for name in names.split(",")]
     found = place(table, profiles)
     if isinstance(found, NoPlace):
-        text = f"NO: {gpu.slug} does not hold {names}: {found.reason}."
-        return Found(
-            data=lambda: {"gpu": gpu.slug, "layout": None, "reason": found.reason},
-            document=lambda: (Paragraph(text, "bad"),),
-            yes=False,
-            records=(gpu,),
-        )
+        return _no_place(gpu, f"{gpu.slug} does not hold {names}", found)
     recipe = _layout_recipe(asked.recipe, found, gpu)
     return Found(
-            data=lambda: {
-                "gpu": gpu.slug, **layout_json(found),
-                "stranded": stranded_json(stranded(gpu, found)), **_recipe_json(recipe),
-            },
+            data=lambda: requested_json(gpu, found, recipe),
             document=lambda: layout_document(gpu, found),
             yes=True,
             records=(gpu,),
         text=(lambda: recipe) if recipe else None,
     )  # fmt: skip
+
+
+def _no_place(gpu: Gpu, title: str, found: NoPlace) -> Found[WithoutPlaceJson]:
+    """Return that a card does not hold the profiles that are asked for, and why."""
+    from rightrig.report.document import Paragraph
+
+    return Found(
+        data=lambda: {"gpu": gpu.slug, "layout": None, "reason": found.reason},
+        document=lambda: (Paragraph(f"NO: {title}: {found.reason}.", "bad"),),
+        yes=False,
+        records=(gpu,),
+    )
 
 
 def _recipe_of(form: str | None, found: Tenancy) -> str:
@@ -334,8 +342,3 @@ def _layout_recipe(form: str | None, layout: Layout, gpu: Gpu) -> str:
     if form == "kubernetes":
         return kubernetes([MigCard(layout, (), stranded(gpu, layout))])
     return nvidia_smi([layout])
-
-
-def _recipe_json(recipe: str) -> Json:
-    """Return a recipe as JSON, where there is one."""
-    return {"recipe": recipe} if recipe else {}

@@ -11,7 +11,7 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.values import Json
+    from rightrig.report.schema.tenancy import TenantsAnswerJson
 
 
 def tenants(
@@ -51,7 +51,7 @@ def tenants(
         str | None, typer.Option(help="Requests that each engine must finish: 0.5/s.")
     ] = None,
     price: Annotated[str | None, typer.Option(help="Purchase price of one card: $30000.")] = None,
-) -> Found[Json]:
+) -> Found[TenantsAnswerJson]:
     """How many tenants share a card, with MIG or without."""
     from rightrig.verbs.tenanting import Asked, answer_of
 

@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rightrig.report.document import Document
+    from rightrig.report.schema.shared import WholeJson
     from rightrig.verbs.found import Found
 
 
 def whole_json(found: Found[Mapping[str, object]]) -> dict[str, object]:
     """Return an answer as JSON, with the records of a user's catalogue, and refreshed prices."""
-    whole = dict(found.data())
     own, dates = user_records_json(found.records), refreshed_dates(found.records)
+    beside: WholeJson = {}
     if own:
-        whole["user_records"] = own
+        beside["user_records"] = own
     if dates:
-        whole["refreshed_prices_from"] = dates[0].isoformat()
-    return whole
+        beside["refreshed_prices_from"] = dates[0].isoformat()
+    return {**found.data(), **beside}
 
 
 def whole_document(found: Found[Mapping[str, object]]) -> Document:

@@ -1,0 +1,41 @@
+"""A real server on a free port, in a thread of the test."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from rightrig.facts.catalog import shipped
+from rightrig.web.app import created
+from rightrig.web.serving import configured
+from rightrig.web.site import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+
+@contextmanager
+def serving(settings: Settings | None = None, app: FastAPI | None = None) -> Iterator[str]:
+    """Yield the address of a server, without a slash at its end."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = configured(app or created(shipped(), settings or Settings()))
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    ends_s = time.monotonic() + 20.0
+    while not server.started and time.monotonic() < ends_s:
+        time.sleep(0.005)
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10.0)
+        listening.close()
