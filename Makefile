@@ -49,6 +49,9 @@ demo: $(STAMP) ## plan for a real model, and simulate one (compiles the simulato
 	@echo '  .venv/bin/rightrig predict meta-llama/Llama-3.3-70B-Instruct --on 2xh100-sxm --weights fp8 --concurrency 32'
 	@echo '  .venv/bin/rightrig compare rtx-4090 h100-sxm'
 	@echo '  .venv/bin/rightrig --help'
+	@echo
+	@echo 'The same on a page (configurator, plans, catalogue, API), here and offline:'
+	@echo '  .venv/bin/rightrig serve --open'
 
 check: $(STAMP) ## format, lint, types, layers, spelling
 	.venv/bin/ruff format --check -q .

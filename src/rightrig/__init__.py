@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from rightrig.client import ask
     from rightrig.demand.objective import Limits, Slo
     from rightrig.demand.presets import preset
     from rightrig.demand.requests import Requests
@@ -54,7 +55,7 @@ __version__: Final = "0.1.0"
 __all__ = [
     "Adapter", "Batch", "Catalog", "Choices", "Deployment", "Interval", "Lengths", "Limits",
     "Question", "Requests", "Rig", "Scenario", "Setting", "Slo", "TrainingJob", "TrainingSplit",
-    "TrainingStates", "Workload", "accuracy", "allreduce_s", "find_limit", "find_llm",
+    "TrainingStates", "Workload", "accuracy", "allreduce_s", "ask", "find_limit", "find_llm",
     "finetune", "fit", "gemm_s", "load_catalog", "parse_rig", "plan", "predict", "preset",
     "propose", "read_trace", "ridge_tokens_count", "shipped", "simulate", "simulate_cluster",
     "space_of", "speculating", "tp_efficiency", "tp_speedup_ratio",
@@ -81,6 +82,7 @@ _HOME: Final = {
     "Workload": "demand.workload",
     "accuracy": "prediction.accuracy",
     "allreduce_s": "prediction.kernels",
+    "ask": "client",
     "find_limit": "simulation.limit",
     "find_llm": "facts.models",
     "finetune": "prediction.finetune",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ import uvicorn
 
 from rightrig.facts.catalog import shipped
 from rightrig.web.app import created
-from rightrig.web.serving import configured
+from rightrig.web.serving import Place, bound, configured
 from rightrig.web.site import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 @contextmanager
 def serving(settings: Settings | None = None, app: FastAPI | None = None) -> Iterator[str]:
     """Yield the address of a server, without a slash at its end."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = bound(Place(port=0))
     config = configured(app or created(shipped(), settings or Settings()))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -6,12 +6,12 @@ parameters against the layers. Of other tools: their answers for six known KV ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.facts import derivation
 from rightrig.prediction.kv_cases import kv_cases, kv_tools
-from rightrig.quantities import GB, TERA
+from rightrig.quantities import GB, GIGA, TERA
 from rightrig.work.weights import active_params_count, total_params_count
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
-    from rightrig.prediction.kv_cases import KvTool
 
 Kind = Literal["KV cache", "parameters", "rate", "bandwidth"]
 Word = Literal["holds", "near", "off"]
@@ -28,8 +27,10 @@ SAME_RATIO: Final = 0.02
 """Figures that differ by less are the same: makers round to two figures."""
 NEAR_RATIO: Final = 0.10
 """Beyond this one of the two is wrong, or counts something else."""
-_BILLION: Final = 1e9
-_SIZES: Final = ("total", "active")
+_WHY_OF_SIZE: Final = {
+    "total": "counted from the layers of its configuration",
+    "active": "counted so too, with the embedding and the head, which some makers leave out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +86,31 @@ def _of_caches(catalog: Catalog) -> Iterator[Recheck]:
         for case, ratio in zip(cases, tool.answers_ratio, strict=True):
             if ratio is None:
                 continue
-            truth = case.own_ideal_bytes / GB
-            yield Recheck(
+            one = Recheck(
                 "KV cache", case.model,
                 f"cache of one sequence of {case.context_tokens:,} tokens at 16 bits", tool.name,
-                ratio * case.ideal_bytes / GB, truth, "GB",
-                _why_of_cache(tool, case.derivation, is_right=abs(ratio - 1.0) <= SAME_RATIO),
+                ratio * case.ideal_bytes / GB, case.own_ideal_bytes / GB, "GB", case.derivation,
             )  # fmt: skip
-
-
-def _why_of_cache(tool: KvTool, derivation_text: str, *, is_right: bool) -> str:
-    """Return how the cache is computed, and what is known of a tool that differs."""
-    return derivation_text if is_right else f"{tool.known}; it is {derivation_text}"
+            is_right = one.word == "holds"
+            yield one if is_right else replace(one, why=f"{tool.known}; it is {case.derivation}")
 
 
 def _of_model(llm: Llm) -> Iterator[Recheck]:
     """Yield the numbers of parameters that a model's makers state."""
     published, counted = llm.published, {"total": total_params_count(llm)}
     stated = {
-        "total": (published.total_params_count or 0) / _BILLION or published.total_billion,
+        "total": (published.total_params_count or 0) / GIGA or published.total_billion,
         "active": published.active_billion,
     }
     if published.active_billion:
         counted["active"] = active_params_count(llm)
-    for name in _SIZES:
+    for name in _WHY_OF_SIZE:
         value = stated[name]
         if value:
             yield Recheck(
                 "parameters", llm.name, f"{name} parameters", "its makers", value,
-                counted[name] / _BILLION, "billion",
-                "counted from the layers of its configuration",
+                counted[name] / GIGA, "billion",
+                _WHY_OF_SIZE[name],
             )  # fmt: skip
 
 

@@ -18,6 +18,16 @@ _MOST_ROWS: Final = 40
 _FRAME_HEIGHT: Final = 146
 """Title, legend, axis and padding together, in pixels."""
 
+_TOOLTIP: Final[list[Json]] = [
+    {"field": "offer", "title": "offer"},
+    {"field": "usd_per_hour", "title": "$ an hour a card", "format": ".3f"},
+    {"field": "kind", "title": "how"},
+    {"field": "region", "title": "region"},
+    {"field": "date", "title": "seen"},
+    {"field": "trust", "title": "trust"},
+]
+"""What hovering a bar tells."""
+
 
 def offers_chart(title: str, offers: Sequence[ListedOffer]) -> SizedChart | None:
     """Return the price of one card an hour by offer, on demand and spot, the cheapest first.
@@ -60,14 +70,7 @@ def offers_chart(title: str, offers: Sequence[ListedOffer]) -> SizedChart | None
                 "title": "$ an hour a card",
             },
             "color": colour,
-            "tooltip": [
-                {"field": "offer", "title": "offer"},
-                {"field": "usd_per_hour", "title": "$ an hour a card", "format": ".3f"},
-                {"field": "kind", "title": "how"},
-                {"field": "region", "title": "region"},
-                {"field": "date", "title": "seen"},
-                {"field": "trust", "title": "trust"},
-            ],
+            "tooltip": _TOOLTIP,
         },
     }  # fmt: skip
     return SizedChart(spec, _ROW_HEIGHT * len(rows) + _FRAME_HEIGHT)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import jinja2
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from rightrig import __version__
@@ -42,6 +43,11 @@ def environment() -> jinja2.Environment:
 def rendered(template: str, **values: object) -> str:
     """Return a template with its values, as text."""
     return environment().get_template(template).render(**values)
+
+
+def part(template: str, **values: object) -> Markup:
+    """Return a template with its values, to put into another."""
+    return Markup(rendered(template, **values))  # noqa: S704 - the template escapes its values
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:

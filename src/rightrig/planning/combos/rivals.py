@@ -149,10 +149,18 @@ def _rival(rig: Rig, purchase: Purchase | None, speeds: Speeds) -> Rival:
 def _peak(rig: Rig) -> tuple[str, float | None]:
     """Return the format of 8 or 16 bits in which all cards multiply, and their dense rate."""
     for name in ("fp8", "bf16", "fp16"):
-        rates = [(g.count, getattr(g.gpu.peak, f"{name}_flop_per_s")) for g in rig.groups]
-        if all(rate is not None for _, rate in rates):
-            return name, rig.nodes_count * sum(count * rate for count, rate in rates)
+        rate = dense_flop_per_s(rig, name)
+        if rate is not None:
+            return name, rate
     return "", None
+
+
+def dense_flop_per_s(rig: Rig, name: str) -> float | None:
+    """Return the dense rate of all cards in a format; ``None`` where one does not state it."""
+    rates = [(g.count, getattr(g.gpu.peak, f"{name}_flop_per_s")) for g in rig.groups]
+    if any(rate is None for _, rate in rates):
+        return None
+    return float(rig.nodes_count * sum(count * rate for count, rate in rates))
 
 
 def rented_gpus(catalog: Catalog) -> tuple[Gpu, ...]:
@@ -176,33 +184,46 @@ def peers(catalog: Catalog, own: Rival) -> tuple[Rival, ...]:
 
 
 def alternatives(catalog: Catalog, own: Rival) -> tuple[tuple[Rival, ...], tuple[Rival, ...]]:
-    """Return the rigs of the same budget, and those of the same memory.
+    """Return the rigs of the same budget, and those of the same memory (``alike_rigs``)."""
+
+    def shown(pairs: Sequence[tuple[Rig, Purchase]]) -> tuple[Rival, ...]:
+        return tuple(_rival(rig, b, speeds_of(catalog, rig, own.speeds.llm)) for rig, b in pairs)
+
+    same_rent, same_memory = alike_rigs(catalog, own.rig, own.rent_usd_per_month)
+    return shown(same_rent), shown(same_memory)
+
+
+def alike_rigs(
+    catalog: Catalog, own: Rig, rent_usd_per_month: float | None
+) -> tuple[tuple[tuple[Rig, Purchase], ...], tuple[tuple[Rig, Purchase], ...]]:
+    """Return the rented rigs of the same budget, and those of the same memory.
 
     Of the same rent within :data:`ALIKE_RATIO` those with the most effective memory; of the same
-    effective memory the cheapest; three of each at most.
+    effective memory the cheapest; three of each at most, of other cards than the rig's own.
     """
-    prices = catalog.prices()
     rigs = [
+        pair
+        for pair in rented_rigs(catalog)
+        if not (own.is_uniform and pair[0].gpu.slug == own.gpu.slug)
+    ]
+    memory = {rig.text: pooled_memory(rig).effective_bytes for rig, _ in rigs}
+    effective, rent = pooled_memory(own).effective_bytes, rent_usd_per_month
+    same_rent = [(rig, b) for rig, b in rigs if rent and _is_alike(b.rent_usd_per_month / rent)]
+    same_rent.sort(key=lambda pair: (-memory[pair[0].text], pair[1].rent_usd_per_month))
+    same_memory = [(rig, b) for rig, b in rigs if _is_alike(memory[rig.text] / max(effective, 1.0))]
+    same_memory.sort(key=lambda pair: pair[1].rent_usd_per_month)
+    return tuple(same_rent[:_MOST_ALTERNATIVES]), tuple(same_memory[:_MOST_ALTERNATIVES])
+
+
+def rented_rigs(catalog: Catalog) -> tuple[tuple[Rig, Purchase], ...]:
+    """Return every rig of a usual size that somebody rents out, with its cheapest offer."""
+    prices = catalog.prices()
+    return tuple(
         (rig, bought)
         for gpu in rented_gpus(catalog)
         for count in SIZES
         if (bought := purchase_of(prices, rig := Rig((CardGroup(count, gpu),)))) is not None
-        and not (own.rig.is_uniform and gpu.slug == own.rig.gpu.slug)
-    ]
-    memory = {rig.text: pooled_memory(rig).effective_bytes for rig, _ in rigs}
-    rent = own.rent_usd_per_month
-    same_rent = [(rig, b) for rig, b in rigs if rent and _is_alike(b.rent_usd_per_month / rent)]
-    same_rent.sort(key=lambda pair: (-memory[pair[0].text], pair[1].rent_usd_per_month))
-    same_memory = [
-        (rig, b) for rig, b in rigs if _is_alike(memory[rig.text] / max(own.effective_bytes, 1.0))
-    ]
-    same_memory.sort(key=lambda pair: pair[1].rent_usd_per_month)
-
-    def shown(pairs: Sequence[tuple[Rig, Purchase]]) -> tuple[Rival, ...]:
-        first = pairs[:_MOST_ALTERNATIVES]
-        return tuple(_rival(rig, b, speeds_of(catalog, rig, own.speeds.llm)) for rig, b in first)
-
-    return shown(same_rent), shown(same_memory)
+    )
 
 
 def _is_alike(ratio: float) -> bool:

@@ -32,11 +32,16 @@
     return answer.text();
   }
 
-  function themed(text) {
+  const LEGEND = 190, NARROWEST = 280; // CSS pixels of a legend with the axis, and of a plot
+
+  function themed(text, room) {
     const spec = JSON.parse(text, dark.matches ? inked : undefined);
     const config = { ...spec.config };
     if (dark.matches) {
       for (const [part, look] of Object.entries(DARK)) config[part] = { ...config[part], ...look };
+    }
+    if (typeof spec.width === "number") {
+      spec.width = Math.max(Math.min(spec.width, room - LEGEND), NARROWEST);
     }
     return { ...spec, config, background: "transparent" };
   }
@@ -45,7 +50,7 @@
     const fallback = figure.querySelector("[data-fallback]");
     const holder = document.createElement("div");
     try {
-      const spec = themed(await specificationOf(figure));
+      const spec = themed(await specificationOf(figure), figure.clientWidth);
       const caption = figure.querySelector("figcaption")?.textContent.trim();
       spec.description ??= caption || spec.title?.text || figure.dataset.chart; // read aloud
       const { view } = await vegaEmbed(holder, spec, {
@@ -54,11 +59,12 @@
       });
       figure.querySelector(".drawn")?.remove();
       holder.className = "drawn";
+      holder.tabIndex = 0; // on a narrow screen it scrolls, by the keyboard too
       figure.prepend(holder);
-      if (fallback) fallback.hidden = true;
+      fallback?.toggleAttribute("hidden", true); // drawings have no property of that name
       figure.dispatchEvent(new CustomEvent("chart:drawn", { bubbles: true, detail: { view } }));
     } catch (error) {
-      if (fallback) fallback.hidden = false;
+      fallback?.toggleAttribute("hidden", false);
       console.warn(`chart ${figure.dataset.chart} is not drawn: ${error.message}`);
     }
   }
