@@ -22,6 +22,7 @@ import rightrig
 from rightrig.cli.app import root
 from rightrig.cli.calibrate import calibrate
 from rightrig.cli.prices_refresh import prices_refresh
+from rightrig.cli.serve import serve
 from rightrig.deployment.compatibility import RULES
 from rightrig.planning.constraints import CONSTRAINTS
 from rightrig.verbs.table import VERBS
@@ -99,7 +100,8 @@ def place_of(function: Callable[..., Any]) -> str:
 
 
 COMMANDS: Final = frozenset(
-    place_of(one) for one in (*(verb.answer for verb in VERBS), calibrate, prices_refresh, root)
+    place_of(one)
+    for one in (*(verb.answer for verb in VERBS), calibrate, prices_refresh, root, serve)
 )
 
 

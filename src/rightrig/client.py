@@ -3,8 +3,8 @@
 >>> import rightrig
 >>> from rightrig.verbs.risk_fleet import spares
 >>> found = rightrig.ask(spares, gpus=1000, lead_time="30d", target="99.9%", afr="9%")
->>> sorted(found)[0]
-'afr_ratio'
+>>> found["spares_count"]
+17
 
 Where the variable ``RIGHTRIG_URL`` names a server (``http://localhost:8000``), it is asked;
 otherwise this machine computes, with the user's own records and prices. What comes back is the

@@ -32,7 +32,7 @@ CHECKS: Final = (
     response_schema_conformance,
 )  # fmt: skip
 FEW: Final = settings(
-    max_examples=60, deadline=None, database=None, phases=[Phase.generate],
+    max_examples=40, deadline=None, database=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from markupsafe import Markup
-
 from rightrig.deployment.compatibility import SYSTEM_NAMES
 from rightrig.deployment.propose import MEMORY_MODELLED
 from rightrig.errors import RightrigError
@@ -40,14 +38,14 @@ class RowView:
     """The fields of one kind of card; without a card a blank row to add one.
 
     Attributes:
-        cards: The options of all cards, its own one chosen.
+        cards: The options of all cards as HTML, its own one chosen.
         links, slots, profiles: What its card may have; empty where it has no choice.
         wrong: Why the row is left out; empty where it is not.
     """
 
     number: int
     row: CardRow
-    cards: Markup
+    cards: str
     links: Options = ()
     slots: Options = ()
     profiles: Options = ()
@@ -89,7 +87,7 @@ def form_of(reading: Reading, shelf: Shelf) -> FormView:
         _row_view(number, row, shelf, reading.wrong.get(f"card-{number}", ""))
         for number, row in enumerate(words.rows)
     ]
-    rows.append(RowView(len(rows), CardRow(), Markup(shelf.cards)))
+    rows.append(RowView(len(rows), CardRow(), shelf.cards))
     return FormView(tuple(rows), values, reading.wrong, _selects(values), _opens(values))
 
 
@@ -98,10 +96,10 @@ def _row_view(number: int, row: CardRow, shelf: Shelf, wrong: str) -> RowView:
     try:
         gpu = shelf.catalog.gpu(row.card)
     except RightrigError:
-        return RowView(number, row, Markup(shelf.cards), wrong=wrong)
+        return RowView(number, row, shelf.cards, wrong=wrong)
     own = f'value="{gpu.slug}"'
     # Drawing hundreds of options anew takes longer than the rest of the form.
-    cards = Markup(shelf.cards.replace(own, f"{own} selected"))
+    cards = shelf.cards.replace(own, f"{own} selected")
     return RowView(
         number, row, cards, _with_own(_links(gpu, row), row.link), _with_own(_slots(gpu), row.slot),
         _profiles(gpu, shelf.catalog), int(gpu.board_power_w or 0), wrong,
