@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from playwright.sync_api import Page
 
@@ -73,7 +73,7 @@ def shown(request: pytest.FixtureRequest, tab: Page) -> Page:
     return tab
 
 
-def violations(page: Page, rules: dict[str, object]) -> list[str]:
+def violations(page: Page, rules: Mapping[str, object]) -> list[str]:
     """Return what axe finds: rule and place."""
     found = axe_playwright.Axe().run(
         page, options={"resultTypes": ["violations"], "runOnly": rules}
@@ -116,7 +116,7 @@ def test_every_route_has_an_address_here(server: object) -> None:
 def _leaves(route: object) -> list[APIRoute]:
     """Return the routes that answer GET below a route."""
     if isinstance(route, APIRoute):
-        return [route] if "GET" in route.methods else []
+        return [route] if "GET" in (route.methods or ()) else []
     inner = getattr(route, "original_router", None)
     return [leaf for one in getattr(inner, "routes", ()) for leaf in _leaves(one)]
 

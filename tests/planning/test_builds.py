@@ -32,7 +32,7 @@ def book() -> Book:
 def compared(*texts: str, model: str | None = None, load: Load = LOAD) -> Comparison:
     """Return rigs side by side."""
     rigs = [parse_rig(text, shipped()) for text in texts]
-    return compare(book(), rigs, load, Choices(), model and shipped().llm(model))
+    return compare(book(), rigs, load, Choices(), shipped().llm(model) if model else None)
 
 
 def test_a_model_on_a_build_is_what_fit_and_predict_say() -> None:

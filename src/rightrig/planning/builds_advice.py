@@ -30,9 +30,9 @@ class _Merit:
     is_less_better: bool = False
 
 
-def _exact(value_count: float | None) -> Interval | None:
+def _exact(value: float | None) -> Interval | None:
     """Return a known value as an interval."""
-    return None if value_count is None else Interval.exact(value_count)
+    return None if value is None else Interval.exact(value)
 
 
 _MERITS: Final = (

@@ -99,7 +99,9 @@ class Prediction:
         return _explain(self)
 
 
-def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -> Prediction:
+def predict(
+    deployment: Deployment, lengths: Lengths, concurrency: int | None, room: Fit | None = None
+) -> Prediction:
     """Return the speed of a deployment at a concurrency.
 
     Args:
@@ -107,8 +109,9 @@ def predict(deployment: Deployment, lengths: Lengths, concurrency: int | None) -
         lengths: Prompt and answer.
         concurrency: Users in a closed loop, over all replicas; ``None`` for as many as memory
             and the engine's limit allow.
+        room: The fit for these users and lengths, where the caller has it.
     """
-    asked, room = _admitted(deployment, lengths, concurrency)
+    asked, room = _admitted(deployment, lengths, concurrency, room)
     replicas = deployment.parallelism.replicas
     timer = timer_for(deployment, lengths)
     capacity = max(room.max_concurrency, 1)
@@ -163,11 +166,13 @@ def refuse_unmodelled(deployment: Deployment) -> None:
         )
 
 
-def _admitted(deployment: Deployment, lengths: Lengths, concurrency: int | None) -> tuple[int, Fit]:
+def _admitted(
+    deployment: Deployment, lengths: Lengths, concurrency: int | None, known: Fit | None
+) -> tuple[int, Fit]:
     """Return the users, as many as fit where no number is asked for, and the fit for them."""
     refuse_unmodelled(deployment)
     tokens = int(lengths.input_tokens + lengths.output_tokens)
-    room = fit(deployment, tokens, concurrency or 1)
+    room = known or fit(deployment, tokens, concurrency or 1)
     if room.verdict == "offload":
         raise InputError(
             f"{room.offloaded_layers} layers of {deployment.llm.name} would lie in host memory, "

@@ -20,11 +20,11 @@ SIGNS: Final[Mapping[str, str]] = {"fits": "✓", "tight": "▲", "offload": "�
 _ITEM_STARTS: Final = ("  ", "- ")
 _PARTS_STYLED: Final = 8
 """Colours of parts in ``report.css``; a ninth part begins again."""
-_WHOLE_PERCENT: Final = 100.001
+_WHOLE_RATIO: Final = 1.00001
 """Rounding does not make a full bar one that is over."""
 _LONG_LETTERS: Final = 28
 """A column with a longer text than this is not pressed narrower on a phone."""
-_LETTER_PERCENT: Final = 2.2
+_LETTER_RATIO: Final = 0.022
 """Width of a letter on a phone, of the width of a bar: a name is drawn where it has room."""
 
 
@@ -179,14 +179,14 @@ def _bar_view(bar: Bar, shown: Mapping[str, str]) -> BarView:
     places = {name: place for place, name in enumerate(shown)}
     parts, reached = [], 0.0
     for name, size in bar.parts:
-        start, reached = reached, reached + 100.0 * size / bar.whole
-        width = max(0.0, min(reached, 100.0) - min(start, 100.0))
+        start, reached = reached, reached + size / bar.whole
+        width = max(0.0, min(reached, 1.0) - min(start, 1.0))
         text = f"{shown[name]}: {size:,.2f}"
-        has_room = width > _LETTER_PERCENT * (len(shown[name]) + 2)
+        has_room = width > _LETTER_RATIO * (len(shown[name]) + 2)
         place = places[name] % _PARTS_STYLED
         parts.append(PartView(shown[name], place, text, _percent(start), _percent(width), has_room))
-    mark = _percent(100.0 * bar.mark / bar.whole)
-    is_over = reached > _WHOLE_PERCENT
+    mark = _percent(bar.mark / bar.whole)
+    is_over = reached > _WHOLE_RATIO
     return BarView(
         bar.label, bar.note, mark, is_over, tuple(p for p in parts if p.width_percent != "0%")
     )
@@ -211,12 +211,12 @@ def _numbers(block: Bars, shown: Mapping[str, str]) -> GridView:
 def chart_view(chart: Chart, heading: str = "") -> ChartView:
     """Return horizontal bars."""
     rows = tuple(
-        (row.label, _percent(100.0 * min(max(row.length_ratio, 0.0), 1.0)), row.note)
+        (row.label, _percent(max(row.length_ratio, 0.0)), row.note)
         for row in chart.rows
     )
     return ChartView(chart.title or heading, rows)
 
 
-def _percent(value: float) -> str:
+def _percent(share_ratio: float) -> str:
     """Return a share of a width, to a hundredth of a per cent."""
-    return f"{min(value, 100.0):.2f}".rstrip("0").rstrip(".") + "%"
+    return f"{min(100.0 * share_ratio, 100.0):.2f}".rstrip("0").rstrip(".") + "%"

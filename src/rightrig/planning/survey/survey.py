@@ -23,7 +23,7 @@ from rightrig.prediction.memory_fit import VERDICT_RANK
 from rightrig.prediction.regimes import Lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from numpy.typing import NDArray
 
@@ -100,7 +100,9 @@ class Survey:
         return not np.isnan(self.tpot_s[MID, place])
 
 
-def survey(book: Book, rig: Rig, choices: Choices, load: Load) -> Survey:
+def survey(
+    book: Book, rig: Rig, choices: Choices, load: Load, timed: Container[int] | None = None
+) -> Survey:
     """Return what every model of a book does on a rig.
 
     Args:
@@ -108,6 +110,7 @@ def survey(book: Book, rig: Rig, choices: Choices, load: Load) -> Survey:
         rig: The cards.
         choices: What is fixed.
         load: What is asked of every model.
+        timed: Places of the models whose speed is wanted; ``None`` for all.
 
     Raises:
         InputError: when a choice names what the catalogue does not know.
@@ -115,8 +118,12 @@ def survey(book: Book, rig: Rig, choices: Choices, load: Load) -> Survey:
     held = survey_fits(book, rig, choices, load.context_tokens, load.sequences_count)
     count = len(held.llms)
     deployments = tuple(held.deployment(place) for place in range(count))
-    asked = [place for place in np.flatnonzero(held.verdict <= _HELD) if deployments[place]]
-    running, ttft, tpot, output = _flow(held, deployments, load, [int(place) for place in asked])
+    asked = [
+        place
+        for place in np.flatnonzero(held.verdict <= _HELD).tolist()
+        if deployments[place] is not None and (timed is None or place in timed)
+    ]
+    running, ttft, tpot, output = _flow(held, deployments, load, asked)
     purchase = purchase_of(book.catalog.prices(), rig)
     usd = np.full((3, count), np.nan)
     if purchase is not None:

@@ -203,11 +203,11 @@ def _serving(comparison: Comparison) -> Iterator[Row]:
     yield Row("verdict", tuple(_verdict(build.serving) for build in builds), is_number=False)
     yield Row("best format", tuple(_format(build.serving) for build in builds), is_number=False)
     yield _row(
-        "longest context", builds, lambda one: _known(one.serving.max_context_tokens),
+        "longest context", builds, lambda one: _known_count(one.serving.max_context_tokens),
         lambda count: f"{count:,.0f}",
     )  # fmt: skip
     yield _row(
-        "most users at once", builds, lambda one: _known(one.serving.max_users_count),
+        "most users at once", builds, lambda one: _known_count(one.serving.max_users_count),
         lambda count: f"{count:,.0f}",
     )  # fmt: skip
     kind = "mean" if comparison.load.rate_requests_per_s is None else "p99"
@@ -224,7 +224,7 @@ def _serving(comparison: Comparison) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _known(count: int) -> float | None:
+def _known_count(count: int) -> float | None:
     """Return a count as a number; ``None`` for none at all."""
     return float(count) if count else None
 

@@ -41,9 +41,6 @@ _LONGEST: Final = 20_000
 _SIZES: Final = tuple(zip(SIZES, (
     "up to 4 B", "4 to 15 B", "15 to 40 B", "40 to 130 B", "130 B and more",
 ), strict=True))  # fmt: skip
-_SLO_WORDS: Final = {
-    "surely": "surely kept", "likely": "likely kept", "not": "missed",
-}  # fmt: skip
 _POOL: Final = ThreadPoolExecutor(2, "configurator")
 """Two threads: a rig of a kind that nobody asked for yet does not hold up all others."""
 
@@ -101,7 +98,6 @@ def _values(
     return _WRONG if wrong or reading.wrong else _OK, {
         "answer": answer, "shelf": shelf, "state": reading.state, "query": canonical(reading.state),
         "notices": (*reading.notices, *wrong), "link": canonical, "sizes": _SIZES,
-        "slo_words": _SLO_WORDS,
     }  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def _chosen(
     if fit is None:
         sentences: tuple[str, ...] = (survey.held.reason(place),)
     else:
-        drawing, prediction = memory_drawing(fit), _prediction(survey, state, place)
+        drawing, prediction = memory_drawing(fit), _prediction(survey, state, place, fit)
         sentences = (*fit.explain().sentences[:1], _room(fit))
         how = _how(fit)
         if verdict == "no":
@@ -213,16 +213,16 @@ def _how(fit: Fit) -> str:
     )
 
 
-def _prediction(survey: Survey, state: State, place: int) -> Prediction | None:
+def _prediction(survey: Survey, state: State, place: int, fit: Fit) -> Prediction | None:
     """Return the speed of a model with its power; of a rate with as many users as then run."""
     deployment = survey.deployments[place]
     if deployment is None or not survey.has_speed(place):
         return None
     load = load_of(state)
-    users = load.users_count
+    lengths = lengths_at(int(survey.held.tokens[place]), load)
     if load.rate_requests_per_s is not None:
-        users = max(1, round(float(survey.running_seqs[place])))
-    return predict(deployment, lengths_at(int(survey.held.tokens[place]), load), users)
+        return predict(deployment, lengths, max(1, round(float(survey.running_seqs[place]))))
+    return predict(deployment, lengths, load.users_count, fit)
 
 
 def _room(fit: Fit) -> str:

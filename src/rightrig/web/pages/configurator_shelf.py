@@ -96,7 +96,9 @@ class Shelf:
             InputError: when a choice names what the catalogue does not know.
         """
         state = reading.state
-        found = survey(self.book, reading.rig, state.choices, load_of(state))
+        chosen = self.places.get(state.model)
+        timed = None if state.every else self.curated | ({chosen} if chosen is not None else set())
+        found = survey(self.book, reading.rig, state.choices, load_of(state), timed)
         with self.lock:
             self.verdicts[_key(state)] = found.held.verdict.astype("int8").tobytes()
             self.verdicts.move_to_end(_key(state))

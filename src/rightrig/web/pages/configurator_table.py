@@ -11,12 +11,14 @@ from rightrig.planning.survey.speeds import HIGH, LOW, MID
 from rightrig.prediction.memory_fit import VERDICT_RANK
 from rightrig.quantities import GIB, GIGA, MILLION
 from rightrig.report.views import SIGNS
+from rightrig.web.pages.configurator_rows import refused_html, rows_html
 from rightrig.web.state import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
+    from markupsafe import Markup
     from numpy.typing import NDArray
 
     from rightrig.planning.survey.survey import Survey
@@ -117,6 +119,16 @@ class Table:
     asks: str
     kept_count: int | None
     others_count: int
+
+    @property
+    def rows_html(self) -> Markup:
+        """The rows, drawn."""
+        return rows_html(self.rows, self.asks)
+
+    @property
+    def refused_html(self) -> Markup:
+        """The rows of the models that do not fit, drawn."""
+        return refused_html(self.refused, self.asks)
 
 
 def shown_places(survey: Survey, shelf: Shelf, state: State) -> list[int]:
