@@ -66,7 +66,9 @@ def main() -> None:
         )
         page.set_default_timeout(1e3 * _LONGEST_WAIT_S)
         for name, address in PICTURES.items():
-            page.goto(address)
+            answer = page.goto(address)
+            if answer is None or not answer.ok:
+                raise SystemExit(f"{address} is not answered: is what it names in the catalogue?")
             page.wait_for_load_state("networkidle")
             page.screenshot(path=FOLDER / name)
             size_bytes = (FOLDER / name).stat().st_size

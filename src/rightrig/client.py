@@ -14,6 +14,7 @@ same, and a type checker knows its names from the verb.
 from __future__ import annotations
 
 import functools
+import http.client
 import inspect
 import json
 import os
@@ -91,7 +92,7 @@ def _asked(
     except urllib.error.HTTPError as error:
         with error:
             raise _refused(error.code, error.read(MOST_BYTES), target) from None
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, socket.timeout):
             reason = f"no answer within {LONGEST_WAIT_S:g} s"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PLANS: Final = "/plan?model=qwen3-8b&rate=9/s&vendor=nvidia&gpu=l40s&runtime=vllm"
 """A search among few candidates."""
 PAGES: Final = (
-    "/", "/?v=1&rig=2xrtx-4090&users=4",
+    "/",
     "/plan", f"{PLANS}&ttft_p99=1s", f"{PLANS}&ttft_p99=1us",
     "/compare", "/compare?rig=4xrtx-4090&rig=1xh100-sxm&rig=4xrtx-4090%2B1xa100-sxm-80gb",
     "/gpus", "/gpus/h100-sxm", "/models", "/models/qwen--qwen3-8b",

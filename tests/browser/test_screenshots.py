@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
 import pytest
 
 if TYPE_CHECKING:
@@ -41,8 +40,3 @@ def test_a_picture_is_small_of_the_size_asked_and_shown_by_the_readme(name: str)
     # The width and height of a PNG are its first two numbers (W3C PNG, section 11.2.1).
     assert struct.unpack(">II", content[16:24]) == (SCRIPT.WIDTH, SCRIPT.HEIGHT)
     assert f"docs/img/{name}" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_each_address_of_a_picture_is_answered(server: Any) -> None:
-    for address in SCRIPT.PICTURES.values():
-        assert httpx.get(f"{server.url}{address}", timeout=60.0).status_code == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
+COLD: Final = Settings(workers_count=1, warms=False)
+"""Getting ready for the usual questions takes ten seconds, which no test has to spare."""
+
+
 @contextmanager
-def serving(settings: Settings | None = None, app: FastAPI | None = None) -> Iterator[str]:
+def serving(settings: Settings = COLD, app: FastAPI | None = None) -> Iterator[str]:
     """Yield the address of a server, without a slash at its end."""
     listening = bound(Place(port=0))
-    config = configured(app or created(shipped(), settings or Settings()))
+    config = configured(app or created(shipped(), settings))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()

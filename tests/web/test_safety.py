@@ -161,6 +161,7 @@ HOSTILE: Final = (
     "replay:path=/etc/passwd", "<script>alert(1)</script>", "evil/hub-model", "model.gguf",
     "/etc/passwd.gguf", "%2e%2e%2fetc", "10000xl4", "9" * 400, "1e400", "-1", "nan", "{{7*7}}",
     "lognormal:mean=1e300,p99=1e308", "\u202e\ud7ff", "$(id)", "1xl4@ram=1e30GiB",
+    "~nobody-here/config.json", "/etc/x-00001-of-00002.gguf", "/etc",
 )  # fmt: skip
 
 
@@ -219,6 +220,10 @@ print(json.dumps([sorted(set(opened)), kinds]))
     assert kinds.get("defect", []) == []
     assert all(str(tmp_path) not in message for _, _, message in kinds["input"])
     assert all("root:" not in message for _, _, message in kinds["input"])
+    # Nor is it told what there is: folders, or which parts of a file.
+    told = {given["model"]: message for words, given, message in kinds["input"] if words == ["fit"]}
+    assert "config.json" not in told["/etc"]
+    assert "missing" not in told["/etc/x-00001-of-00002.gguf"]
 
 
 def test_a_rig_of_ten_thousand_cards_is_refused(server: httpx.Client) -> None:

@@ -58,7 +58,7 @@ def group_ends(pid: int, within_s: float = 20.0) -> bool:
 
 
 def test_an_interrupt_ends_the_server_and_its_workers() -> None:
-    with started("--port", "0", "--workers", "1") as (server, url):
+    with started("--port", "0", "--workers", "1", "--no-warm-up") as (server, url):
         found = httpx.get(f"{url}api/v1/risk/rig?on=1xl4", timeout=60.0)
         assert found.headers["rightrig-answer"] == "yes"
         server.send_signal(signal.SIGINT)
@@ -70,7 +70,7 @@ def test_an_interrupt_ends_the_server_and_its_workers() -> None:
 
 def test_several_processes_hear_at_one_address() -> None:
     token = "0123456789abcdef"  # noqa: S105 - of the tests
-    words = ("--port", "0", "--processes", "2", "--workers", "1")
+    words = ("--port", "0", "--processes", "2", "--workers", "1", "--no-warm-up")
     with started(*words, RIGHTRIG_TOKEN=token) as (server, url):
         tags = {httpx.get(f"{url}api/v1/risk/presets", timeout=60.0).headers["etag"]
                 for _ in range(8)}  # fmt: skip

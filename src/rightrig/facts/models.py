@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError, UnknownNameError
-from rightrig.facts.reach import is_confined
+from rightrig.facts.reach import check_reach, is_confined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def find_llm(text: str, catalog: Catalog, fetch: Callable[[str], Path] | None = 
     if text.lower().endswith(".gguf"):
         from rightrig.facts.gguf_model import read_gguf  # noqa: PLC0415 - parsers only for files
 
-        return read_gguf(Path(text).expanduser())
+        return read_gguf(_path(text))
     if _looks_like_path(text):
         return _from_path(text)
     try:
@@ -59,9 +59,24 @@ def _from_path(text: str) -> Llm:
     """Return the model of a ``config.json`` or of the folder that holds it."""
     from rightrig.facts.reading import plain  # noqa: PLC0415 - only for files
 
-    path = Path(text).expanduser()
+    path = _path(text)
     folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112 - never raises
     return _from_folder(path, plain(Path(os.path.abspath(folder)).name or text, 120))  # noqa: PTH100 - links may be circular
+
+
+def _path(text: str) -> Path:
+    """Return the path that a user wrote.
+
+    Raises:
+        InputError: for a file that the question may not read, before anything is looked at: an
+            answer must not tell what there is; for the home of nobody.
+    """
+    path = Path(text)
+    check_reach(path)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f"{text[:80]!r} begins with the home of a user who is not here") from None
 
 
 def _from_folder(path: Path, name: str) -> Llm:

@@ -73,7 +73,7 @@ def read_bounded(path: Path, kind: str, most_bytes: int) -> bytes:
     except OSError as error:
         raise no_file(path, kind, f"it cannot be read ({error.strerror})") from error
     if max(size_bytes, len(content)) > most_bytes:
-        raise no_file(path, kind, f"it is larger than {most_bytes // _MEGA} MB")
+        raise no_file(path, kind, f"it is larger than {most_bytes / _MEGA:g} MB")
     return content
 
 

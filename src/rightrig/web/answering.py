@@ -37,6 +37,8 @@ Form = Literal["json", "html", "markdown", "text"]
 MOST_ANSWER_BYTES: Final = 32 * 2**20
 _EVERY_S: Final = 0.1
 """Between two reports of progress."""
+_MODELS: Final = ".models"
+"""Where configurations lie: no file that is sent has a name with a leading dot."""
 ANSWERS: Final = {
     **{verb.words: verb.answer for verb in VERBS},
     rig_parts.WORDS: rig_parts.rig_page,
@@ -205,7 +207,8 @@ def _defect(error: Exception) -> str:
 def _without(message: str, folder: Path) -> str:
     """Return a message without the folder that a file was written into."""
     for known in dict.fromkeys((str(folder), str(folder.resolve()))):
-        message = message.replace(f"{known}/", "").replace(known, "")
+        for prefix in (f"{known}/{_MODELS}/", f"{known}/", known):
+            message = message.replace(prefix, "")
     return message
 
 
@@ -216,14 +219,22 @@ def _written(given: Mapping[str, object], folder: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             continue
         if "config" in value:
-            place = folder / "uploaded"
-            place.mkdir(exist_ok=True)
-            path, text = place / "config.json", json.dumps(value["config"], ensure_ascii=False)
+            path = folder / _MODELS / "uploaded" / "config.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(value["config"], ensure_ascii=False)
         else:
             path, text = folder / str(value["name"]), str(value["text"])
-        path.write_bytes(text.encode())
+        path.write_bytes(_encoded(text, name))
         words[name] = str(path)
     return words
+
+
+def _encoded(text: str, name: str) -> bytes:
+    """Return the bytes of a text; JSON can hold halves of characters, which no file does."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name} holds half of a character (a lone surrogate): send text") from None
 
 
 def _formed(found: Found[Mapping[str, object]], question: Question) -> Done:

@@ -45,7 +45,8 @@ def created(catalog: Catalog, settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Start the workers before the first request, and end them after the last."""
         del app
-        site.workers.warm()
+        if chosen.warms:
+            site.workers.warm()
         yield
         site.workers.close()
 

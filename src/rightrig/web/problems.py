@@ -27,6 +27,9 @@ _OPTION: Final = re.compile(r"--([a-z][a-z0-9-]*)")
 _LONGEST: Final = 600
 _RETRY_S: Final = 5
 _MOST_ERRORS: Final = 5
+_UNREADABLE: Final = (
+    "unreadable", "the body is no JSON that can be read: broken, too deep, or a number too long",
+)  # fmt: skip
 
 
 class ProblemError(HTTPException):
@@ -61,6 +64,11 @@ def busy(most_count: int) -> ProblemError:
         429, "busy", f"{most_count} requests wait already, the most that may: ask again in "
         f"{_RETRY_S} s", headers={"Retry-After": str(_RETRY_S)},
     )  # fmt: skip
+
+
+def ending() -> ProblemError:
+    """Return that the server ends."""
+    return ProblemError(503, "ending", "this server ends: ask again when it is back")
 
 
 def over_time(most_s: float) -> ProblemError:
@@ -139,7 +147,7 @@ async def _of_http(request: Request, error: Exception) -> Response:
         return problem_response(request, error)
     status = getattr(error, "status_code", 500)
     known = {
-        400: ("unreadable", "the body is no JSON that can be read: too deep, or a number too long"),
+        400: _UNREADABLE,
         404: ("unknown", f"there is nothing at {plain(request.url.path, 120)!a}"),
         405: ("method", f"{plain(request.method, 20)} is not taken there: see the Allow header"),
     }  # fmt: skip
@@ -153,6 +161,8 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     errors: list[dict[str, Any]] = []
     if isinstance(error, RequestValidationError):
         errors = list(error.errors())[:_MOST_ERRORS]
+    if any(one["type"] == "json_invalid" for one in errors):
+        return problem_response(request, ProblemError(400, *_UNREADABLE))
     said = [(".".join(str(part) for part in one["loc"][1:]), str(one["msg"])) for one in errors]
     detail = "; ".join(f"{plain(name, 60)}: {text}" if name else text for name, text in said)
     first = next((name for name, _ in said if name), None)

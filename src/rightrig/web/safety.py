@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from rightrig.web.problems import ProblemError, problem_response
+from rightrig.web.problems import ProblemError, ending, problem_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,11 +64,18 @@ class Safety:
             await self._app(scope, receive, send)
             return
         guarded = _Guarded(receive, send, self._most_bytes)
+        if scope["method"] == "HEAD":
+            # The same answer; what runs the server leaves out its body (RFC 9110, 9.3.2).
+            scope = {**scope, "method": "GET"}
         try:
             self._check(scope)
             await self._app(scope, guarded.receive, guarded.send)
         except ProblemError as error:
             await self._refuse(scope, guarded, error)
+        except asyncio.CancelledError:
+            # What runs the server cancels what is not answered when the server ends: no defect.
+            if not guarded.has_begun:
+                await self._refuse(scope, guarded, ending())
         except Exception as error:  # noqa: BLE001 - told and logged here, with the usual headers
             _LOG.exception("a defect")
             told = ProblemError(500, "defect", f"rightrig has a defect here ({_name(error)})")

@@ -21,6 +21,8 @@ MOST_BYTES: Final = 64 * 2**20
 """Of all answers that are kept, packed ones included."""
 LEAST_PACKED_BYTES: Final = 1024
 """Shorter answers are sent as they are."""
+_BESIDE_BYTES: Final = 1024
+"""Of the objects that hold one answer, and its tag: short answers take little more."""
 PACKING_LEVEL: Final = 5
 """Of gzip: beyond it time grows much faster than size falls."""
 
@@ -42,8 +44,9 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def size_bytes(self) -> int:
-        """Return the bytes that keeping it takes."""
-        return len(self.body) + len(self.packed or b"")
+        """Return the bytes that keeping it takes, about."""
+        headers_bytes = sum(len(name) + len(value) for name, value in self.headers.items())
+        return len(self.body) + len(self.packed or b"") + headers_bytes + _BESIDE_BYTES
 
 
 def answer_of(body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Answer:

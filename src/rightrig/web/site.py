@@ -31,6 +31,8 @@ class Settings:
         most_waiting_count: Requests that may wait for a worker.
         most_memory_bytes: Of one worker.
         caches: Whether pages and answers are kept and sent again.
+        warms: Whether it gets ready for the usual questions before anybody asks one: workers
+            start, and usual rigs are worked out. Without it the first questions wait longer.
     """
 
     token: str | None = None
@@ -42,6 +44,7 @@ class Settings:
     most_waiting_count: int = 32
     most_memory_bytes: int = 4 * 2**30
     caches: bool = True
+    warms: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError, MissingError
 from rightrig.web.answering import Done, Failed, Form, Progress, Question, work
-from rightrig.web.problems import busy, defect, over_time, too_costly
+from rightrig.web.problems import busy, defect, ending, over_time, too_costly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -130,6 +130,7 @@ class Workers:
         self._waiting: deque[asyncio.Future[_Worker]] = deque()
         self._folder: Path | None = None
         self._made_count = 0
+        self._is_closed = False
         # One thread a pipe, and some that still notice the end of a process.
         self._threads = ThreadPoolExecutor(2 * workers_count + 2, thread_name_prefix="worker")
 
@@ -207,8 +208,10 @@ class Workers:
         """Return a worker that is free, or wait for one.
 
         Raises:
-            ProblemError: when too many wait already.
+            ProblemError: when too many wait already, or the server ends.
         """
+        if self._is_closed:
+            raise ending()
         if self._idle:
             return self._idle.pop()
         if len(self._all) < self._most_count:
@@ -237,6 +240,8 @@ class Workers:
 
     def _give_back(self, worker: _Worker, *, is_whole: bool) -> None:
         """Hand a worker to who waits; one that is not whole, or old, is ended and replaced."""
+        if self._is_closed:  # which ended every process
+            return
         worker.answers_count += 1
         if not is_whole or worker.answers_count >= _MOST_ANSWERS:
             self._all.discard(worker)
@@ -260,7 +265,10 @@ class Workers:
             self._threads.submit(worker.start)
 
     def close(self) -> None:
-        """End every process and remove what they wrote."""
+        """End every process and remove what they wrote; nothing is answered from now on."""
+        self._is_closed = True
+        for turn in self._waiting:
+            turn.cancel()
         for worker in list(self._all):
             worker.end()
         self._all.clear()

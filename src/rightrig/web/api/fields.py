@@ -22,7 +22,8 @@ LONGEST_TEXT: Final = 2000
 MOST_ITEMS_COUNT: Final = 32
 MOST_NUMBER: Final = 10**12
 """No count, size or price that a verb takes is larger."""
-FILE_NAME: Final = r"^[A-Za-z0-9._-]{1,80}$"
+FILE_NAME: Final = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}$"
+"""No folder, and nothing that a leading dot hides: there a server keeps what is its own."""
 _FOUND: Final = re.compile(r"Found\[(.*)\]", re.DOTALL)
 _MODEL_HELP: Final = "Name of the catalogue, or the hub id that its record has"
 _CONFIG_HELP: Final = "; or the config.json of another model."

@@ -14,6 +14,7 @@ from rightrig.web.api.fields import LONGEST_TEXT, answer_type, body_of, query_of
 from rightrig.web.api.measurements import ROUTER as MEASUREMENTS
 from rightrig.web.kept import is_known, not_modified, sent
 from rightrig.web.limits import check_cost
+from rightrig.web.problems import wrong
 from rightrig.web.shelf import answer_of, tag_of
 from rightrig.web.site import site_of
 from rightrig.web.waiting import unless_gone
@@ -90,8 +91,15 @@ def _around(request: Request, page: tuple[int, int], total_count: int) -> dict[s
 
 
 def _said(asked: BaseModel) -> dict[str, Any]:
-    """Return the words that differ from what a verb takes anyway."""
-    return asked.model_dump(mode="json", exclude_defaults=True)
+    """Return the words that differ from what a verb takes anyway.
+
+    Raises:
+        ProblemError: for a configuration that is nested too deeply to be read.
+    """
+    try:
+        return asked.model_dump(mode="json", exclude_defaults=True)
+    except ValueError:
+        raise wrong("the configuration of the model is nested too deeply: send it flatter") from None
 
 
 def _takes(endpoint: Endpoint, **annotations: object) -> Endpoint:

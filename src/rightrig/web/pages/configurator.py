@@ -48,8 +48,9 @@ _POOL: Final = ThreadPoolExecutor(2, "configurator")
 @asynccontextmanager
 async def _warming(app: FastAPI) -> AsyncIterator[None]:
     """Get ready in the background while the server starts; questions before that are slower."""
-    catalog = site_of(Request({"type": "http", "app": app})).catalog
-    threading.Thread(target=warm, args=(catalog,), name="warm", daemon=True).start()
+    site = site_of(Request({"type": "http", "app": app}))
+    if site.settings.warms:
+        threading.Thread(target=warm, args=(site.catalog,), name="warm", daemon=True).start()
     yield
 
 

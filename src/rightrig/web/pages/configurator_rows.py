@@ -59,8 +59,8 @@ def _row(row: Row, query: str) -> str:
         f"<small>{_safe(row.owner)}</small></th>"
         f'<td class="num">{row.size}</td><td>{_safe(row.weights)}<small>{_safe(row.engine)}</small>'
         f'</td><td class="num">{row.context}</td><td class="num">{row.users}</td>{cells}\n'
-        f'<td><a class="state choose" href="/?{query}{slug}" aria-label="Draw the memory of {name}"'
-        f'{current}>bars</a> <details class="why"><summary aria-label="Why {name} {word}">why'
+        f'<td><a class="state choose" href="/?{query}{slug}"'
+        f' aria-label="Draw the memory of {name}"{current}>bars</a> <details class="why"><summary aria-label="Why {name} {word}">why'
         f'</summary><div><a href="/why?{query}{slug}">the arithmetic</a></div></details></td></tr>\n'
     )
 

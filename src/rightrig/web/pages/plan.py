@@ -15,9 +15,12 @@ from rightrig.errors import RightrigError
 from rightrig.quantities import show_number, show_seconds, show_usd
 from rightrig.report.charts_plan import plan_charts
 from rightrig.web.answering import Done, Progress
+from rightrig.web.limits import check_cost
 from rightrig.web.pages.plan_form import form_of, given_of, is_asked
+from rightrig.web.problems import ProblemError
 from rightrig.web.rendering import page, part, rendered
 from rightrig.web.site import site_of
+from rightrig.web.waiting import unless_gone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -42,7 +45,7 @@ async def plan_page(request: Request) -> HTMLResponse:
     try:
         given = given_of(query)
         if is_asked(query):
-            results = await _results(site, given)
+            results = await _results(request, given)
     except RightrigError as error:
         status, results = 422, _wrong(str(error))
     return page(
@@ -95,6 +98,9 @@ async def _streamed(site: Site, query: Mapping[str, str]) -> AsyncIterator[str]:
                 yield _event("progress", rendered("plan_progress.html.jinja", event=event))
             else:
                 yield _event("done", _shown(event, given))
+    except ProblemError as error:
+        # A stream that breaks off is asked for again by the browser, and again would not end well.
+        yield _event("done", _wrong(str(error.detail)))
     except RightrigError as error:
         yield _event("done", _wrong(str(error)))
     yield _event("close", "")
@@ -107,13 +113,20 @@ def _event(name: str, content: str) -> str:
 
 
 def _asked(given: Mapping[str, object]) -> dict[str, object]:
-    """Return the words of the verb: what the answer hangs on is always told."""
+    """Return the words of the verb: what the answer hangs on is always told.
+
+    Raises:
+        ProblemError: for more than a server answers.
+    """
+    check_cost(_VERB, given)
     return {**given, "explain": True}
 
 
-async def _results(site: Site, given: Mapping[str, object]) -> Markup:
-    """Return the plans for some words."""
-    return _shown(await site.workers.run(_VERB, _asked(given), "json"), given)
+async def _results(request: Request, given: Mapping[str, object]) -> Markup:
+    """Return the plans for some words, while somebody waits for them."""
+    workers = site_of(request).workers
+    done = await unless_gone(request, workers.run(_VERB, _asked(given), "json"))
+    return _shown(done, given)
 
 
 def _wrong(sentence: str) -> Markup:

@@ -29,6 +29,7 @@ from rightrig.web.pages.records import missing, sheet
 from rightrig.web.rendering import rendered
 from rightrig.web.rig_parts import WORDS, system_of
 from rightrig.web.site import site_of
+from rightrig.web.waiting import unless_gone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,7 @@ async def rig_page(request: Request, text: str) -> Response:
     system = system_of(site.catalog, canonical)
 
     async def made() -> bytes:
-        done = await site.workers.run(WORDS, {"name": canonical}, "text")
+        done = await unless_gone(request, site.workers.run(WORDS, {"name": canonical}, "text"))
         return rendered(
             "rigs_one.html.jinja", here=request.url.path, rig=canonical,
             title=system.name if system else canonical,
