@@ -1,8 +1,8 @@
 """How quick the configurator answers changes: 1,000 distinct rigs and loads at a fixed rate.
 
-    python benchmarks/configurator_load.py --rate 50 --seconds 30
+    python benchmarks/configurator_load.py --rate 50 --seconds 30 --processes 2
 
-It starts a server of its own, without kept answers, and asks from this machine, so that client and
+It starts ``rightrig serve`` without kept answers, and asks from this machine, so that client and
 server share its processors. Requests are sent when they are due, whether or not earlier ones are
 answered, and a latency counts from the time at which the request was due. Each request is a change
 as htmx sends it: it tells the state that the page showed before, which is the one asked before it.
@@ -29,15 +29,6 @@ COUNTS = (1, 2, 4, 8)
 CONTEXTS = (2048, 4096, 6000, 8192, 10_000, 16_384, 24_000, 32_768)
 USERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 HOST = "127.0.0.1"
-SERVER = """
-import sys, uvicorn
-from rightrig.facts.catalog import shipped
-from rightrig.web.app import created
-from rightrig.web.site import Settings
-if __name__ == "__main__":
-    app = created(shipped(), Settings(caches=False))
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
-"""
 
 
 @dataclass
@@ -93,9 +84,11 @@ async def load(port: int, states: list[str], rate_per_s: float, seconds: float) 
 
 
 def cpu_s(pid: int) -> float:
-    """Return the processor time that a process took."""
+    """Return the processor time that a process and those that it started took."""
     found = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK")
+    own_s = (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return own_s + sum(cpu_s(int(child)) for child in children)
 
 
 async def ready(port: int, most_s: float = 120.0) -> None:
@@ -120,10 +113,14 @@ async def main() -> None:
     parser.add_argument("--states", type=int, default=1000, help="distinct ones")
     parser.add_argument("--warm-up", type=float, default=20.0, help="seconds before measuring")
     parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--processes", type=int, default=2, help="that hear requests")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     states = queries(given.states, given.seed)
-    server = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVER, str(given.port))
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "rightrig", "serve", "--no-cache", "--port", str(given.port),
+        "--processes", str(given.processes), stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
     try:
         await ready(given.port)
         await asyncio.sleep(given.warm_up)

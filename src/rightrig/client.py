@@ -18,6 +18,7 @@ import http.client
 import inspect
 import json
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -40,6 +41,7 @@ MOST_BYTES: Final = 64 * 2**20
 """Of an answer; a server sends no larger ones."""
 LONGEST_WAIT_S: Final = 120.0
 _MOST_FILE_BYTES: Final = 1_000_000
+_LONGEST_NAME: Final = 80
 _WRONG_INPUT: Final = frozenset({400, 404, 408, 413, 422})
 
 
@@ -87,11 +89,7 @@ def _asked(
         target, body, {"Content-Type": "application/json", "Accept": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=LONGEST_WAIT_S) as answer:  # noqa: S310
-            return _json(answer.read(MOST_BYTES + 1), target)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _refused(error.code, error.read(MOST_BYTES), target) from None
+        return _answer(request, target)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, socket.timeout):
@@ -102,10 +100,29 @@ def _asked(
         ) from None
 
 
+def _answer(request: urllib.request.Request, target: str) -> object:
+    """Return what a server answers.
+
+    Raises:
+        RightrigError: which the server's problem stands for.
+        OSError, http.client.HTTPException, ValueError: where no answer comes that HTTP allows.
+    """
+    try:
+        with urllib.request.urlopen(request, timeout=LONGEST_WAIT_S) as answer:  # noqa: S310
+            return _json(answer.read(MOST_BYTES + 1), target)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refused(error.code, error.read(MOST_BYTES), target) from None
+
+
 def _checked(url: str) -> str:
     """Return the address of a server without a slash at its end."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    except ValueError:  # half an address of IPv6
+        is_address = False
+    if not is_address:
         raise InputError(f"{URL} is {url[:80]!r}: give an address such as http://localhost:8000")
     return url.rstrip("/")
 
@@ -120,7 +137,7 @@ def _sendable(given: Mapping[str, object]) -> dict[str, Any]:
     sent: dict[str, Any] = {}
     for name, value in given.items():
         if name in FILES and isinstance(value, str):
-            sent[name] = {"name": Path(value).name, "text": _text(value)}
+            sent[name] = {"name": _file_name(value), "text": _text(value)}
         elif isinstance(value, str) and name in {"model", "name"} and value.endswith(".json"):
             sent[name] = {"config": _json(_text(value).encode(), value)}
         elif name not in LOCAL:
@@ -128,11 +145,17 @@ def _sendable(given: Mapping[str, object]) -> dict[str, Any]:
     return sent
 
 
+def _file_name(path: str) -> str:
+    """Return the name of a file as a server takes it; its ending may say what the file is."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", Path(path).name)[-_LONGEST_NAME:].lstrip(".") or "file"
+
+
 def _text(path: str) -> str:
     """Return the content of a file to send."""
     from rightrig.facts.reading import read_bounded  # noqa: PLC0415 - the same
 
-    content = read_bounded(Path(path).expanduser(), "file to send", _MOST_FILE_BYTES)
+    own = Path(os.path.expanduser(path))  # noqa: PTH111 - never raises for a user who is not here
+    content = read_bounded(own, "file to send", _MOST_FILE_BYTES)
     return content.decode("utf-8", "replace")
 
 

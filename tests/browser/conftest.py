@@ -7,8 +7,6 @@ error of a script, a file that did not come, and a request that leaves this mach
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +14,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
+from web_server import serving
 
 from rightrig.facts.catalog import shipped
 from rightrig.web.app import created
 from rightrig.web.safety import LOOPBACK, REPORTS_PATH
+from rightrig.web.site import Settings
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -65,20 +64,9 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Return a server of the shipped catalogue on a free port."""
-    app = created(shipped())
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="none")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    ends_s = time.monotonic() + LONGEST_WAIT_S
-    while not running.started:
-        assert thread.is_alive(), "the server did not start"
-        assert time.monotonic() < ends_s, f"the server did not start within {LONGEST_WAIT_S} s"
-        time.sleep(0.01)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    yield Server(f"http://127.0.0.1:{port}", app)
-    running.should_exit = True
-    thread.join(LONGEST_WAIT_S)
+    app = created(shipped(), Settings(warms=False))
+    with serving(app=app) as url:
+        yield Server(url, app)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from web_server import serving
 
 from rightrig.facts.catalog import shipped
 from rightrig.verbs.table import VERBS
@@ -18,7 +17,6 @@ from rightrig.verbs.told import whole_json
 from rightrig.web.api.examples import EXAMPLES
 from rightrig.web.api.fields import query_of
 from rightrig.web.limits import MOST
-from rightrig.web.site import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +41,8 @@ BY_QUERY: Final = settings(
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[httpx.Client]:
-    with (
-        serving(Settings(workers_count=2, most_time_s=20.0)) as url,
-        httpx.Client(base_url=f"{url}/api/v1", timeout=60.0) as client,
-    ):
+def api(api_server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{api_server}/api/v1", timeout=60.0) as client:
         yield client
 
 
@@ -219,12 +214,39 @@ def test_what_is_not_there_and_what_is_not_taken_are_problems(api: httpx.Client)
         b'{"model": {"config": ' + b'{"a":' * 20_000 + b"1" + b"}" * 20_001 + b', "on": "1xl4"}',
         b'{"model": "llama-3.1-8b", "on": "1xl4", "gpu_memory_utilization": NaN}',
         b'{"model": {"config": {"hidden_size": Infinity}}, "on": "1xl4"}',
+        b'{"model": {"config": {"a": ' + b"[" * 300 + b"]" * 300 + b'}}, "on": "1xl4"}',
+        b'{"model": {"config": {"model_type": "\\ud800"}}, "on": "1xl4"}',
     ],
 )  # fmt: skip
 def test_a_body_that_is_no_request_is_refused(body: bytes, api: httpx.Client) -> None:
     found = api.post("/fit", content=body, headers={"content-type": "application/json"})
     assert found.status_code in {400, 422}
     assert is_problem(found, found.status_code)
+
+
+def test_what_is_no_json_is_another_problem_than_wrong_words(api: httpx.Client) -> None:
+    heads = {"content-type": "application/json"}
+    assert is_problem(api.post("/fit", content=b"{", headers=heads), 400)
+    assert is_problem(api.post("/fit", content=b"{}", headers=heads), 422)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"name": ".", "text": "x"}, {"name": "..", "text": "x"}, {"name": ".models", "text": "x"},
+        {"name": "a/b", "text": "x"}, {"name": "a.toml", "text": "\ud800"},
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_written_is_refused(file: dict[str, str], api: httpx.Client) -> None:
+    body = json.dumps({"file": file}).encode()
+    found = api.post("/fleet", content=body, headers={"content-type": "application/json"})
+    assert is_problem(found, 422)
+
+
+def test_a_configuration_and_a_file_do_not_meet(api: httpx.Client) -> None:
+    text = "arrival_s,input_tokens,output_tokens\n" + "".join(f"{i},9,9\n" for i in range(20))
+    asked = {"model": {"config": CONFIG}, "on": "1xl4", "trace": {"name": "uploaded", "text": text}}
+    assert api.post("/simulate", json=asked).status_code == 200
 
 
 def test_the_index_and_the_description_name_every_verb(

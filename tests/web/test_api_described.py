@@ -15,15 +15,11 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from web_server import serving
 
 from rightrig.verbs.table import VERBS
 from rightrig.web.api.examples import EXAMPLES
-from rightrig.web.site import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rightrig.verbs.table import Verb
 
 NAMES: Final = [" ".join(verb.words) for verb in VERBS]
@@ -38,9 +34,8 @@ FEW: Final = settings(
 
 
 @pytest.fixture(scope="module")
-def described() -> Iterator[Any]:
-    with serving(Settings(workers_count=2, most_time_s=20.0)) as url:
-        yield schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json", timeout=60.0)
+def described(api_server: str) -> Any:
+    return schemathesis.openapi.from_url(f"{api_server}/api/v1/openapi.json", timeout=60.0)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=NAMES)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from web_server import serving
 
 import rightrig
 from rightrig.client import URL
@@ -19,19 +19,11 @@ from rightrig.verbs.fleet import fleet
 from rightrig.verbs.plan import plan
 from rightrig.verbs.risk_fleet import rig
 from rightrig.web.api.examples import EXAMPLES
-from rightrig.web.site import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LLAMA: Final = "llama-3.1-8b"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with serving(Settings(workers_count=1)) as url:
-        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +32,9 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_here_and_there_the_answer_is_the_same(
-    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    api_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    file = tmp_path / "fleet.toml"
+    file = tmp_path / "my fleet (2).toml"
     file.write_text(EXAMPLES["fleet",]["file"]["text"], encoding="utf-8")
 
     def all_answers() -> list[Any]:
@@ -54,12 +46,12 @@ def test_here_and_there_the_answer_is_the_same(
         ]
 
     here = all_answers()
-    monkeypatch.setenv(URL, server + "/")
+    monkeypatch.setenv(URL, api_server + "/")
     assert all_answers() == json.loads(json.dumps(here))
 
 
 def test_a_configuration_of_this_machine_is_sent(
-    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    api_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "config.json"
     file.write_text(
@@ -73,26 +65,26 @@ def test_a_configuration_of_this_machine_is_sent(
         )
     )  # fmt: skip
     here = rightrig.ask(fit, str(file), on="1xl4")
-    monkeypatch.setenv(URL, server)
+    monkeypatch.setenv(URL, api_server)
     there = rightrig.ask(fit, str(file), on="1xl4")
     assert there["cards"] == json.loads(json.dumps(here["cards"]))
 
 
 @pytest.mark.parametrize("model", ["llama-3.1-8c", "/etc/passwd", ""])
 def test_wrong_input_raises_the_same_error_here_and_there(
-    model: str, server: str, monkeypatch: pytest.MonkeyPatch
+    model: str, api_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError):
         rightrig.ask(fit, model, on="1xl4")
-    monkeypatch.setenv(URL, server)
+    monkeypatch.setenv(URL, api_server)
     with pytest.raises(InputError):
         rightrig.ask(fit, model, on="1xl4")
 
 
 def test_what_writes_on_a_machine_is_not_asked_of_a_server(
-    server: str, monkeypatch: pytest.MonkeyPatch
+    api_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(URL, server)
+    monkeypatch.setenv(URL, api_server)
     with pytest.raises(InputError, match="sweep"):
         rightrig.ask(plan, sweep="many.toml")
 
@@ -104,6 +96,9 @@ def test_what_writes_on_a_machine_is_not_asked_of_a_server(
         ("ftp://localhost", InputError, "http://localhost:8000"),
         ("file:///etc/passwd", InputError, "http://localhost:8000"),
         ("localhost:8000", InputError, "http://localhost:8000"),
+        ("http://[::1", InputError, "http://localhost:8000"),
+        ("http://localhost:80a", MissingError, "rightrig serve"),
+        ("http://local host", MissingError, "rightrig serve"),
     ],
 )
 def test_an_address_where_no_server_is_gives_one_sentence(
@@ -112,6 +107,30 @@ def test_an_address_where_no_server_is_gives_one_sentence(
     monkeypatch.setenv(URL, url)
     with pytest.raises(error, match=sentence):
         rightrig.ask(rig, "1xl4")
+
+
+def test_a_server_that_speaks_no_http_gives_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            with other.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(b"SSH-2.0-another\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        monkeypatch.setenv(URL, f"http://127.0.0.1:{other.getsockname()[1]}")
+        with pytest.raises(MissingError, match="does not answer"):
+            rightrig.ask(rig, "1xl4")
+        thread.join()
+
+
+def test_the_home_of_nobody_is_no_file(api_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        rightrig.ask(fit, "~nobody-here/config.json", on="1xl4")
+    monkeypatch.setenv(URL, api_server)
+    with pytest.raises(InputError, match="no such file"):
+        rightrig.ask(fit, "~nobody-here/config.json", on="1xl4")
 
 
 class _Other(BaseHTTPRequestHandler):

@@ -72,6 +72,13 @@ def test_a_page_shows_its_facts(client: TestClient, path: str, facts: tuple[str,
     assert not [fact for fact in facts if fact.lower() not in text.lower()]
 
 
+def test_a_page_of_plans_has_the_limits_of_the_api(client: TestClient) -> None:
+    for path in ("/plan", "/api/v1/plan"):
+        found = client.get(f"{path}?model=qwen3-8b&rate=5/s&top=101")
+        assert found.status_code == 422
+        assert "100 at most" in found.text
+
+
 def test_a_list_is_sorted_by_the_heads_of_its_columns(client: TestClient) -> None:
     """Memory falls down the page, cards without a price come last both ways round."""
     assert rows_of(client, "/gpus?sort=memory&order=desc")[0] == "m3-ultra"

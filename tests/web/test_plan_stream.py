@@ -10,7 +10,7 @@ from rightrig.web.site import Settings
 
 
 def test_a_search_over_time_ends_its_stream_with_the_reason() -> None:
-    app = created(shipped(), Settings(most_time_s=0.01))
+    app = created(shipped(), Settings(workers_count=1, most_time_s=0.01, warms=False))
     with TestClient(app, base_url="http://localhost") as client:
         told = client.get("/plan/events?model=qwen3-8b&rate=9/s").text
     assert "event: done" in told

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from web_server import serving
+from web_server import COLD, serving
 
 import rightrig
 from rightrig.facts.catalog import shipped
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path) -> Iterator[httpx.Client]:
     settings = Settings(
         token=TOKEN, measured=folder, workers_count=1, most_body_bytes=MOST_BYTES,
-        allowed_hosts=("Rig.Example",),
+        allowed_hosts=("Rig.Example",), warms=False,
     )  # fmt: skip
     with serving(settings) as url, httpx.Client(base_url=url, timeout=60.0) as client:
         yield client
@@ -80,8 +80,36 @@ def test_every_response_has_the_headers_of_safety(
     assert "server" not in found.headers
 
 
-def test_a_page_that_fails_is_a_problem_with_the_same_headers() -> None:
+def test_a_head_is_that_of_the_answer(server: httpx.Client) -> None:
+    for path in ("/gpus/l4", "/static/report.css", "/api/v1/risk/presets", "/nothing"):
+        whole, head = server.get(path), server.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        for name in ("content-type", "content-length"):
+            assert head.headers[name] == whole.headers[name]
+
+
+@pytest.mark.parametrize(
+    "path", ["/plan?model=qwen3-8b&rate=5/s&simulate=10", "/rigs/7xrtx-4090+1xl4"]
+)
+def test_a_page_that_nobody_waits_for_is_not_made(path: str) -> None:
     app = created(shipped(), Settings(workers_count=1))
+    workers = app.state.site.workers
+    with serving(app=app) as url:
+        host = urlsplit(url).netloc
+        name, _, port = host.partition(":")
+        with socket.create_connection((name, int(port))) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            time.sleep(0.2)
+            assert len(workers.all_workers) == 1
+        ends_s = time.monotonic() + 5.0
+        # The process at work is ended; one that finished would stay for the next question.
+        while workers.all_workers and time.monotonic() < ends_s:
+            time.sleep(0.01)
+        assert workers.all_workers == ()
+
+
+def test_a_page_that_fails_is_a_problem_with_the_same_headers() -> None:
+    app = created(shipped(), COLD)
 
     def broken() -> None:
         raise ZeroDivisionError
@@ -301,7 +329,7 @@ def test_what_is_no_table_is_not_stored(
 
 
 def test_nothing_is_stored_without_a_token_on_the_server() -> None:
-    with serving(Settings(workers_count=1)) as url:
+    with serving() as url:
         sent = {"name": "mine.csv", "text": TABLE}
         found = httpx.post(f"{url}/api/v1/measurements", json=sent, headers=BEARER)
         assert found.status_code == 403
@@ -333,7 +361,7 @@ _STARTED_BODY: Final = (
 
 def test_a_head_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doors, "LONGEST_HEAD_WAIT_S", 0.2)
-    with serving(Settings(workers_count=1)) as url:
+    with serving() as url:
         place = urlsplit(url)
         with closing(socket.create_connection((place.hostname or "", place.port or 0), 10.0)) as it:
             it.sendall(b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\n")

@@ -58,7 +58,7 @@ def group_ends(pid: int, within_s: float = 20.0) -> bool:
 
 
 def test_an_interrupt_ends_the_server_and_its_workers() -> None:
-    with started("--port", "0", "--workers", "1", "--no-warm-up") as (server, url):
+    with started("--port", "0", "--workers", "1") as (server, url):
         found = httpx.get(f"{url}api/v1/risk/rig?on=1xl4", timeout=60.0)
         assert found.headers["rightrig-answer"] == "yes"
         server.send_signal(signal.SIGINT)
@@ -68,9 +68,24 @@ def test_an_interrupt_ends_the_server_and_its_workers() -> None:
         assert group_ends(server.pid)
 
 
+def test_who_waits_when_the_server_ends_is_told() -> None:
+    with started("--port", "0", "--workers", "1", "--no-warm-up") as (server, url):
+        host = url.removeprefix("http://").rstrip("/")
+        name, _, port = host.partition(":")
+        path = "/api/v1/simulate?model=qwen3-8b&on=1xl40s&rate=2/s&requests=1000000&output=500"
+        with socket.create_connection((name, int(port)), timeout=30.0) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            time.sleep(0.5)
+            server.send_signal(signal.SIGINT)
+            _, told = server.communicate(timeout=30.0)
+            assert client.recv(4096).startswith(b"HTTP/1.1 503 ")
+        assert "Traceback" not in told
+        assert group_ends(server.pid)
+
+
 def test_several_processes_hear_at_one_address() -> None:
     token = "0123456789abcdef"  # noqa: S105 - of the tests
-    words = ("--port", "0", "--processes", "2", "--workers", "1", "--no-warm-up")
+    words = ("--port", "0", "--processes", "2", "--workers", "1")
     with started(*words, RIGHTRIG_TOKEN=token) as (server, url):
         tags = {httpx.get(f"{url}api/v1/risk/presets", timeout=60.0).headers["etag"]
                 for _ in range(8)}  # fmt: skip

@@ -182,6 +182,26 @@ def test_the_end_of_the_server_ends_its_processes(made: Callable[..., Workers]) 
     run(work())
 
 
+def test_who_asks_while_the_server_ends_is_told(made: Callable[..., Workers]) -> None:
+    async def work() -> None:
+        workers = made()
+        await started(workers)
+        asked = asyncio.ensure_future(workers.run(("simulate",), LONG))
+        waiting = asyncio.ensure_future(workers.run(("risk", "rig"), SHORT))
+        await asyncio.sleep(0.2)
+        workers.close()
+        with pytest.raises(ProblemError):
+            await asked
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        with pytest.raises(ProblemError) as caught:
+            await workers.run(("risk", "rig"), SHORT)
+        assert caught.value.status_code == 503
+        assert workers.all_workers == ()
+
+    run(work())
+
+
 def test_files_of_a_question_are_gone_after_it(tmp_path: Path) -> None:
     folder = tmp_path / "one"
     text = "at_s,input,output\n" + "0,1,1\n" * 3

@@ -43,9 +43,6 @@ def serve(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compute every answer anew.")
     ] = False,
-    no_warm_up: Annotated[
-        bool, typer.Option("--no-warm-up", help="Compute nothing before it is asked.")
-    ] = False,
     folders: CatalogFolders = None,
 ) -> None:
     """The page and the REST API, on this machine."""
@@ -53,7 +50,7 @@ def serve(
     settings = site.Settings(
         token=_token(token_file), measured=_folder(measured),
         allowed_hosts=tuple(allowed_host or ()), workers_count=workers or os.cpu_count() or 1,
-        caches=not no_cache, warms=not no_warm_up,
+        caches=not no_cache,
     )  # fmt: skip
     place = serving.Place(host, port, processes, open_)
     serving.serve(chosen(folders), settings, place)

@@ -116,37 +116,34 @@ def predict(
     timer = timer_for(deployment, lengths)
     capacity = max(room.max_concurrency, 1)
     point = operating_point(timer, lengths, asked, capacity, replicas)
-    engine_seqs, running = point.engine_seqs, point.running_seqs
-    others = max(engine_seqs - 1.0, 0.0)
-    step = mixed_step(timer, engine_seqs, others, lengths)
-    moments = next_moments(timer.pace, engine_seqs, others, lengths)
+    others = max(point.engine_seqs - 1.0, 0.0)
+    moments = next_moments(timer.pace, point.engine_seqs, others, lengths)
     parts = account_of(timer, moments)
     resource, share = bottleneck(parts)
-    evidence = timer.speeds.evidence
-    decode_s = float(timer.bound_s(decode_step(timer.pace, engine_seqs, lengths)))
+    decode_s = float(timer.bound_s(decode_step(timer.pace, point.engine_seqs, lengths)))
     bound = decode_s / lengths.accepted_count
     ends = {quantity: _ends(timer, quantity) for quantity in _QUANTITIES}
     tpot = _bounded_s(point.tpot_s, ends["tpot"], bound)
     rate = point.rate_requests_per_s * lengths.output_tokens
-    output = _rate_tokens_per_s(rate, tpot, bound, running, ends["throughput"])
+    output = _rate_tokens_per_s(rate, tpot, bound, point.running_seqs, ends["throughput"])
     return Prediction(
         deployment=deployment,
         lengths=lengths,
         fit=room,
         concurrency=asked,
-        running_seqs=running,
+        running_seqs=point.running_seqs,
         ttft_s=around(point.ttft_s, ends["ttft"]),
         tpot_s=tpot,
         output_tokens_per_s=output,
         total_tokens_per_s=output.scaled(1.0 + lengths.input_tokens / lengths.output_tokens),
         requests_per_s=output.scaled(1.0 / lengths.output_tokens),
         power_w=mean_power_w(deployment, timer, moments, point.busy_ratio),
-        step=step,
+        step=mixed_step(timer, point.engine_seqs, others, lengths),
         parts=parts,
         bottleneck=resource,
         bottleneck_ratio=share,
         bound_tpot_s=bound,
-        evidence=evidence,
+        evidence=timer.speeds.evidence,
         sources=timer.speeds.sources,
     )
 

@@ -234,7 +234,9 @@ def _encoded(text: str, name: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{name} holds half of a character (a lone surrogate): send text") from None
+        raise InputError(
+            f"{name} holds half of a character (a lone surrogate): send text"
+        ) from None
 
 
 def _formed(found: Found[Mapping[str, object]], question: Question) -> Done:

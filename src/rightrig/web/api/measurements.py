@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from rightrig.web.site import Site
 
 ROUTER: Final = APIRouter(prefix="/measurements", tags=["measurements"])
-MOST_TABLES_COUNT: Final = 100
+MOST_TABLES_COUNT: Final = 50
+"""Pages judge every row of all of them."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,70}(\.[A-Za-z0-9_-]{1,20}){0,3}\.csv")
 
 
 def tables(folder: Path) -> tuple[Path, ...]:
     """Return the tables of a folder by name; links and what has another name do not count."""
-    if not folder.is_dir():
+    try:
+        found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:  # not there yet, or not to be read
         return ()
-    found = (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     return tuple(sorted(path for path in found if path.is_file() and not path.is_symlink()))
 
 
@@ -39,8 +42,16 @@ def tables(folder: Path) -> tuple[Path, ...]:
 async def listed(request: Request) -> dict[str, Any]:
     """List the stored tables of measured runs."""
     folder = site_of(request).settings.measured
-    found = () if folder is None else await run_in_threadpool(tables, folder)
-    return {"measurements": [{"name": p.name, "size_bytes": p.stat().st_size} for p in found]}
+    return {"measurements": [] if folder is None else await run_in_threadpool(_sizes, folder)}
+
+
+def _sizes(folder: Path) -> list[dict[str, Any]]:
+    """Return the name and the size of each table."""
+    found = []
+    for path in tables(folder):
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            found.append({"name": path.name, "size_bytes": path.stat().st_size})
+    return found
 
 
 @ROUTER.post("", operation_id="add_measurements", status_code=201)
@@ -62,8 +73,8 @@ async def add(request: Request, sent: UploadedFile) -> Response:
 @ROUTER.get("/{name}", operation_id="one_of_measurements")
 async def shown(request: Request, name: str) -> Response:
     """Return one stored table, as it was sent."""
-    path = await run_in_threadpool(_known, site_of(request), name)
-    return Response(await run_in_threadpool(path.read_bytes), media_type="text/csv; charset=utf-8")
+    content = await run_in_threadpool(_content, site_of(request), name)
+    return Response(content, media_type="text/csv; charset=utf-8")
 
 
 @ROUTER.delete("/{name}", operation_id="remove_measurements", status_code=204)
@@ -71,7 +82,10 @@ async def remove(request: Request, name: str) -> Response:
     """Remove one stored table; takes the token."""
     _writable(request)
     path = await run_in_threadpool(_known, site_of(request), name)
-    await run_in_threadpool(path.unlink, missing_ok=True)
+    try:
+        await run_in_threadpool(path.unlink, missing_ok=True)
+    except OSError as error:
+        raise _not_stored("removed", error) from None
     return Response(status_code=204)
 
 
@@ -120,8 +134,11 @@ def _checked(folder: Path, name: str) -> Path:
 
 def _store(folder: Path, path: Path, content: bytes) -> None:
     """Write a table whole or not at all, and never over another."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".new-")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".new-")
+    except OSError as error:
+        raise _not_stored("stored", error) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -131,11 +148,33 @@ def _store(folder: Path, path: Path, content: bytes) -> None:
     except FileExistsError:
         raise ProblemError(409, "taken", f"there is a table {path.name} already") from None
     except OSError as error:
-        raise ProblemError(
-            503, "storage", f"the table cannot be stored: {error.strerror}"
-        ) from None
+        raise _not_stored("stored", error) from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _not_stored(what: str, error: OSError) -> ProblemError:
+    """Return that the server's folder does not let a table be stored or removed."""
+    return ProblemError(503, "storage", f"the table cannot be {what}: {error.strerror}")
+
+
+def _content(site: Site, name: str) -> bytes:
+    """Return what a stored table holds.
+
+    Raises:
+        ProblemError: when there is none of that name, or it is being removed.
+    """
+    try:
+        return _known(site, name).read_bytes()
+    except OSError:
+        raise _unknown() from None
+
+
+def _unknown() -> ProblemError:
+    """Return that there is no such table."""
+    return ProblemError(
+        404, "unknown", "there is no such table: GET /api/v1/measurements lists all"
+    )
 
 
 def _known(site: Site, name: str) -> Path:
@@ -148,4 +187,4 @@ def _known(site: Site, name: str) -> Path:
     for path in () if folder is None else tables(folder):
         if path.name == name:
             return path
-    raise ProblemError(404, "unknown", "there is no such table: GET /api/v1/measurements lists all")
+    raise _unknown()

@@ -99,7 +99,9 @@ def _said(asked: BaseModel) -> dict[str, Any]:
     try:
         return asked.model_dump(mode="json", exclude_defaults=True)
     except ValueError:
-        raise wrong("the configuration of the model is nested too deeply: send it flatter") from None
+        raise wrong(
+            "the configuration of the model is nested too deeply: send it flatter"
+        ) from None
 
 
 def _takes(endpoint: Endpoint, **annotations: object) -> Endpoint:

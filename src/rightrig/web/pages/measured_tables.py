@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rightrig.errors import RightrigError
 from rightrig.prediction.accuracy import GOLDEN, GOLDEN_SPEED, accuracy
+from rightrig.web.api.measurements import MOST_TABLES_COUNT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     FileState: TypeAlias = tuple[str, int, int]
     """Name, time of the last change in ns, size in bytes."""
 
-MOST_FILES: Final = 50
 MOST_TABLE_BYTES: Final = 2_000_000
 _SHIPPED: Final = (GOLDEN, GOLDEN_SPEED)
 
@@ -60,7 +60,7 @@ def state_of(folder: Path | None) -> tuple[FileState, ...]:
             ]
     except OSError:
         return ()
-    return tuple(sorted(found)[:MOST_FILES])
+    return tuple(sorted(found)[:MOST_TABLES_COUNT])
 
 
 def measured_tables(catalog: Catalog, folder: Path | None) -> tuple[Table, ...]:
@@ -80,7 +80,7 @@ def _shipped_tables(catalog: Catalog) -> tuple[Table, ...]:
     )
 
 
-@functools.lru_cache(maxsize=MOST_FILES)
+@functools.lru_cache(maxsize=MOST_TABLES_COUNT)
 def _own_table(catalog: Catalog, path: Path, state: FileState) -> Table:
     """Return a table of the folder, or why it cannot be read; again where its file changes."""
     name, _, size_bytes = state
