@@ -69,7 +69,7 @@ def test_an_interrupt_ends_the_server_and_its_workers() -> None:
 
 
 def test_who_waits_when_the_server_ends_is_told() -> None:
-    with started("--port", "0", "--workers", "1", "--no-warm-up") as (server, url):
+    with started("--port", "0", "--workers", "1") as (server, url):
         host = url.removeprefix("http://").rstrip("/")
         name, _, port = host.partition(":")
         path = "/api/v1/simulate?model=qwen3-8b&on=1xl40s&rate=2/s&requests=1000000&output=500"

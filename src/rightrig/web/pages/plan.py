@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import shlex
@@ -11,7 +12,9 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from rightrig.deployment.compatibility import RULES
 from rightrig.errors import RightrigError
+from rightrig.planning.constraints import CONSTRAINTS
 from rightrig.quantities import show_number, show_seconds, show_usd
 from rightrig.report.charts_plan import plan_charts
 from rightrig.web.answering import Done, Progress
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
 router: Final = APIRouter(include_in_schema=False)
 _TITLE: Final = "Plan"
 _VERB: Final = ("plan",)
+_RULES: Final = {
+    **{rule.id: (inspect.getdoc(rule) or "").partition("\n")[0] for rule in CONSTRAINTS},
+    **{rule.id: (inspect.getdoc(rule) or "").partition("\n")[0] for rule in RULES},
+}
+"""The sentence of each rule, by its ID."""
 _FLAGS: Final = frozenset({"buy", "spot", "explain"})
 
 
@@ -146,7 +154,7 @@ def _shown(done: Done, given: Mapping[str, object]) -> Markup:
         "plan_results.html.jinja", plan=plan, rows=[_row(one, buys=buys) for one in plan["plans"]],
         front=[_front_row(one, buys=buys) for one in plan["front"]], charts=plan_charts(plan),
         money_name="purchase" if buys else "$/month",
-        reasons=[(rule, list(cards)) for rule, cards in groups],
+        reasons=[(_RULES.get(rule, ""), rule, list(cards)) for rule, cards in groups],
         here=f"/plan?{urlencode({'model': plan['model'], **words})}",
         api=f"/api/v1/plan?{urlencode({'model': plan['model'], **words})}",
         command=_command(plan["model"], words), usd=show_usd,

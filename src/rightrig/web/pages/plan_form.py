@@ -47,6 +47,11 @@ _EXAMPLE: Final = {
     "model": "meta-llama/Llama-3.3-70B-Instruct", "rate": "5/s", "input": "1000", "output": "300",
     "ttft_p99": "1s", "tpot_p99": "50ms",
 }  # fmt: skip
+_HINTS: Final = {
+    "model": "A name of the catalogue.", "preset": "Published lengths; with requests.",
+    "simulate": "They are ranked anew; some seconds for each.",
+}  # fmt: skip
+"""Where the command line's help speaks of what a page has not."""
 _LONGEST: Final = 200
 
 
@@ -149,7 +154,7 @@ def _field(catalog: Catalog, name: str, label: str, text: str | None) -> Field:
         value = str(word.default)
     choices = ("", *preset_names()) if name == "preset" else _CHOICES.get(name, ())
     return Field(
-        name, label, word.kind, word.hint, value,
+        name, label, word.kind, _HINTS.get(name, word.hint), value,
         placeholder="" if word.default is not None else "not said", choices=choices,
         list=_names(catalog, name),
     )  # fmt: skip
