@@ -99,10 +99,8 @@ def place_of(function: Callable[..., Any]) -> str:
     return f"{function.__module__.removeprefix('rightrig.')}.{function.__qualname__}"
 
 
-COMMANDS: Final = frozenset(
-    place_of(one)
-    for one in (*(verb.answer for verb in VERBS), calibrate, prices_refresh, root, serve)
-)
+_HERE: Final[tuple[Callable[..., Any], ...]] = (calibrate, prices_refresh, root, serve)
+COMMANDS: Final = frozenset(place_of(one) for one in (*(verb.answer for verb in VERBS), *_HERE))
 
 
 def loaded_by(code: str) -> list[str]:

@@ -21,6 +21,7 @@ SENTENCES: Final = (
     ("energy 4xrtx-4090 --power 1kW --host-power 1W", "drop --host-power"),
     ("energy 4xrtx-4090 --sustained 0%", "--sustained is 0%"),
     ("energy 4xrtx-4090 --years 0", "--years is 0"),
+    ("energy 4xrtx-4090 --years 1e-300", "a day or longer"),
     ("energy tpu-v6e", "add --power with the watts of the rig"),
     ("own rtx-4090 --capex -5", "--capex is -5: it must be a positive"),
     ("own rtx-4090 --capex 9..3", "write the lower amount first"),

@@ -49,6 +49,7 @@ SENTENCES = (
     (f"{TOKENS} --own --capex 800EUR", "add the rate of the day, --eur-usd"),
     (f"{TOKENS} --own --resale 120%", "--resale is 120%"),
     (f"{TOKENS} --own --years 0", "--years is 0"),
+    (f"{TOKENS} --own --years 1e-300", "a day or longer"),
     (f"{TOKENS} --batches a", "write whole numbers by comma"),
     (f"{TOKENS} --batches 0", "--batches is 0"),
     (f"{TOKENS} --budget=-5", "--budget is -5"),

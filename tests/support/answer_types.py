@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import json
-import pkgutil
-import re
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from rightrig.report import schema
+from rightrig.report.schema.shared import WholeJson
+from rightrig.verbs.answer_types import answer_type, types
 from rightrig.verbs.table import VERBS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_FOUND: Final = re.compile(r"Found\[(.+)\]", re.DOTALL)
-BESIDE: Final = ("user_records", "refreshed_prices_from")
+__all__ = ["answer_type", "assert_is", "type_of", "types"]
+BESIDE: Final = tuple(WholeJson.__annotations__)
 """What any answer may have beside its own names."""
-
-
-@cache
-def types() -> dict[str, Any]:
-    """Return what the modules of the schema define, by name."""
-    modules = [
-        importlib.import_module(f"{schema.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(schema.__path__)
-    ]
-    return {name: value for module in modules for name, value in vars(module).items()}
-
-
-def answer_type(answer: Callable[..., object]) -> Any:
-    """Return the type of a function's JSON: what its ``Found`` holds."""
-    found = _FOUND.search(str(inspect.signature(answer).return_annotation))
-    assert found is not None
-    return eval(found[1], types())  # noqa: S307 - text of our own source
 
 
 def type_of(command: str) -> Any:

@@ -25,7 +25,9 @@ from rightrig.quantities import SECONDS_PER_MONTH
 from rightrig.web.app import created
 from rightrig.web.drawing import memory_drawing
 from rightrig.web.pages.configurator_answer import answer_of
+from rightrig.web.pages.configurator_rows import refused_html, rows_html
 from rightrig.web.pages.configurator_shelf import shelf_of
+from rightrig.web.pages.configurator_table import Cell, Refused, Row
 from rightrig.web.state import read
 
 if TYPE_CHECKING:
@@ -187,6 +189,13 @@ def test_htmx_gets_the_part_and_the_canonical_url(client: TestClient) -> None:
     assert "<html" in back.text
 
 
+@pytest.mark.parametrize("address", ["http://[", "?", "http://x/?rig=", "\\"])
+def test_whatever_a_client_calls_its_address_is_no_fault(client: TestClient, address: str) -> None:
+    answered = client.get("/?rig=1xl40s", headers={**_HTMX, "HX-Current-URL": address})
+    assert answered.status_code == 200
+    assert "HX-Request" in answered.headers["vary"]
+
+
 def test_a_wrong_value_is_told_beside_its_field_with_the_page(client: TestClient) -> None:
     found = client.get("/?v=1&rig=2xrtx-4090%2B1xnope&context=abc")
     assert found.status_code == 422
@@ -212,6 +221,17 @@ def test_an_old_link_is_computed_anew_and_says_what_it_did_not_understand(
 def test_nothing_that_a_link_says_becomes_a_script(client: TestClient, query: str) -> None:
     assert "<script>" not in client.get(f"/?{query}").text
     assert "<script>" not in client.get(f"/?{query}", headers=_HTMX).text
+
+
+def test_the_name_of_a_model_is_escaped_in_its_row() -> None:
+    hostile = '<img src=x onerror="alert(1)">'
+    cell = Cell("1", "0–2")
+    row = Row(0, hostile, hostile, hostile, "fits", "✓", "8 B", hostile, hostile, "8k", "1",
+              (cell,), "", is_chosen=False)  # fmt: skip
+    gone = Refused(hostile, hostile, hostile, "8 B", hostile, hostile, hostile, is_chosen=False)
+    drawn = rows_html([row], hostile) + refused_html([gone], hostile)
+    assert "<img" not in drawn
+    assert 'onerror="' not in drawn
 
 
 def test_a_choice_that_no_engine_knows_is_told_without_a_table(client: TestClient) -> None:

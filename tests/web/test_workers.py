@@ -172,6 +172,18 @@ def test_a_process_that_dies_is_replaced(made: Callable[..., Workers]) -> None:
     run(work())
 
 
+def test_a_process_that_died_idle_costs_nobody_an_answer(made: Callable[..., Workers]) -> None:
+    async def work() -> None:
+        workers = made()
+        pid = await started(workers)
+        os.kill(pid, signal.SIGKILL)
+        assert ends(pid)
+        assert (await workers.run(("risk", "rig"), SHORT)).yes
+        assert pid not in processes(workers)
+
+    run(work())
+
+
 def test_the_end_of_the_server_ends_its_processes(made: Callable[..., Workers]) -> None:
     async def work() -> None:
         workers = made()

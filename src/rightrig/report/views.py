@@ -210,10 +210,7 @@ def _numbers(block: Bars, shown: Mapping[str, str]) -> GridView:
 
 def chart_view(chart: Chart, heading: str = "") -> ChartView:
     """Return horizontal bars."""
-    rows = tuple(
-        (row.label, _percent(max(row.length_ratio, 0.0)), row.note)
-        for row in chart.rows
-    )
+    rows = tuple((row.label, _percent(max(row.length_ratio, 0.0)), row.note) for row in chart.rows)
     return ChartView(chart.title or heading, rows)
 
 

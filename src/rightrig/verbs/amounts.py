@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_USD: Final = 1e12
 MOST_YEARS: Final = 30.0
+_LEAST_YEARS: Final = 1.0 / 366.0
 _MOST_PUE_RATIO: Final = 10.0
 _MOST_USD_PER_KWH: Final = 10.0
 _MOST_WAGE_USD: Final = 1e5
@@ -66,8 +67,13 @@ def card_usd_per_hour(text: str) -> float:
 
 
 def span_years(years: float, name: str) -> float:
-    """Return a number of years that somebody may own a machine."""
-    return check_positive(years, name=name, limit=MOST_YEARS)
+    """Return a number of years that somebody may own a machine, a day at least."""
+    owned_years = check_positive(years, name=name, limit=MOST_YEARS)
+    if owned_years < _LEAST_YEARS:
+        raise InputError(
+            f"{name} is {years:g}: a machine is owned for a day or longer, 0.003 years"
+        )
+    return owned_years
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from rightrig.planning.questions.scaling import (
 from rightrig.planning.search import tariff_facts, tariff_of
 from rightrig.prediction.gradient_sync import LEAST_STATE_BYTES_PER_WEIGHT
 from rightrig.quantities import HOURS_PER_MONTH, check_count, check_positive, parse
+from rightrig.verbs.amounts import span_years
 from rightrig.verbs.naming import model_named
 from rightrig.work.weights import total_params_count
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _MOST_CARDS: Final = 256
 _MOST_USD: Final = 1e9
 _MOST_SPEED_RATIO: Final = 100.0
-_MOST_YEARS: Final = 30.0
 _MOST_PUE_RATIO: Final = 10.0
 _DAY_HOURS_COUNT: Final = 24.0
 _MOST_PARAMS_COUNT: Final = 1e14
@@ -80,7 +80,7 @@ def terms_of(catalog: Catalog, words: MoneyWords) -> tuple[Terms, tuple[Record, 
         pue_ratio=pue,
         use_ratio=hours / _DAY_HOURS_COUNT,
         speed_ratio=check_positive(words.speed_ratio, name="--speed", limit=_MOST_SPEED_RATIO),
-        owned_years=check_positive(words.owned_years, name="--years", limit=_MOST_YEARS),
+        owned_years=span_years(words.owned_years, "--years"),
         origins=tuple(origins),
     )
     return terms, (*(() if gpu is None else (gpu,)), *tariff_facts(catalog))

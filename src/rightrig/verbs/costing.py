@@ -13,7 +13,7 @@ from rightrig.planning.costing.capacity import Capacity, capacity_at, capacity_o
 from rightrig.planning.costing.compare import FULL_RATIO, USER_TRUST, Contender, Demand
 from rightrig.planning.search import tariff_facts
 from rightrig.quantities import HOURS_PER_MONTH, check_count, check_positive, parse
-from rightrig.verbs.amounts import Purse, SiteWords, hourly, share_ratio, tariff_asked
+from rightrig.verbs.amounts import Purse, SiteWords, hourly, share_ratio, span_years, tariff_asked
 from rightrig.verbs.deploying import deploy, records_of
 from rightrig.verbs.naming import model_named
 from rightrig.verbs.objectives import slo_of
@@ -34,7 +34,6 @@ _TUNED: Final = ("-instruct", "-chat", "-it")
 """Endings of the models that providers serve of a base model: the work is the same."""
 _MOST_USD: Final = 1e9
 _MOST_USD_PER_MILLION_TOKENS: Final = 1e6
-_MOST_YEARS: Final = 30.0
 _MOST_PUE_RATIO: Final = 10.0
 _MOST_W: Final = 1e9
 _MOST_TARIFF_USD_PER_KWH: Final = 10.0
@@ -158,7 +157,7 @@ class CostAsked:
             key=rig.groups[0].gpu.slug,
             price_usd=price,
             electricity=site,
-            owned_years=check_positive(money.owned_years, name="--years", limit=_MOST_YEARS),
+            owned_years=span_years(money.owned_years, "--years"),
             resale_ratio=share_ratio(money.resale, "--resale"),
             discount_per_year=share_ratio(money.discount, "--discount"),
             other_usd_per_month=0.0 if other is None

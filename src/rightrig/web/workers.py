@@ -88,6 +88,12 @@ class _Worker:
         process = self._process
         return None if process is None else process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more, such as one that the system ended for its memory."""
+        process = self._process
+        return process is not None and not process.is_alive()
+
     def end(self) -> None:
         """End the process, at once, and remove what it wrote."""
         with self._lock:
@@ -212,8 +218,11 @@ class Workers:
         """
         if self._is_closed:
             raise ending()
-        if self._idle:
-            return self._idle.pop()
+        while self._idle:
+            worker = self._idle.pop()
+            if not worker.has_ended:
+                return worker
+            self._dismiss(worker)
         if len(self._all) < self._most_count:
             return self._made()
         if len(self._waiting) >= self._most_waiting_count:
@@ -244,8 +253,7 @@ class Workers:
             return
         worker.answers_count += 1
         if not is_whole or worker.answers_count >= _MOST_ANSWERS:
-            self._all.discard(worker)
-            self._threads.submit(worker.end)
+            self._dismiss(worker)
             if not self._waiting:
                 return
             worker = self._made()
@@ -255,6 +263,11 @@ class Workers:
                 turn.set_result(worker)
                 return
         self._idle.append(worker)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """End a worker that answers no more."""
+        self._all.discard(worker)
+        self._threads.submit(worker.end)
 
     def warm(self) -> None:
         """Start every process before the first question."""

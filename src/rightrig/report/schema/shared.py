@@ -96,7 +96,12 @@ class UserRecordJson(TypedDict):
 
 
 class WholeJson(TypedDict, total=False):
-    """What every answer may have beside its own names."""
+    """What every answer may have beside its own names.
+
+    Attributes:
+        user_records: Records of a user's own catalogue that the answer rests on.
+        refreshed_prices_from: The day of the refreshed prices that it rests on.
+    """
 
     user_records: list[UserRecordJson]
     refreshed_prices_from: str

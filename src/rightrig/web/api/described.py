@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from rightrig.report.schema.shared import WholeJson
 from rightrig.verbs.table import VERBS
 from rightrig.web.api.examples import EXAMPLES
 from rightrig.web.kept import kept
@@ -43,19 +44,8 @@ _WRITING: Final = {
     "409": "The name is taken, or too many are stored.",
     "503": "The table cannot be stored.",
 }
-_TOLD: Final = {
-    "type": "object",
-    "properties": {
-        "user_records": {
-            "description": "Records of the server's own catalogues that the answer rests on.",
-            "type": "array", "items": {"type": "object"},
-        },
-        "refreshed_prices_from": {
-            "description": "The day of the refreshed prices that the answer rests on.",
-            "type": "string", "format": "date",
-        },
-    },
-}  # fmt: skip
+_REFERENCE: Final = "#/components/schemas/{model}"
+_BESIDE: Final = WholeJson.__name__
 
 
 class Problem(BaseModel):
@@ -109,8 +99,10 @@ def _made(app: FastAPI) -> dict[str, Any]:
     )  # fmt: skip
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
-    schemas["Told"] = _TOLD
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    beside = TypeAdapter(WholeJson).json_schema(mode="serialization", ref_template=_REFERENCE)
+    schemas |= beside.pop("$defs", {})
+    schemas[_BESIDE] = beside
+    content = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
     found["components"]["responses"] = {
         f"Problem{status}": {"description": text, "content": content}
         for status, text in (_PROBLEMS | _WRITING).items()
@@ -142,7 +134,7 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
         },
     }
     shape = answer["content"]["application/json"]
-    shape["schema"] = {"allOf": [shape["schema"], {"$ref": "#/components/schemas/Told"}]}
+    shape["schema"] = {"allOf": [shape["schema"], {"$ref": _REFERENCE.format(model=_BESIDE)}]}
     if method == "get":
         operation["responses"]["304"] = {"description": "The known answer still holds."}
     _exemplify(operation, EXAMPLES[verb])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from rightrig.verbs import options
 from rightrig.verbs.table import FILES, LOCAL
+from rightrig.verbs.words import words_of as parameters_of
 
 if TYPE_CHECKING:
     from rightrig.verbs.table import Verb
@@ -24,7 +23,6 @@ MOST_NUMBER: Final = 10**12
 """No count, size or price that a verb takes is larger."""
 FILE_NAME: Final = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}$"
 """No folder, and nothing that a leading dot hides: there a server keeps what is its own."""
-_FOUND: Final = re.compile(r"Found\[(.*)\]", re.DOTALL)
 _MODEL_HELP: Final = "Name of the catalogue, or the hub id that its record has"
 _CONFIG_HELP: Final = "; or the config.json of another model."
 
@@ -79,16 +77,12 @@ class Word:
 @cache
 def words_of(verb: Verb) -> tuple[Word, ...]:
     """Return the words that a server takes: without those that name folders to write into."""
-    signature = inspect.signature(verb.answer)
-    parameters = list(signature.parameters.values())[1:]
-    return tuple(_word(verb, one) for one in parameters if one.name not in LOCAL)
+    return tuple(_word(one) for one in parameters_of(verb.answer) if one.name not in LOCAL)
 
 
-def _word(verb: Verb, parameter: inspect.Parameter) -> Word:
+def _word(parameter: inspect.Parameter) -> Word:
     """Return one word, from its annotation."""
-    names = vars(inspect.getmodule(verb.answer))
-    annotated = eval(parameter.annotation, names)  # noqa: S307 - text of our own source
-    annotation, about = get_args(annotated)[:2]
+    annotation, about = get_args(parameter.annotation)[:2]
     default = ... if parameter.default is inspect.Parameter.empty else parameter.default
     takes: Literal["value", "model", "file"] = "file" if parameter.name in FILES else "value"
     if about in {get_args(options.Model)[1], get_args(options.ModelOrNone)[1]}:
@@ -159,27 +153,3 @@ def _bounded(annotation: Any) -> Any:  # noqa: ANN401 - types in, types out
     limits = Field(ge=-MOST_NUMBER, le=MOST_NUMBER, allow_inf_nan=False) if annotation is float \
         else Field(ge=-MOST_NUMBER, le=MOST_NUMBER)  # fmt: skip
     return Annotated[annotation, limits]
-
-
-@cache
-def _answer_types() -> dict[str, Any]:
-    """Return the types of answers by their names, over all modules that define them."""
-    try:
-        package = importlib.import_module("rightrig.report.schema")
-    except ModuleNotFoundError:
-        return {}
-    modules = [
-        importlib.import_module(f"rightrig.report.schema.{module.name}")
-        for module in pkgutil.iter_modules(package.__path__)
-    ]
-    return {name: value for module in modules for name, value in vars(module).items()}
-
-
-@cache
-def answer_type(verb: Verb) -> Any:  # noqa: ANN401 - a type that is looked up
-    """Return the type of a verb's JSON: what ``Found`` holds in its annotation."""
-    found = _FOUND.search(str(inspect.signature(verb.answer).return_annotation))
-    text = "Json" if found is None else found[1]
-    if text == "Json":
-        return dict[str, Any]
-    return eval(text, _answer_types())  # noqa: S307 - text of our own source

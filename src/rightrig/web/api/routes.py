@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from rightrig.verbs.answer_types import answer_type
 from rightrig.verbs.table import GROUPS, VERBS
-from rightrig.web.api.fields import LONGEST_TEXT, answer_type, body_of, query_of, words_of
+from rightrig.web.api.fields import LONGEST_TEXT, body_of, query_of, words_of
 from rightrig.web.api.measurements import ROUTER as MEASUREMENTS
 from rightrig.web.kept import is_known, not_modified, sent
 from rightrig.web.limits import check_cost
@@ -161,7 +162,8 @@ def _add(verb: Verb, path: str, endpoint: Endpoint, method: str, operation: str)
     """Add one path of a verb."""
     ROUTER.add_api_route(
         path, endpoint, methods=[method], operation_id=operation,
-        response_model=answer_type(verb), tags=[verb.words[0] if len(verb.words) > 1 else "plan"],
+        response_model=answer_type(verb.answer),
+        tags=[verb.words[0] if len(verb.words) > 1 else "plan"],
         summary=(verb.answer.__doc__ or "").splitlines()[0], description="",
     )  # fmt: skip
 

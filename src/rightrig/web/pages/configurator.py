@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -70,7 +70,10 @@ def _given(query: str) -> dict[str, list[str]]:
 @router.get("/")
 async def configurator(request: Request) -> Response:
     """Return the page, or for htmx the part of it that a change concerns."""
-    return await _computed(request, lambda query: _answered(request, query))
+    answered = await _computed(request, lambda query: _answered(request, query))
+    # A browser that goes back must not take the part for the page.
+    answered.headers.append("Vary", "HX-Request")
+    return answered
 
 
 def _answered(request: Request, query: str) -> Response:
@@ -146,7 +149,8 @@ def _before(request: Request, given: dict[str, list[str]], catalog: Catalog) -> 
     """Return the state that the page showed before, where the request tells it."""
     told = "".join(given.get("was", [])[-1:])
     if not told and _is_partial(request):
-        told = urlsplit(request.headers.get("hx-current-url", "")[:8_000]).query
+        # Whatever a client calls an address: what follows its question mark.
+        told = request.headers.get("hx-current-url", "")[:8_000].partition("?")[2].partition("#")[0]
     return read(_given(told), catalog) if told else None
 
 

@@ -60,8 +60,9 @@ def _row(row: Row, query: str) -> str:
         f'<td class="num">{row.size}</td><td>{_safe(row.weights)}<small>{_safe(row.engine)}</small>'
         f'</td><td class="num">{row.context}</td><td class="num">{row.users}</td>{cells}\n'
         f'<td><a class="state choose" href="/?{query}{slug}"'
-        f' aria-label="Draw the memory of {name}"{current}>bars</a> <details class="why"><summary aria-label="Why {name} {word}">why'
-        f'</summary><div><a href="/why?{query}{slug}">the arithmetic</a></div></details></td></tr>\n'
+        f' aria-label="Draw the memory of {name}"{current}>bars</a> '
+        f'<details class="why"><summary aria-label="Why {name} {word}">why</summary><div>'
+        f'<a href="/why?{query}{slug}">the arithmetic</a></div></details></td></tr>\n'
     )
 
 
