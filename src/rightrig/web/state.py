@@ -8,7 +8,7 @@ rig's text. A link outlives what it names: what is not understood is told, never
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -338,12 +338,10 @@ def written(state: State) -> dict[str, str]:
 
 def question(state: State) -> State:
     """Return a state without what only chooses how its answer is shown."""
-    usual = {
-        f.name: getattr(_USUAL, f.name) for f in fields(State) if f.name in _SHOWN_ONLY
-    }  # fmt: skip
-    return replace(state, **usual)
+    return replace(state, **_SHOWN_ONLY)
 
 
-_SHOWN_ONLY: Final = frozenset(
-    {"model", "status", "family", "size", "licence", "sort", "descends", "every"}
-)
+_SHOWN_ONLY: Final = {
+    name: getattr(_USUAL, name)
+    for name in ("model", "status", "family", "size", "licence", "sort", "descends", "every")
+}

@@ -274,16 +274,17 @@ def _shift(before: Reading, after: Reading, shelf: Shelf, survey: Survey) -> Shi
 
 def _change_text(before: State, after: State) -> str:
     """Return what changed between two states, as ``4xrtx-4090 → 2xrtx-4090``."""
+    old, new = question(before), question(after)
     changed = [
-        (f.name, getattr(before, f.name), getattr(after, f.name))
-        for f in fields(question(before))
-        if getattr(question(before), f.name) != getattr(question(after), f.name)
+        (f.name, getattr(old, f.name), getattr(new, f.name))
+        for f in fields(old)
+        if getattr(old, f.name) != getattr(new, f.name)
     ]
     return ", ".join(
-        f"{old} → {new}"
+        f"{was} → {now}"
         if name == "rig"
-        else f"{name.partition('_')[0]} {old or 'usual'} → {new or 'usual'}"
-        for name, old, new in changed
+        else f"{name.partition('_')[0]} {was or 'usual'} → {now or 'usual'}"
+        for name, was, now in changed
     )
 
 
