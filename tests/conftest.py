@@ -33,7 +33,9 @@ if os.environ.get("CI"):
 
 _SIMULATED = (
     "tests/simulation/", "test_simulate_command.py", "test_simulate_report.py",
-    "planning/test_simulated.py", "test_plan_command.py",
+    "planning/test_simulated.py", "test_plan_command.py", "cli/test_reports.py",
+    "report/test_schema.py", "web/test_api", "web/test_safety.py", "web/test_workers.py",
+    "browser/test_plan.py",
 )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ BY_QUERY: Final = settings(
 
 @pytest.fixture(scope="module")
 def api(api_server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{api_server}/api/v1", timeout=60.0) as client:
+    with httpx.Client(base_url=f"{api_server}/api/v1", timeout=120.0) as client:
         yield client
 
 

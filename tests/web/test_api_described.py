@@ -35,14 +35,14 @@ FEW: Final = settings(
 
 @pytest.fixture(scope="module")
 def described(api_server: str) -> Any:
-    return schemathesis.openapi.from_url(f"{api_server}/api/v1/openapi.json", timeout=60.0)
+    return schemathesis.openapi.from_url(f"{api_server}/api/v1/openapi.json", timeout=120.0)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=NAMES)
 def test_the_example_of_a_verb_is_answered_as_described(verb: Verb, described: Any) -> None:
     operation = described[f"/api/v1/{'/'.join(verb.words)}"]["POST"]
     case = operation.Case(body=EXAMPLES[verb.words], media_type="application/json")
-    answer = case.call_and_validate(checks=list(CHECKS), timeout=60.0)
+    answer = case.call_and_validate(checks=list(CHECKS), timeout=120.0)
     assert answer.status_code == 200, answer.text
     assert answer.headers["rightrig-answer"][0] in {"yes", "no"}
     content = operation.definition.raw["requestBody"]["content"]["application/json"]
@@ -60,6 +60,6 @@ def test_every_answer_is_what_the_description_says(described: Any, mode: Generat
     def asked(data: st.DataObject) -> None:
         operation = data.draw(st.sampled_from(operations))
         case = data.draw(operation.as_strategy(generation_mode=mode))
-        case.call_and_validate(checks=list(CHECKS), timeout=60.0)
+        case.call_and_validate(checks=list(CHECKS), timeout=120.0)
 
     asked()
