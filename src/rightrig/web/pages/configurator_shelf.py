@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -39,14 +39,19 @@ PRESETS: Final = (
     ("mac-studio-m3-ultra", "Mac Studio M3 Ultra"),
 )  # fmt: skip
 """Rigs that people ask for; those whose cards the catalogue lacks are left out."""
+_COUNTS: Final = (1, 2, 4, 8)
 _WARM: Final = (
-    *(f"{count}x{card}" for card in ("rtx-4090", "rtx-3090", "h100-sxm", "a100-sxm-80gb",
-                                     "rtx-5090", "b200-sxm") for count in (1, 2, 4, 8)),
-    "1xl40s", "1xl4", "1xt4", "2n:8xh200-sxm", "8xmi300x", "1xmi300x", "1xgb10", "1xm3-ultra",
-    "4xrtx-4090+1xa100-sxm-80gb",
+    *(text for text, _ in PRESETS),
+    *(f"{count}x{card}"
+      for card in ("rtx-4090", "rtx-3090", "h100-sxm", "a100-sxm-80gb", "rtx-5090", "l40s",
+                   "h200-sxm", "b200-sxm", "l4", "rtx-a6000", "rtx-6000-ada", "rtx-pro-6000-ws",
+                   "a100-pcie-40gb", "rtx-4080", "rtx-3060-12gb", "t4", "mi300x")
+      for count in _COUNTS),
 )  # fmt: skip
 """Rigs of the usual kinds, the most usual first."""
 _WARM_LOAD: Final = Load(8192, 300)
+_WARM_CONTEXTS: Final = (4096, 16_384, 32_768, 2048, 65_536, 131_072)
+"""Asked of the first kind of card too: buffers of models that only llama.cpp runs hang on them."""
 _PAUSE_S: Final = 0.05
 _MOST_VERDICTS: Final = 4096
 """Questions whose verdicts are remembered: a byte a model each."""
@@ -146,9 +151,15 @@ def warm(catalog: Catalog) -> None:
     """
     shelf = shelf_of(catalog)
     speeds.warm(shelf.llms)
-    for text in _WARM:
+    loads = [(text, _WARM_LOAD) for text in _WARM]
+    loads += [
+        (f"{count}xrtx-4090", replace(_WARM_LOAD, context_tokens=tokens))
+        for tokens in _WARM_CONTEXTS
+        for count in _COUNTS
+    ]
+    for text, load in loads:
         try:
-            survey(shelf.book, parse_rig(text, catalog), Choices(), _WARM_LOAD)
+            survey(shelf.book, parse_rig(text, catalog), Choices(), load, ())
         except UnknownNameError:
             continue  # a catalogue of the user's own may lack a card
         time.sleep(_PAUSE_S)
