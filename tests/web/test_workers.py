@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -153,6 +154,34 @@ def test_nobody_computes_for_who_has_gone(way: str, made: Callable[..., Workers]
                 assert isinstance(await anext(events), Progress)
         assert ends(pid)
         assert (await workers.run(("risk", "rig"), SHORT)).yes
+
+    run(work())
+
+
+def test_who_goes_as_the_process_tells_how_far_it_is_is_noticed(
+    made: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_tell = threading.Event()
+
+    def hear(_worker: object, question: Question | None) -> Progress | Done:
+        if question is None:
+            return Done(b"", yes=True)
+        may_tell.wait(20.0)
+        return Progress(0.5, "")
+
+    monkeypatch.setattr("rightrig.web.workers._Worker.hear", hear)
+
+    async def work() -> None:
+        workers = made()
+        asked = asyncio.ensure_future(workers.run(("simulate",), LONG))
+        await asyncio.sleep(0.1)
+        # While the loop stands still the progress arrives; the cancellation comes right behind it.
+        may_tell.set()
+        time.sleep(0.2)  # noqa: ASYNC251
+        asyncio.get_running_loop().call_soon(asked.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert workers.all_workers == ()
 
     run(work())
 
