@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -25,12 +25,13 @@ from rightrig.web import rig_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from rightrig.facts.catalog import Catalog
     from rightrig.verbs.found import Found
-    from rightrig.verbs.progress import Share, Tasks
+    from rightrig.verbs.progress import Line, Share, Tasks
 
 Form = Literal["json", "html", "markdown", "text"]
 """JSON; a fragment of HTML; Markdown; a file to print as it is, of a verb that makes one."""
@@ -122,9 +123,9 @@ class _Teller:
         self.tell(Progress(None, "preparing the simulator"))
 
     @contextmanager
-    def shares(self) -> Iterator[Share | None]:
-        """Yield what tells shares of one computation."""
-        yield lambda share_ratio: self._tell_now_and_then(share_ratio, "simulating")
+    def shares(self, doing: str = "simulating") -> Iterator[Share | None]:
+        """Yield what tells shares of one piece of work."""
+        yield lambda share_ratio: self._tell_now_and_then(share_ratio, doing)
 
     @contextmanager
     def tasks(self, tasks_count: int) -> Iterator[Tasks]:
@@ -137,6 +138,10 @@ class _Teller:
             )
 
         yield told
+
+    def line(self) -> AbstractContextManager[Line | None]:
+        """Return nothing: no question of a page measures a server."""
+        return nullcontext()
 
 
 def work(pipe: Connection, catalog: Catalog, folder: Path, most_memory_bytes: int) -> None:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 
 from rightrig import __version__
 from rightrig.report.html import TEMPLATES as BLOCKS
+from rightrig.report.html import environment as documents
 from rightrig.report.html import fragment
 
 if TYPE_CHECKING:
@@ -29,14 +30,9 @@ NAVIGATION: Final = (
 @functools.cache
 def environment() -> jinja2.Environment:
     """Return the templates of the pages; they may import those of documents too."""
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([HERE / "templates", BLOCKS]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    found.globals.update(navigation=NAVIGATION, version=__version__, fragment=fragment)
+    found = documents().overlay(loader=jinja2.FileSystemLoader([HERE / "templates", BLOCKS]))
+    own = {"navigation": NAVIGATION, "version": __version__, "fragment": fragment}
+    found.globals = {**found.globals, **own}
     return found
 
 

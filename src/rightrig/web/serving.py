@@ -17,6 +17,7 @@ import uvicorn
 
 from rightrig.errors import InputError, MissingError
 from rightrig.web.app import created
+from rightrig.web.compiling import compiling_ahead
 from rightrig.web.doors import BoundedProtocol
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def serve(catalog: Catalog, settings: Settings, place: Place) -> None:
         MissingError: for a port that is taken or may not be used.
     """
     catalog.prices()  # read once, for all processes
-    with bound(place) as listening:
+    with bound(place) as listening, compiling_ahead():
         if not is_loopback(place.host):
             _warn(place.host)
         settings = _named(settings, place.host)

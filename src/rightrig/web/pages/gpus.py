@@ -29,7 +29,7 @@ from rightrig.web.pages.listing import (
     word,
 )  # fmt: skip
 from rightrig.web.pages.measured_rows import measured_on
-from rightrig.web.pages.records import sheet, slug_or_answer, without_title
+from rightrig.web.pages.records import record_sheet, sheet, without_title
 from rightrig.web.site import site_of
 
 if TYPE_CHECKING:
@@ -109,10 +109,9 @@ def _cells(gpu: Gpu, catalog: Catalog) -> tuple[Cell, ...]:
 async def gpu_page(request: Request, name: str) -> Response:
     """Return the page of one card."""
     site = site_of(request)
-    slug, other = slug_or_answer(request, site.catalog, "gpus", name)
-    if other is not None:
-        return other
-    return await sheet(request, "gpus_one.html.jinja", lambda: _values(site, slug))
+    return await record_sheet(
+        request, "gpus", name, "gpus_one.html.jinja", lambda slug: _values(site, slug)
+    )
 
 
 def _values(site: Site, slug: str) -> dict[str, object]:

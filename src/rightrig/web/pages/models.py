@@ -28,7 +28,7 @@ from rightrig.web.pages.listing import (
     word,
 )
 from rightrig.web.pages.measured_rows import measured_on
-from rightrig.web.pages.records import sheet, slug_or_answer, without_title
+from rightrig.web.pages.records import record_sheet, sheet, without_title
 from rightrig.web.site import site_of
 from rightrig.work.kv_cache import model_kv_bytes_per_token, sequence_kv_bytes
 from rightrig.work.weights import active_params_count, total_params_count, weight_bytes
@@ -134,10 +134,9 @@ def _cells(row: _Row) -> tuple[Cell, ...]:
 async def model_page(request: Request, name: str) -> Response:
     """Return the page of one model."""
     site = site_of(request)
-    slug, other = slug_or_answer(request, site.catalog, "llms", name)
-    if other is not None:
-        return other
-    return await sheet(request, "models_one.html.jinja", lambda: _values(site, slug))
+    return await record_sheet(
+        request, "llms", name, "models_one.html.jinja", lambda slug: _values(site, slug)
+    )
 
 
 def _values(site: Site, slug: str) -> dict[str, object]:

@@ -57,6 +57,28 @@ async def sheet(
     )
 
 
+async def record_sheet(
+    request: Request,
+    kind: str,
+    name: str,
+    template: str,
+    values: Callable[[str], Mapping[str, object]],
+) -> Response:
+    """Return the page of the record that a path names, or what to answer where it names none.
+
+    Args:
+        request: Its path and query are what is asked for.
+        kind: Of the record.
+        name: In the path.
+        template: Its name.
+        values: Makes what it shows of a slug; ``title`` among them.
+    """
+    slug, other = slug_or_answer(request, site_of(request).catalog, kind, name)
+    if other is not None:
+        return other
+    return await sheet(request, template, lambda: values(slug))
+
+
 def slug_or_answer(
     request: Request, catalog: Catalog, kind: str, name: str
 ) -> tuple[str, Response | None]:

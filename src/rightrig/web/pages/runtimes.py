@@ -11,7 +11,7 @@ from rightrig.report.catalogue import modelled_text, runtime_document
 from rightrig.report.sources import sources_of
 from rightrig.web.linking import linked
 from rightrig.web.pages.listing import Filter, ListColumn, Spec, choice, containing, listed, word
-from rightrig.web.pages.records import sheet, slug_or_answer, without_title
+from rightrig.web.pages.records import record_sheet, sheet, without_title
 from rightrig.web.site import site_of
 
 if TYPE_CHECKING:
@@ -89,10 +89,9 @@ def _cells(row: Runtime) -> tuple[Cell, ...]:
 async def runtime_page(request: Request, name: str) -> Response:
     """Return the page of one engine."""
     catalog = site_of(request).catalog
-    slug, other = slug_or_answer(request, catalog, "runtimes", name)
-    if other is not None:
-        return other
-    return await sheet(request, "runtimes_one.html.jinja", lambda: _values(catalog, slug))
+    return await record_sheet(
+        request, "runtimes", name, "runtimes_one.html.jinja", lambda slug: _values(catalog, slug)
+    )
 
 
 def _values(catalog: Catalog, slug: str) -> dict[str, object]:
