@@ -20,7 +20,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY = .cache/hypothesis
 # Where the tables of measured runs lie; tests that need them skip when absent.
 export RIGHTRIG_SHARED ?= $(CURDIR)/../shared
 
-.PHONY: help install demo check test ray fuzz fix bench oracle docs lock index clean
+.PHONY: help install demo check test ray engines fuzz fix bench oracle docs lock index clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
@@ -62,12 +62,26 @@ check: $(STAMP) ## format, lint, types, layers, spelling
 	$(PY) -m rightrig.facts.index --check
 
 test: $(STAMP) ## run the tests
-	$(PY) -m pytest -q -n 2
+	$(PY) -m pytest -q -n 2 --dist loadgroup --ignore=tests/engine
+	@# What these time is an engine: nothing else may run beside them.
+	$(PY) -m pytest -q tests/engine
 
 # Ray is large, and only a sweep on a cluster needs it.
 ray: $(STAMP) ## install Ray too, and test sweeps on it
 	@$(PY) -m uv pip install -q --python $(PY) --require-hashes -r requirements-ray.lock
 	$(PY) -m pytest -q tests/running/test_ray.py
+
+# PyTorch for a CPU, where pip is told of a wheel of it (find-links); from an index it would be
+# gigabytes for cards. Tests of real engines skip without these, and say so.
+ENGINES := .cache/engines
+WHEELS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || $(PYTHON) -m pip config get :env:.find-links 2>/dev/null)
+CPU_TORCH := torch==2.13.0+cpu
+engines: $(STAMP) ## install PyTorch and an engine on it, for the tests of measuring
+	@$(PY) -m uv pip install -q --python $(PY) $(foreach w,$(WHEELS),--find-links $(w)) -c requirements.lock "$(CPU_TORCH)" \
+	  || { echo "skipped: no wheel of $(CPU_TORCH) here; name its folder as WHEELS="; exit 0; }; \
+	test -x $(ENGINES)/bin/python || $(PYTHON) -m venv $(ENGINES); \
+	$(PY) -m uv pip install -q --python $(ENGINES)/bin/python $(foreach w,$(WHEELS),--find-links $(w)) \
+	  "$(CPU_TORCH)" "transformers[serving]==5.18.0" requests
 
 # atheris has no wheels for every Python of ours, so that it gets an environment of its own.
 FUZZ := .cache/fuzz-venv/bin/python
@@ -115,7 +129,7 @@ index: $(STAMP) ## rewrite the catalogue's index after adding a record
 	$(PY) -m rightrig.facts.index
 
 lock: $(STAMP) ## resolve again and rewrite requirements.lock
-	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra charts --extra hub --extra parquet --extra prices --extra web --group dev \
+	$(PY) -m uv pip compile -q pyproject.toml --universal --generate-hashes --extra all --group dev \
 	  --no-header --no-annotate --upgrade -o requirements.lock >/dev/null
 	! grep -nE '://|@ ' requirements.lock
 	echo ray | $(PY) -m uv pip compile -q - --universal --generate-hashes --no-header --no-annotate \

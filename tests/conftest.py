@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import settings
@@ -24,6 +25,14 @@ except ImportError:  # Windows has none: there each worker compiles for itself.
 # programs that a test starts inherit it.
 os.environ["RIGHTRIG_CATALOG"] = ""
 os.environ["RIGHTRIG_PRICES"] = "shipped"
+# The same of runs that a developer measured, and of the developer's machine.
+_OWN: Final = tempfile.TemporaryDirectory(prefix="rightrig-tests-", ignore_cleanup_errors=True)
+os.environ["RIGHTRIG_DB"] = str(Path(_OWN.name) / "runs.db")
+os.environ["RIGHTRIG_MACHINE"] = ""
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program of a test.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A build must not fail by chance on a change that has nothing to do with it: there the examples
 # are the same each time; on a developer's machine they are new each time.
