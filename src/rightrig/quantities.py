@@ -162,6 +162,15 @@ def show_years(span_years: float) -> str:
     return f"{show_number(span_years)} year{'' if span_years == 1.0 else 's'}"
 
 
+def show_users(count: int) -> str:
+    """Return a number of users.
+
+    >>> show_users(1), show_users(1024)
+    ('1 user', '1,024 users')
+    """
+    return f"{count:,} user{'' if count == 1 else 's'}"
+
+
 def show_usd(amount_usd: float) -> str:
     """Return an amount of money.
 

@@ -88,7 +88,7 @@ def test_windows_leaves_linux_engines_out_and_tells_of_wsl() -> None:
 def test_apple_silicon_runs_metal_engines_only() -> None:
     mac = rows("1xm2-ultra")
     assert {slug for slug, row in mac.items() if row.verdict == "yes"} == {
-        "llama.cpp", "mlx", "ollama",
+        "llama.cpp", "mlx", "ollama", "transformers",
     }  # fmt: skip
     assert mac["vllm"].reasons == ("runs on NVIDIA, AMD, Intel; m2-ultra is Apple",)
 

@@ -444,7 +444,7 @@ def test_a_refresh_that_is_killed_leaves_the_old_prices_whole(stage: int, tmp_pa
 
 
 def test_what_a_killed_refresh_left_is_cleaned_by_the_next(tmp_path: Path) -> None:
-    left = tmp_path / f"{FILE}.abc.part"
+    left = tmp_path / f".{FILE}.7.7.part"
     left.write_bytes(b"half")
     os.utime(left, (0, 0))
     keep(snapshot(1), tmp_path)

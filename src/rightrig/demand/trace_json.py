@@ -73,7 +73,7 @@ def read_mooncake(path: Path) -> tuple[Requests, Found]:
     keeps full blocks only.
     """
     found, last = Found(), -math.inf
-    for line, record in _records(path):
+    for line, record in json_lines(path):
         where = f"{path} line {line}"
         for name in ("timestamp", "input_length", "output_length"):
             if name not in record:
@@ -117,7 +117,7 @@ def read_aiperf(path: Path) -> tuple[Requests, Found]:
     are dropped; turns of a session come at the times of the run.
     """
     found = Found()
-    for line, record in _records(path):
+    for line, record in json_lines(path):
         metadata, metrics = record.get("metadata"), record.get("metrics")
         where = f"{path} line {line}"
         if not isinstance(metadata, dict) or not isinstance(metrics, dict):
@@ -145,7 +145,7 @@ def _value(metrics: dict[str, Any], name: str) -> object:
 def read_document(path: Path) -> tuple[str, Requests, Found]:
     """Read a result file of vLLM or GuideLLM; return its format too."""
     checked_size_bytes(path, limit_bytes=DOCUMENT_BYTES)
-    document = _parsed(f"{path}", text_of(path))
+    document = json_object(f"{path}", text_of(path))
     readers: dict[str, tuple[str, Callable[[Path, dict[str, Any], Found], None]]] = {
         "input_lens": ("vllm", _read_vllm),
         "benchmarks": ("guidellm", _read_guidellm),
@@ -222,14 +222,24 @@ def _statuses(path: Path, index: int, benchmark: object) -> dict[str, list[Any]]
     }
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the object of each line that is not empty.
+
+    Raises:
+        InputError: for a line that is too long, or no JSON object.
+    """
     for first, lines in chunks_of_lines(path, line_bytes=LINE_BYTES):
         for line, text in enumerate(lines, start=first):
             if text.strip():
-                yield line, _parsed(f"{path} line {line}", text)
+                yield line, json_object(f"{path} line {line}", text)
 
 
-def _parsed(where: str, text: str) -> dict[str, Any]:
+def json_object(where: str, text: str) -> dict[str, Any]:
+    """Return the JSON object that a text is.
+
+    Raises:
+        InputError: when it is none.
+    """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -81,6 +81,8 @@ def default_limits(
     if runtime.slug == "lmdeploy":
         known = (seqs for name, seqs in _LMDEPLOY_SEQS.items() if f"{gpu.slug}-".startswith(name))
         return EngineLimits(next(known, 128), max_batched_tokens=8192, memory_ratio=0.8)
+    if runtime.slug == "transformers":
+        return EngineLimits(max_seqs=1024, max_batched_tokens=8192, memory_ratio=0.9)
     return _vllm_limits(gpu, version_of(version or runtime.version))
 
 

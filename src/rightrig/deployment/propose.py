@@ -13,6 +13,7 @@ from rightrig.deployment.deployment import Companions, Deployment, Placement, Pr
 from rightrig.deployment.limits import LAYERED, default_limits, version_of
 from rightrig.deployment.split import chosen_split
 from rightrig.errors import InputError
+from rightrig.facts.gpu import PROCESSOR
 from rightrig.facts.quantization import GGUF_MIXES, is_gguf_mix, weight_format
 from rightrig.facts.runtime import OperatingSystem
 from rightrig.quantities import check_count
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import EngineLimits
     from rightrig.deployment.rig import Rig
     from rightrig.facts.catalog import Catalog
+    from rightrig.facts.gpu import Gpu
     from rightrig.facts.llm import Llm
     from rightrig.facts.runtime import Runtime
 
@@ -28,7 +30,7 @@ USUAL: Final = ("vllm", "llama.cpp")
 """Runtimes that are tried where none is named, in order of preference."""
 MODELLED: Final = (*USUAL, "sglang", "tensorrt-llm")
 """Runtimes whose memory and speed are computed."""
-MEMORY_MODELLED: Final = (*MODELLED, "lmdeploy", "ollama")
+MEMORY_MODELLED: Final = (*MODELLED, "lmdeploy", "ollama", "transformers")
 """Runtimes whose memory is computed."""
 _VERSIONED: Final = ("vllm",)
 _VOCABULARY_SLACK_RATIO: Final = 0.01
@@ -125,13 +127,18 @@ def _runtime(catalog: Catalog, llm: Llm, rig: Rig, wanted: Choices) -> tuple[Run
     if _is_gguf(llm, wanted):
         return catalog.runtime("llama.cpp"), ""
     vllm = catalog.runtime("vllm")
-    runs = all(group.gpu.vendor in vllm.vendors for group in rig.groups) and rig.is_uniform
+    runs = all(_knows_card(vllm, group.gpu) for group in rig.groups) and rig.is_uniform
     floor = vllm.min_compute_capability
     old = any(not is_between(group.gpu.compute_capability, floor, None) for group in rig.groups)
     llama_cpp = catalog.runtime("llama.cpp")
     # Where neither serves the family, vLLM's reason is the one to tell.
     knows = family_reason(vllm, llm) is None or family_reason(llama_cpp, llm) is not None
     return (vllm, "") if runs and not old and knows else (llama_cpp, "")
+
+
+def _knows_card(runtime: Runtime, gpu: Gpu) -> bool:
+    """Whether a runtime's usual build runs on a card; a processor is none."""
+    return gpu.vendor in runtime.vendors and gpu.architecture != PROCESSOR
 
 
 def _named_runtime(catalog: Catalog, text: str) -> tuple[Runtime, str]:

@@ -4,7 +4,8 @@ Notation: ``COUNTxGPU[@OPTION…][+COUNTxGPU…]``, ``Nn:`` before it for nodes.
 cap (``220w``), a PCIe generation and width (``pcie3x16``), cards that exchange through host
 memory (``no-p2p``), a bridge (``nvlink``), a 4-GPU board (``hgx4``), a MIG profile, whose
 instances are then counted (``mig=1g.10gb``), host memory (``ram=128GiB``), the network
-between nodes (``net=25GB/s``, one direction).
+between nodes (``net=25GB/s``, one direction), the cards of this very machine as they were probed
+(``this``). ``this`` alone is the whole machine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from rightrig.errors import InputError, UnknownNameError
+from rightrig.facts.catalog import THIS
 from rightrig.facts.mig import instance_gpu
 from rightrig.quantities import GB, GIB, check_count, parse
 
@@ -185,6 +187,8 @@ def parse_rig(text: str, catalog: Catalog) -> Rig:
         UnknownNameError: for a card that no record knows, with suggestions.
     """
     body = text.strip()
+    if body.lower() == THIS:
+        return _this_rig(catalog)
     nodes = 1
     prefix = re.match(r"(\d{1,12})n:", body, re.IGNORECASE)
     if prefix:
@@ -213,6 +217,29 @@ def parse_rig(text: str, catalog: Catalog) -> Rig:
     check_count(rig.cards_per_node, name="cards of one node", limit=MAX_CARDS_PER_NODE)
     check_count(rig.nodes_count, name="nodes", limit=MAX_NODES)
     return rig
+
+
+def _this_rig(catalog: Catalog) -> Rig:
+    """Return the probed machine's rig, its cards as they are here.
+
+    Raises:
+        InputError: when nobody probed it, or the probe found nothing to serve on.
+    """
+    machine = catalog.machine()
+    if not machine.rig:
+        raise InputError(
+            f"the probe of {machine.name} found nothing that serves models; 'rightrig probe' looks "
+            "again"
+        )
+    parts = machine.rig.split("+")
+    return parse_rig(
+        "+".join(part if _is_own(part) else f"{part}@{THIS}" for part in parts), catalog
+    )
+
+
+def _is_own(part: str) -> bool:
+    """Whether a part of a rig names a card that only this machine has."""
+    return bool(re.match(r"(\d+n:)?(\d+x)?this-", part, re.IGNORECASE))
 
 
 def _refuse_two(values: Sequence[object], text: str, what: str) -> None:
@@ -324,7 +351,9 @@ def _with_option(group: CardGroup, option: str, catalog: Catalog) -> CardGroup:
         return replace(group, staged=True)
     if name in {"nvlink", "hgx4"}:
         return _with_fabric(group, name)
+    if name == THIS:
+        return replace(group, gpu=catalog.machine().probed(gpu))
     raise InputError(
         f"@{option} is no option of a rig: use 220w, pcie3x16, no-p2p, nvlink, hgx4, "
-        "mig=1g.10gb, ram=128GiB or net=25GB/s"
+        "mig=1g.10gb, ram=128GiB, net=25GB/s or this"
     )

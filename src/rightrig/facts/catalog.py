@@ -12,7 +12,7 @@ import functools
 import json
 import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rightrig.errors import InputError, RecordError, UnknownNameError
 from rightrig.facts.checking import validated
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rightrig.facts.failure_rate import FailureRate
     from rightrig.facts.link import Link
     from rightrig.facts.llm import Llm
+    from rightrig.facts.machine import Machine
     from rightrig.facts.mig import MigProfile, MigTable
     from rightrig.facts.part import Part
     from rightrig.facts.power import PowerFact
@@ -74,6 +75,12 @@ class Layer:
     api_prices: tuple[ApiPrice, ...] = ()
 
 
+THIS: Final = "this"
+"""What a rig, or a card behind ``@``, is called where this machine is meant."""
+_OWN: Final = "this-"
+"""How cards are called that only the file of this machine describes."""
+
+
 class Catalog:
     """The records below one folder, and those that a user laid over them.
 
@@ -82,6 +89,7 @@ class Catalog:
         layers: Records that add to them and replace them; the last comes first.
         refreshed: Returns newer offers, which lie between the folder's and those of the layers:
             all offers of the folder for a card at a provider give way to them.
+        machine: Returns this machine, as it was probed; asked when a rig names it.
     """
 
     def __init__(
@@ -89,10 +97,12 @@ class Catalog:
         data: Path = DATA,
         layers: Sequence[Layer] = (),
         refreshed: Callable[[], Sequence[Price]] | None = None,
+        machine: Callable[[], Machine | None] | None = None,
     ) -> None:
         """Read the index; records are read when they are asked for."""
         self._data = data
         self._refreshed = refreshed
+        self._machine = machine
         self._prices: tuple[Price, ...] | None = None
         self._runtimes: dict[str, Runtime] = {}
         self.layers = tuple(layers)
@@ -160,8 +170,29 @@ class Catalog:
         return shown[:_MAX_SUGGESTIONS]
 
     def gpu(self, name: str) -> Gpu:
-        """Return the card of that name."""
+        """Return the card of that name; ``NAME@this`` is one of this machine, as it was probed."""
+        kind, at, where = name.strip().rpartition("@")
+        if at and where.lower() == THIS:
+            return self.machine().probed(self.gpu(kind))
+        if name.lower().startswith(_OWN) and (own := self._own_card(name)) is not None:
+            return own
         return self._load("gpus", self.resolve("gpus", name), Gpu)
+
+    def machine(self) -> Machine:
+        """Return this machine.
+
+        Raises:
+            InputError: when nobody probed it.
+        """
+        found = None if self._machine is None else self._machine()
+        if found is None:
+            raise InputError("this machine was not probed yet: run 'rightrig probe' first")
+        return found
+
+    def _own_card(self, name: str) -> Gpu | None:
+        """Return a card that only the file of this machine describes."""
+        found = None if self._machine is None else self._machine()
+        return None if found is None else found.own_card(name)
 
     def gpus(self) -> tuple[Gpu, ...]:
         """Return every card, in the order of their slugs."""

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from rightrig.facts.measured_here import MeasuredHere
 from rightrig.facts.source import Record, Source
 from rightrig.interval import Interval
 from rightrig.quantities import GIB, MIB
@@ -17,6 +18,8 @@ _DRIVER_RESERVE_BYTES: Final = Interval(0.30 * GIB, 0.45 * GIB, 0.70 * GIB)
 # NVML prints less than the class of the card: 0.944 (L4, ECC on) to 1.0 of it.
 _NVML_OF_MARKETED_RATIO: Final = Interval(0.935, 0.975, 1.0)
 
+PROCESSOR: Final = "CPU"
+"""The architecture of a processor that serves in place of a card."""
 Tier = Literal["data-centre", "professional", "consumer", "embedded", "cloud"]
 Cooling = Literal["own fans", "chassis air", "chassis air or liquid", "liquid", "system"]
 
@@ -136,6 +139,8 @@ class Gpu(Record):
         display_output_count: Connectors for screens; 0 for a card made for servers.
         cooling: Who moves the air or liquid: the card itself, or the chassis around it.
         throttle_celsius: Chip temperature at which the card slows down.
+        measured_here: What runs on this very machine made of the speed model; never of a record
+            that is shipped.
     """
 
     slug: str
@@ -181,6 +186,7 @@ class Gpu(Record):
     sources: tuple[Source, ...]
     unverified: tuple[str, ...] = ()
     note: str = ""
+    measured_here: tuple[MeasuredHere, ...] = ()
 
     @property
     def mount(self) -> Literal["slot", "board", "system"]:

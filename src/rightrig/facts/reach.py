@@ -32,6 +32,16 @@ def confined_to(folder: Path) -> Iterator[None]:
         _FOLDER.reset(token)
 
 
+@contextmanager
+def unconfined() -> Iterator[None]:
+    """Let what is inside the ``with`` read files that no question named: the program's own."""
+    token = _FOLDER.set(None)
+    try:
+        yield
+    finally:
+        _FOLDER.reset(token)
+
+
 def is_confined() -> bool:
     """Whether questions may read only what came with them."""
     return _FOLDER.get() is not None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rightrig.facts.api_price import ApiPrice
+    from rightrig.facts.machine import Machine
     from rightrig.facts.price import Price
     from rightrig.facts.source import Record
 
@@ -47,7 +48,9 @@ def user_folder() -> Path | None:
 
 
 def load_catalog(
-    folders: Iterable[str | Path] = (), refreshed: Callable[[], Sequence[Price]] | None = None
+    folders: Iterable[str | Path] = (),
+    refreshed: Callable[[], Sequence[Price]] | None = None,
+    machine: Callable[[], Machine | None] | None = None,
 ) -> Catalog:
     """Return the shipped catalogue with the records of some folders laid over it.
 
@@ -57,17 +60,19 @@ def load_catalog(
     Args:
         folders: Folders laid out like ``facts/data``; no index is needed.
         refreshed: Returns offers that replace shipped ones; asked when prices are needed.
+        machine: Returns this machine, as it was probed; asked when a rig names it.
 
     Raises:
         InputError: for a folder that cannot be read, or holds what is no record.
         RecordError: for a record that breaks its schema, takes the name of another, or names a
             card that is not known.
     """
-    catalog = shipped() if refreshed is None else Catalog(DATA, (), refreshed)
+    is_plain = refreshed is None and machine is None
+    catalog = shipped() if is_plain else Catalog(DATA, (), refreshed, machine)
     layers: list[Layer] = []
     for folder in folders:
         layers.append(_layer(_existing(folder), catalog))
-        catalog = Catalog(DATA, layers, refreshed)
+        catalog = Catalog(DATA, layers, refreshed, machine)
     return catalog
 
 

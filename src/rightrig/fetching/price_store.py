@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError, MissingError, RightrigError
 from rightrig.facts.price_snapshot import FILE, PREVIOUS, encoded, read_snapshot
 from rightrig.facts.reading import plain
+from rightrig.facts.writing import PART, write_whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rightrig.facts.price_snapshot import Snapshot
 
-_PART: Final = ".part"
 _STALE_S: Final = 3_600.0
 
 
@@ -38,8 +37,8 @@ def keep(snapshot: Snapshot, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _clean(folder)
         if _is_good(path):
-            _write(path.read_bytes(), folder / PREVIOUS)
-        _write(encoded(snapshot), path)
+            write_whole(folder / PREVIOUS, path.read_bytes())
+        write_whole(path, encoded(snapshot))
     except OSError as error:
         raise MissingError(
             f"{plain(folder)} cannot be written ({error.strerror}), and the prices in use are "
@@ -62,9 +61,9 @@ def bring_back(folder: Path) -> Snapshot:
     was_good = _is_good(path)
     try:
         replaced = path.read_bytes() if was_good else None
-        _write(before.read_bytes(), path)
+        write_whole(path, before.read_bytes())
         if replaced is not None:
-            _write(replaced, before)
+            write_whole(before, replaced)
     except OSError as error:
         raise MissingError(f"{plain(folder)} cannot be written ({error.strerror})") from error
     return found
@@ -80,21 +79,7 @@ def _is_good(path: Path) -> bool:
 
 def _clean(folder: Path) -> None:
     """Remove what a refresh that was killed left; one that runs now is younger."""
-    for left in folder.glob(f"{FILE}*{_PART}"):
+    for left in folder.glob(f".{FILE}*{PART}"):
         with contextlib.suppress(OSError):
             if left.stat().st_mtime < time.time() - _STALE_S:
                 left.unlink()
-
-
-def _write(content: bytes, path: Path) -> None:
-    """Write a file through a temporary one, on the disk before it takes its name."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=_PART, dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

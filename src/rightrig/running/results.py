@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from typing import TYPE_CHECKING, Final
+
+from rightrig.facts.writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,15 +34,5 @@ def write_results(folder: Path, columns: Sequence[str], rows: Iterable[Row]) -> 
         writer.writerow("" if value is None else value for value in whole.values())
         lines.write(json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n")
     for name, text in zip(NAMES, (table, lines), strict=True):
-        _replace(folder / name, text.getvalue().encode())
+        write_whole(folder / name, text.getvalue().encode())
     return NAMES
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there, so that nobody ever sees half of it."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
