@@ -30,7 +30,7 @@ MODELS: Final = (
 RUNTIMES: Final = ("vllm", "sglang", "tensorrt-llm", "llama.cpp")
 CARDS: Final = ("h100-sxm", "l4", "mi300x", "rtx-4090", "b200-sxm", "gb200", "m3-ultra", "t4")
 ARRAYS: Final = (
-    "step_s", "sequence_s", "request_s", "eager_s", "miss_ratio", "burst_ratio",
+    "step_s", "sequence_s", "request_s", "eager_s", "miss_ratio", "burst_ratio", "turn_s",
     "peak_flop_per_s", "peak_16bit_flop_per_s", "peak_bytes_per_s", "link_bytes_per_s",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from rightrig.deployment.rig import CardGroup, Rig
 from rightrig.planning.layouts import machine_cards
 from rightrig.prediction.efficiency import Speeds, keyed_of
 from rightrig.prediction.evidence import Measured, measured_of
-from rightrig.prediction.parameters import KINDS, engine_for, family_of, value
+from rightrig.prediction.parameters import KINDS, engine_for, family_of
 from rightrig.prediction.rates import KernelRates, Sheet, kernel_rates, peak_flop_per_s
 from rightrig.prediction.timers import joined_of
 
@@ -92,15 +92,13 @@ def speed_table(
             keyed = keyed_of(gpu, runtime, engine, stored[format_index], joined)
             found.append(_Kind(gpu, engine, keyed, joined.ranks))
         places[place] = number
-    measured = tuple(measured_of(kind.gpu, kind.engine) for kind in found)
+    measured = tuple(measured_of(kind.gpu, kind.engine, llm.slug) for kind in found)
     return SpeedTable(taken(_stacked(found, measured), places), measured, places)
 
 
 def _stacked(kinds: Sequence[_Kind], measured: Sequence[Measured]) -> Speeds:
     """Return the speeds of the kinds, an element each (``efficiency.speeds`` in arrays)."""
-    values = {
-        name: np.array([value(name, kind.keyed.keys[name]) for kind in kinds]) for name in KINDS
-    }
+    values = {name: np.array([kind.keyed.value(name) for kind in kinds]) for name in KINDS}
     sheets = {
         name.name: np.array([getattr(kind.keyed.sheet, name.name) for kind in kinds])
         for name in fields(Sheet)
@@ -119,6 +117,7 @@ def _stacked(kinds: Sequence[_Kind], measured: Sequence[Measured]) -> Speeds:
         eager_s=values["eager_s"] * values["pair_host"],
         miss_ratio=values["miss_ratio"],
         burst_ratio=values["burst_ratio"],
+        turn_s=values["turn_s"],
         overlapped=first.engine.overlapped,
         mixes_prompts=first.engine.mixes_prompts,
         peak_flop_per_s=np.array(peaks),
@@ -148,7 +147,7 @@ def taken(speeds: Speeds, places: NDArray[np.int64]) -> Speeds:
         for kind, one in speeds.rates.items()
     }  # fmt: skip
     columns = (
-        "step_s", "sequence_s", "request_s", "eager_s", "miss_ratio", "burst_ratio",
+        "step_s", "sequence_s", "request_s", "eager_s", "miss_ratio", "burst_ratio", "turn_s",
         "peak_flop_per_s", "peak_16bit_flop_per_s", "peak_bytes_per_s", "link_bytes_per_s",
     )  # fmt: skip
     taken = {name: at(getattr(speeds, name)) for name in columns}

@@ -9,7 +9,7 @@ import numpy as np
 from rightrig.facts.reading import plain
 from rightrig.prediction.accuracy_score import Judged
 from rightrig.prediction.evidence import around, end_ratios, measured_of
-from rightrig.prediction.parameters import KINDS, value
+from rightrig.prediction.parameters import value
 from rightrig.prediction.reading_runs import METRICS
 from rightrig.prediction.reading_runs_rules import first_rule
 from rightrig.prediction.run_design import design_of, predicted_values
@@ -41,19 +41,23 @@ def judge_runs(
     measurements: Sequence[Measurement], catalog: Catalog, file: str = "inference"
 ) -> tuple[Judged, ...]:
     """Return every row of a table of runs with its prediction, or the reason why it has none."""
-    rows = [read_row(file, row, catalog) for row in measurements]
+    return judge_planned([read_row(file, row, catalog) for row in measurements])
+
+
+def judge_planned(rows: Sequence[RunRow]) -> tuple[Judged, ...]:
+    """Return rows beside their predictions, where they have a plan."""
     runs = planned(rows)
     predictions = dict(zip((id(run.row) for run in runs), predict_runs(runs), strict=True))
     return tuple(_judged(row, predictions.get(id(row.row))) for row in rows)
 
 
 def predict_runs(runs: Sequence[PlannedRow]) -> tuple[Interval, ...]:
-    """Return the predictions of runs by the shipped parameters, in base units."""
+    """Return the predictions of runs by the parameters of their machines or the shipped ones."""
     if not runs:
         return ()
     design = design_of([run.plan for run in runs])
     shipped = np.array([value(kind, key) for kind, key in design.names])
-    mids = predicted_values(design, {kind: shipped[design.places[kind]] for kind in KINDS})
+    mids = predicted_values(design, design.at(shipped))
     return tuple(around(float(mid), run_ends(run)) for mid, run in zip(mids, runs, strict=True))
 
 
@@ -62,7 +66,8 @@ def run_ends(run: PlannedRow) -> tuple[float, float]:
 
     A rate is quick where a time is short, but both are stored as measured over predicted.
     """
-    measured = measured_of(run.plan.run.rig.gpu, run.plan.engine)
+    of = run.plan.run
+    measured = measured_of(of.rig.gpu, run.plan.engine, of.llm.slug)
     return end_ratios(run.quantity, measured, has_experts=run.has_experts)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.prediction.evidence import measured_of, run_sources
-from rightrig.prediction.parameters import engine_for, family_of, tables
+from rightrig.prediction.parameters import engine_for, family_of, own_values, tables, value
 from rightrig.prediction.rates import (
     COMPUTE_KEYS,
     KernelRates,
@@ -17,12 +17,13 @@ from rightrig.prediction.rates import (
     kernel_rates,
     keys_of,
     link_key,
-    looked_up,
     peak_flop_per_s,
     sheet_of,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rightrig.deployment.rig import Link
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.runtime import Runtime
@@ -45,7 +46,7 @@ class Speeds:
         step_s, sequence_s, request_s: Host work of a step, of a sequence in it, and of a
             request beside its steps.
         eager_s: Host work of a launch in a step with prompts, which no captured graph covers.
-        miss_ratio, burst_ratio: What a prompt waits for in a closed loop (``serving``).
+        miss_ratio, burst_ratio, turn_s: What a prompt waits for in a closed loop (``serving``).
         overlapped: Whether the host prepares a step while the device works on the one before.
         mixes_prompts: Whether prompts share steps with sequences that decode.
         peak_flop_per_s, peak_bytes_per_s: The datasheet, for the η = 1 bound.
@@ -60,6 +61,7 @@ class Speeds:
     eager_s: Floats
     miss_ratio: Floats
     burst_ratio: Floats
+    turn_s: Floats
     overlapped: bool
     mixes_prompts: bool
     peak_flop_per_s: Floats
@@ -102,7 +104,7 @@ def speeds(
     """Return what a card achieves for a runtime, a stored weight format and its links."""
     engine = engine_for(runtime, version)
     keyed = keyed_of(gpu, runtime, engine, format_name, joined, power_cap_w)
-    of, sheet, family = looked_up(keyed.keys), keyed.sheet, family_of(gpu)
+    of, sheet, family = keyed.value, keyed.sheet, family_of(gpu)
     accumulate = engine.fp16_accumulate
     return Speeds(
         rates={kind: _as_floats(rates) for kind, rates in kernel_rates(sheet, of).items()},
@@ -112,6 +114,7 @@ def speeds(
         eager_s=of("eager_s") * of("pair_host"),
         miss_ratio=of("miss_ratio"),
         burst_ratio=of("burst_ratio"),
+        turn_s=of("turn_s"),
         overlapped=engine.overlapped,
         mixes_prompts=engine.mixes_prompts,
         peak_flop_per_s=peak_flop_per_s(gpu, keyed.compute, fp16_accumulate=accumulate)
@@ -138,11 +141,17 @@ class Keyed:
 
     Attributes:
         compute: The type in which weights are multiplied.
+        own: Kind → what runs on this very machine made of it.
     """
 
     keys: dict[str, str]
     sheet: Sheet
     compute: str
+    own: Mapping[str, float]
+
+    def value(self, kind: str) -> float:
+        """Return the parameter of a kind: of this machine, else as fitted on published runs."""
+        return self.own.get(kind) or value(kind, self.keys[kind])
 
 
 def keyed_of(
@@ -164,7 +173,7 @@ def keyed_of(
         stage_bytes_per_s=min(joined.stage.bytes_per_s, _ENDLESS_BYTES_PER_S),
     )
     keys = keys_of(gpu, engine, width, among, has_groups=joined.has_groups)
-    return Keyed(keys, sheet, compute)
+    return Keyed(keys, sheet, compute, own_values(gpu, engine))
 
 
 def _sources(family: Table, engine: Engine) -> tuple[str, ...]:

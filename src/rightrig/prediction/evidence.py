@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from rightrig.prediction.parameters import Engine
     from rightrig.work.operators import Floats
 
-Evidence = Literal["this GPU and runtime", "same GPU", "same architecture", "datasheet only"]
+Evidence = Literal[
+    "measured on this machine", "this GPU and runtime", "same GPU", "same architecture",
+    "datasheet only",
+]  # fmt: skip
 EVIDENCE_ORDER: Final[tuple[Evidence, ...]] = (
     "this GPU and runtime", "same GPU", "same architecture", "datasheet only",
 )  # fmt: skip
-"""From the closest evidence to the weakest."""
+"""From the closest evidence in published runs to the weakest."""
+HERE: Final = "measured on this machine"
 Quantity = Literal["tpot", "ttft", "throughput", "maximum"]
 """What has intervals of its own; ``maximum`` is the throughput of an offline run."""
 _P99_RATIO: Final = 1.1
@@ -29,16 +33,36 @@ _P99_RATIO: Final = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured near a prediction: the engine's era, the maker, how close the runs are."""
+    """What was measured near a prediction: the engine's era, the maker, how close the runs are.
+
+    Attributes:
+        here: Ends of the central 80 % over the middle, by quantity, where this very machine ran
+            the model; of other quantities and models those of published runs hold.
+    """
 
     era: str
     vendor: str
     evidence: Evidence
+    here: tuple[tuple[str, tuple[float, float]], ...] = ()
+
+    @property
+    def weakness(self) -> int:
+        """How far measured runs are: 0 on this machine, then in the order of the classes."""
+        return 0 if self.evidence == HERE else 1 + EVIDENCE_ORDER.index(self.evidence)
 
 
-def measured_of(gpu: Gpu, engine: Engine) -> Measured:
-    """Return what was measured near predictions of a card under an engine."""
-    return Measured(engine.era, vendor_of(gpu), evidence_of(gpu, engine))
+def measured_of(gpu: Gpu, engine: Engine, model: str = "") -> Measured:
+    """Return what was measured near predictions of a card under an engine.
+
+    Args:
+        gpu: The card, perhaps of this very machine.
+        engine: The era of its engine.
+        model: Slug of the model; empty where none in particular is asked for.
+    """
+    here = next((one for one in gpu.measured_here if one.era == engine.era), None)
+    if here is None or model not in here.models:
+        return Measured(engine.era, vendor_of(gpu), evidence_of(gpu, engine))
+    return Measured(engine.era, vendor_of(gpu), HERE, tuple(sorted(here.ends.items())))
 
 
 def vendor_of(gpu: Gpu) -> str:
@@ -72,9 +96,11 @@ def end_ratios(quantity: Quantity, measured: Measured, *, has_experts: bool) -> 
     Another kind of model, or any engine, stands in where the engine's own group is too small, and
     weaker evidence where all of them are. Weaker evidence is never narrower than closer one.
     """
+    if (own_ends := dict(measured.here).get(quantity)) is not None:
+        return own_ends
     kind = "experts" if has_experts else "dense"
     levels = ((measured.era, kind), (measured.era, ""), ("", kind), ("", ""))
-    reached = EVIDENCE_ORDER.index(measured.evidence)
+    reached = max(measured.weakness - 1, 0)
     found = [_group(quantity, levels, measured.vendor, e) for e in EVIDENCE_ORDER]
     own = next((group for group in found[reached:] if group is not None), None)
     if own is None:

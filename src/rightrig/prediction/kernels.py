@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 Bound = Literal["memory bandwidth", "compute", "launch"]
 MOST_SIDE: Final = 1_048_576
 MOST_MESSAGE_BYTES: Final = 2.0**40
-_UNSAMPLED_RATIO: Final = 1.8
+UNSAMPLED_RATIO: Final = 1.8
 """Factor to the ends where no such kernel of the family was timed: a judgement."""
-_SAMPLED: Final = "timings of cards of this family"
+SAMPLED: Final = "timings of cards of this family"
 _INPUT_BYTES: Final = {"fp16": ACTIVATION_BYTES, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
 """Bytes of an activation in the type that is multiplied; its quantisation is another kernel."""
 
@@ -140,7 +140,7 @@ def gemm(
     factor, evidence = _gemm_evidence(gpu, width)
     return Gemm(
         gpu, rows, columns, inner, format_name, compute, unpacked, flop, moved, least,
-        _bounded_s(float(mid), factor, least), max(times, key=lambda name: times[name]),
+        bounded_s(float(mid), factor, least), max(times, key=lambda name: times[name]),
         evidence,
     )  # fmt: skip
 
@@ -189,13 +189,13 @@ def _gemm_evidence(gpu: Gpu, width: str) -> tuple[float, str]:
     """Return the factor to the ends and what is behind it: the p90 error of samples, if any."""
     sampled, is_own = kernels_of(family_of(gpu), "bf16" if width == "packed" else width)
     if sampled is None:
-        return _UNSAMPLED_RATIO, "shares of published runs, or of what others reach"
+        return UNSAMPLED_RATIO, "shares of published runs, or of what others reach"
     if not is_own:
-        return _UNSAMPLED_RATIO, "timings of cards of a related family"
-    return 1.0 + float(sampled["p90_abs_error_ratio"]), _SAMPLED
+        return UNSAMPLED_RATIO, "timings of cards of a related family"
+    return 1.0 + float(sampled["p90_abs_error_ratio"]), SAMPLED
 
 
-def _bounded_s(mid_s: float, factor_ratio: float, least_s: float) -> Interval:
+def bounded_s(mid_s: float, factor_ratio: float, least_s: float) -> Interval:
     """Return an interval around a time, no end of which passes the datasheet's limit."""
     mid_s = max(mid_s, least_s)
     around = Interval.around(mid_s, factor_ratio)
@@ -269,7 +269,7 @@ def allreduce(rig: Rig, message_bytes: float, ranks_count: int) -> AllReduce:
     factor, evidence = _link_factor(key)
     return AllReduce(
         rig, link, ranks_count, message_bytes, of("latency_s"), least,
-        _bounded_s(mid, factor, least), evidence,
+        bounded_s(mid, factor, least), evidence,
     )  # fmt: skip
 
 
@@ -278,9 +278,9 @@ def _link_factor(key: str) -> tuple[float, str]:
     name, _, ranks = key.rpartition(".")
     sampled = tables("kernels")["all_reduce"].get(name)
     if sampled is None:
-        return _UNSAMPLED_RATIO, "the usual figures of such links"
+        return UNSAMPLED_RATIO, "the usual figures of such links"
     fit = (sampled.get("custom") or sampled["nccl"])[f"n{sampled_ranks(int(ranks))}"]
-    return 1.0 + float(fit["p90_abs_error_ratio"]), _SAMPLED
+    return 1.0 + float(fit["p90_abs_error_ratio"]), SAMPLED
 
 
 def tp_efficiency(gemm_s: float, comm_s: float, n: int) -> float:

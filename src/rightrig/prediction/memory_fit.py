@@ -40,6 +40,8 @@ HOST_RATIO: Final = 0.85
 """Share of the host's memory that offloaded layers may take."""
 VERDICT_RANK: Final[dict[Verdict, int]] = {"fits": 0, "tight": 1, "offload": 2, "no": 3}
 """Best verdict first."""
+BOUNDLESS_SEQS: Final = 10_000_000
+"""Sequences of a card that keeps nothing for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +326,8 @@ def _most_sequences(
     """Return how many sequences of one length the room takes, at most ``max_seqs``."""
     if room_bytes <= 0.0:
         return 0
-    count = share.held_count(context_tokens, room_bytes)
-    if math.isinf(count):  # a stage whose layers share the caches of another, or have none
-        return deployment.limits.max_seqs
-    held = int(count)
+    # It is endless for a stage whose layers share the caches of another, or have none.
+    held = int(min(share.held_count(context_tokens, room_bytes), BOUNDLESS_SEQS))
     # llama.cpp sets its slots at start; vLLM refuses to run more than its limit at once.
     return held if _is_layered(deployment) else min(held, deployment.limits.max_seqs)
 

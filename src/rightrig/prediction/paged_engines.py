@@ -1,7 +1,8 @@
-"""Engines that split equally and page their cache: vLLM, SGLang, TensorRT-LLM, LMDeploy.
+"""Engines that split equally and page their cache: vLLM, SGLang, TensorRT-LLM and others.
 
 Their three meanings of "0.9": of the card (vLLM), of the card for weights and cache alone
-(SGLang), of what is free once the weights are loaded (TensorRT-LLM, LMDeploy).
+(SGLang), of what is free once the weights are loaded (TensorRT-LLM, LMDeploy, Transformers with
+continuous batching).
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ _KINDS: Final[dict[str, _Kind]] = {
     "sglang": _Kind("pool", "static-share"),
     "tensorrt-llm": _Kind("blocks", "of-free", 32),
     "lmdeploy": _Kind("blocks", "of-free", 64),
+    "transformers": _Kind("blocks", "of-free", 256),
 }
 PAGED: Final = tuple(_KINDS)
 """Runtimes whose memory this module knows."""
@@ -250,7 +252,7 @@ def _sglang_overheads(engine: Engine) -> list[Component]:
 
 
 def _free_share_overheads(engine: Engine, *, is_last: bool) -> list[Component]:
-    """Return the parts of TensorRT-LLM and LMDeploy, all loaded before the cache is sized."""
+    """Return the parts of the others, all loaded before the cache is sized."""
     name = engine.runtime.replace("-", "_")
     per_logit_bytes = Interval(4.0, 6.0, 14.0)
     basis = "logits and the widest layer, as vLLM's profiling run; not measured on this engine"

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rightrig.deployment.limits import version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rightrig.facts.gpu import Gpu
     from rightrig.facts.runtime import Runtime
 
@@ -26,7 +28,7 @@ KINDS: Final = (
     "engine_compute", "engine_memory", "engine_cache", "engine_scores",
     "experts_compute", "experts_memory", "experts_s",
     "step_s", "layer_s", "sequence_s", "request_s", "eager_s", "launch_ratio",
-    "miss_ratio", "burst_ratio",
+    "miss_ratio", "burst_ratio", "turn_s",
     "pair_compute", "pair_memory", "pair_host",
     "latency_s", "bus", "engine_latency", "engine_bus",
 )  # fmt: skip
@@ -195,6 +197,12 @@ def value(kind: str, key: str) -> float:
     """Return a parameter: fitted on runs, else its prior."""
     fitted: float | None = tables("fitted").get(kind, {}).get(key)
     return prior(kind, key).mid if fitted is None else fitted
+
+
+def own_values(gpu: Gpu, engine: Engine) -> Mapping[str, float]:
+    """Return what runs on this very machine made of parameters of a card under an engine."""
+    found = next((one for one in gpu.measured_here if one.era == engine.era), None)
+    return {} if found is None else found.parameters
 
 
 def sampled_ranks(ranks_count: int) -> int:

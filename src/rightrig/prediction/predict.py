@@ -15,6 +15,7 @@ from rightrig.prediction.evidence import around, end_ratios, highest_tokens_per_
 from rightrig.prediction.layered_engines import LAYERED
 from rightrig.prediction.memory_fit import Fit, fit
 from rightrig.prediction.operating_point import operating_point
+from rightrig.prediction.parameters import engine_for
 from rightrig.prediction.power import (
     card_power_w,
     draw_of,
@@ -149,18 +150,27 @@ def predict(
 
 
 def refuse_unmodelled(deployment: Deployment) -> None:
-    """Refuse what has its memory modelled, but not its speed."""
+    """Refuse what has its memory modelled, but not its speed: neither published runs nor own."""
     runtime = deployment.runtime
-    if runtime.slug not in MODELLED:
+    if runtime.slug not in MODELLED and not _ran_here(deployment):
         raise InputError(
             f"the memory of {runtime.name} is modelled, its speed is not yet; predict with "
-            f"--runtime {' or '.join(MODELLED)}"
+            f"--runtime {' or '.join(MODELLED)}, or measure it here ('rightrig load URL --model "
+            "MODEL --on this', then 'rightrig calibrate --mine')"
         )
     if runtime.slug not in LAYERED and not deployment.rig.is_uniform:
         raise InputError(
             f"the speed of {runtime.name} on unequal cards ({deployment.rig.text}) is not modelled "
             "yet; predict with --runtime llama.cpp, or for equal cards"
         )
+
+
+def _ran_here(deployment: Deployment) -> bool:
+    """Whether runs of the engine on these very cards refined the speed model."""
+    era = engine_for(deployment.runtime, deployment.version).era
+    return all(
+        any(one.era == era for one in group.gpu.measured_here) for group in deployment.rig.groups
+    )
 
 
 def _admitted(

@@ -138,6 +138,7 @@ def keys_of(
         "experts_s": engine.era, "step_s": engine.era, "layer_s": engine.era,
         "sequence_s": engine.era, "request_s": waits, "eager_s": engine.era,
         "launch_ratio": engine.era, "miss_ratio": waits, "burst_ratio": waits,
+        "turn_s": engine.era,
         "pair_compute": kernels, "pair_memory": kernels, "pair_host": pair,
         "latency_s": link, "bus": link,
         "engine_latency": era_link, "engine_bus": era_link,

@@ -7,7 +7,7 @@ operations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -59,6 +59,7 @@ class Design:
             roles are own, burst, next; launches are 0 for a step without prompts.
         places: Kind of parameter → place of each run's parameter among ``names``.
         names: (kind, key) of every parameter.
+        own: Kind → what each run's very machine made of it; NaN where it made nothing.
         measured: Of every run.
     """
 
@@ -79,6 +80,14 @@ class Design:
     places: Mapping[str, Places]
     names: tuple[tuple[str, str], ...]
     measured: Array
+    own: Mapping[str, Array] = field(default_factory=dict)
+
+    def at(self, values: Array) -> dict[str, Array]:
+        """Return each kind's parameter run by run, from a value a name."""
+        found = {kind: values[self.places[kind]] for kind in KINDS}
+        return found | {
+            kind: np.where(np.isnan(own), found[kind], own) for kind, own in self.own.items()
+        }
 
 
 def design_of(plans: Sequence[RunPlan]) -> Design:
@@ -116,6 +125,10 @@ def design_of(plans: Sequence[RunPlan]) -> Design:
         places=places,
         names=tuple(names),
         measured=np.array([plan.run.measured for plan in plans]),
+        own={
+            kind: np.array([one.own.get(kind, np.nan) for one in keyed])
+            for kind in sorted({kind for one in keyed for kind in one.own})
+        },
     )
 
 
@@ -154,7 +167,8 @@ def predicted_values(design: Design, of: Mapping[str, Array]) -> Array:
     """Return every run's value; ``of`` holds each kind's parameter run by run."""
     own_s, burst_s, next_s = _role_times_s(design, of)
     times = Times(
-        own_s, burst_s, next_s, of["request_s"], of["miss_ratio"], of["burst_ratio"]
+        own_s, burst_s, next_s, of["request_s"], of["miss_ratio"], of["burst_ratio"],
+        of["turn_s"],
     )  # fmt: skip
     return run_values(design.loads, times)
 

@@ -22,9 +22,11 @@ from rightrig.prediction.parameters import KINDS, prior
 from rightrig.prediction.run_design import Array, Design, predicted_values
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
+
+    from rightrig.prediction.parameters import Prior
 
 ERROR_RATIO: Final = 0.10
 """An error of this size counts as much as a parameter that lies one spread off its prior."""
@@ -95,13 +97,18 @@ class _Problem:
 
 
 def fit_runs(
-    design: Design, weights: Array, *, start: Array | None = None, rounds_count: int = 30
+    design: Design,
+    weights: Array,
+    *,
+    start: Array | None = None,
+    rounds_count: int = 30,
+    prior_of: Callable[[str, str], Prior] = prior,
 ) -> Fitted:
     """Return the parameters that agree best with the runs of a weight above 0."""
     # Here, not above: scipy takes longer to load than a prediction takes to make.
     from scipy.optimize import least_squares  # noqa: PLC0415
 
-    priors = [prior(kind, key) for kind, key in design.names]
+    priors = [prior_of(kind, key) for kind, key in design.names]
     mids = np.log([p.mid for p in priors])
     problem = _Problem(design, weights, mids, np.array([p.spread for p in priors]))
     low = np.log([p.low for p in priors]) - _MARGIN
@@ -119,7 +126,7 @@ def fit_runs(
 
 def parameters(design: Design, values: Array) -> dict[str, Array]:
     """Return each kind's parameter run by run."""
-    return {kind: values[design.places[kind]] for kind in KINDS}
+    return design.at(values)
 
 
 def log_errors(design: Design, values: Array) -> Array:

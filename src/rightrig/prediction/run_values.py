@@ -53,6 +53,7 @@ class Times:
     request_s: Array
     miss_ratio: Array
     burst_ratio: Array
+    turn_s: Array
 
 
 def loads_of(plans: Sequence[RunPlan]) -> Loads:

@@ -99,6 +99,7 @@ def _quicker(
             step_s=own.step_s / host_ratio,
             sequence_s=own.sequence_s / host_ratio,
             request_s=own.request_s / host_ratio,
+            turn_s=own.turn_s / host_ratio,
             eager_s=own.eager_s / host_ratio,
         )
 

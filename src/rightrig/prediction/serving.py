@@ -55,6 +55,9 @@ class Waits(Protocol):
     @property
     def burst_ratio(self) -> Floats: ...  # noqa: D102 - see Speeds
 
+    @property
+    def turn_s(self) -> Floats: ...  # noqa: D102 - see Speeds
+
 
 class Timer(Protocol):
     """What tells how long a step of an engine takes: of one (``StepTimer``), or of many at once."""
@@ -132,13 +135,15 @@ def next_s(
 def first_s(speeds: Waits, own_s: Floats, burst_s: Floats, users_seqs: Floats) -> Floats:
     """Return the mean TTFT of ``N`` users in a closed loop, memory allowing.
 
-    ``request + own · (1 + (miss − 1)·(N − 1)/N) + burst · (N − 1)/N · share``: a prompt often
-    comes just after a step with others' prompts has begun, and the first prompts of a run all
-    come at once. Both parameters are fitted on closed loops (``data/fitted.toml``).
+    ``request + own · (1 + (miss − 1)·(N − 1)/N) + burst · (N − 1)/N · share + turn · (N − 1)``: a
+    prompt often comes just after a step with others' prompts has begun, the first prompts of a run
+    all come at once, and a host may take requests in one after another. The first two are fitted
+    on closed loops (``data/fitted.toml``), the last on those of a machine of one's own alone.
     """
     others_ratio = (users_seqs - 1.0) / users_seqs
     missed = 1.0 + (speeds.miss_ratio - 1.0) * others_ratio
-    return speeds.request_s + own_s * missed + speeds.burst_ratio * burst_s * others_ratio
+    burst = speeds.burst_ratio * burst_s * others_ratio
+    return speeds.request_s + own_s * missed + burst + speeds.turn_s * (users_seqs - 1.0)
 
 
 def closed_loop(timer: Timer, users_seqs: Floats, lengths: Lengths) -> LoadPoint:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rightrig.facts.quantization import KV_BITS
 from rightrig.prediction.efficiency import Joined, Speeds, speeds
-from rightrig.prediction.evidence import EVIDENCE_ORDER
+from rightrig.prediction.evidence import measured_of
 from rightrig.prediction.parameters import engine_for
 from rightrig.prediction.rates import KernelRates
 from rightrig.prediction.regimes import Pace
@@ -60,16 +60,17 @@ def speeds_of(deployment: Deployment) -> Speeds:
     own = deployment.llm.format_of(deployment.precision.weights)
     rig = deployment.rig
     joined = joined_of(rig, deployment.parallelism)
-    shares = [
-        (
-            group.count / rig.cards_per_node,
-            speeds(
-                group.gpu, deployment.runtime, own, joined,
-                power_cap_w=group.power_cap_w, version=deployment.version,
-            ),
-        )
-        for group in rig.groups
-    ]  # fmt: skip
+    engine = engine_for(deployment.runtime, deployment.version)
+    shares = []
+    for group in rig.groups:
+        found = speeds(
+            group.gpu, deployment.runtime, own, joined,
+            power_cap_w=group.power_cap_w, version=deployment.version,
+        )  # fmt: skip
+        if group.gpu.measured_here:
+            measured = measured_of(group.gpu, engine, deployment.llm.slug)
+            found = replace(found, measured=measured)
+        shares.append((group.count / rig.cards_per_node, found))
     return _blend(shares)
 
 
@@ -144,9 +145,7 @@ def _blend(shares: Sequence[tuple[float, Speeds]]) -> Speeds:
         step_s=mean(lambda own: own.step_s),
         sequence_s=mean(lambda own: own.sequence_s),
         eager_s=mean(lambda own: own.eager_s),
-        measured=max(
-            (own.measured for _, own in shares), key=lambda m: EVIDENCE_ORDER.index(m.evidence)
-        ),
+        measured=max((own.measured for _, own in shares), key=lambda m: m.weakness),
         peak_flop_per_s=harmonic(lambda own: own.peak_flop_per_s),
         peak_16bit_flop_per_s=harmonic(lambda own: own.peak_16bit_flop_per_s),
         peak_bytes_per_s=harmonic(lambda own: own.peak_bytes_per_s),

@@ -50,6 +50,11 @@ def _folder() -> str:
 KERNELS_FOLDER: Final = _folder()
 
 
+def are_kernels_kept() -> bool:
+    """Whether compiled kernels are kept; where none are, the first run compiles, up to a minute."""
+    return bool(KERNELS_FOLDER) and any(Path(KERNELS_FOLDER).rglob("*.nbi"))
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on its first call; keep the result where that is possible."""
     return _compiled(function)

@@ -142,19 +142,15 @@ def test_layers_in_host_memory_are_those_of_the_scalar_fit(
     assert verdict in {VERDICTS[code] for code in held.verdict}
 
 
-def test_layers_in_host_memory_are_tried_when_asked_for() -> None:
-    """Once worked out they are told at once."""
+def test_layers_in_host_memory_are_worked_out_once() -> None:
+    """A second answer takes what the first one found."""
     book = Book(CATALOG, FEW.llms)
     rig = parse_rig("1xrtx-3060-ti@ram=64GiB", CATALOG)
     choices = Choices(runtime="llama.cpp", weights="q8_0")
-    later = survey_fits(book, rig, choices, 8192, 4, most_scalars=0)
-    assert later.unsettled
-    assert {VERDICTS[later.verdict[place]] for place in later.unsettled} == {"no"}
-    whole = survey_fits(book, rig, choices, 8192, 4)
-    assert not whole.unsettled
-    again = survey_fits(book, rig, choices, 8192, 4, most_scalars=0)
-    assert not again.unsettled
-    np.testing.assert_array_equal(again.verdict, whole.verdict)
+    first, again = (survey_fits(book, rig, choices, 8192, 4) for _ in range(2))
+    assert first.fits
+    assert all(again.fits[place] is whole for place, whole in first.fits.items())
+    np.testing.assert_array_equal(again.verdict, first.verdict)
 
 
 def test_rigs_of_one_kind_share_a_slate_and_not_an_answer() -> None:

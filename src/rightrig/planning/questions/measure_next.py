@@ -18,6 +18,7 @@ from rightrig.planning.questions.measurements import (
 )
 from rightrig.prediction.evidence import (
     EVIDENCE_ORDER,
+    HERE,
     around,
     end_ratios,
     measured_of,
@@ -71,7 +72,7 @@ class Doubt:
     @property
     def is_closest(self) -> bool:
         """Whether runs of this runtime on this card are behind the prediction already."""
-        return self.evidence == EVIDENCE_ORDER[0]
+        return self.evidence in {HERE, EVIDENCE_ORDER[0]}
 
     @property
     def narrowing_ratio(self) -> float:

@@ -173,12 +173,7 @@ def _offload_key(deployment: Deployment, tokens: int, users_count: int) -> Key:
 
 
 def survey_fits(
-    book: Book,
-    rig: Rig,
-    choices: Choices,
-    context_tokens: int,
-    concurrency: int,
-    most_scalars: int | None = None,
+    book: Book, rig: Rig, choices: Choices, context_tokens: int, concurrency: int
 ) -> Held:
     """Return which models fit a rig, each in the largest format that does.
 
@@ -190,9 +185,6 @@ def survey_fits(
         choices: What the user fixed; a fixed weight format is the only one tried.
         context_tokens: Of one sequence; a model made for less is judged at its own limit.
         concurrency: Sequences at once.
-        most_scalars: Models that the cards alone do not hold and for which layers in host memory
-            are newly tried, some tenths of a second each; ``None`` for all. Of the others
-            ``Held.unsettled`` tells.
 
     Raises:
         InputError: when a choice names what the catalogue does not know.
@@ -220,10 +212,9 @@ def survey_fits(
         for row in rows
     }
     found = replace(found, offers=slate.offers, rows=chosen)
-    if rig.host_memory_bytes is None:
-        return found
-    left = _put_offloaded(book, found, slate, rows, most_scalars)
-    return replace(found, unsettled=left)
+    if rig.host_memory_bytes is not None:
+        _put_offloaded(book, found, slate, rows)
+    return found
 
 
 def _empty(book: Book, rig: Rig, tokens: Floats, users_count: int) -> Held:
@@ -307,11 +298,8 @@ def _binding(ranks: Codes, headroom_ratio: Floats, worst: Codes, starts: Places)
     return np.asarray(np.minimum.reduceat(numbers, starts))
 
 
-def _put_offloaded(
-    book: Book, found: Held, slate: Slate, rows: Places, most_scalars: int | None
-) -> frozenset[int]:
-    """Try layers in host memory where cards do not hold a model; return those left untried."""
-    left: set[int] = set()
+def _put_offloaded(book: Book, found: Held, slate: Slate, rows: Places) -> None:
+    """Try layers in host memory where cards do not hold a model, some tenths of a second each."""
     for row in rows[slate.is_layered[rows]]:
         number = int(slate.model[row])
         deployment = found.deployment(number)
@@ -320,15 +308,7 @@ def _put_offloaded(
         if not _may_hold(deployment, found.weights_bytes[number]):
             continue
         key = (deployment, int(found.tokens[number]), found.users_count)
-        known = book.offloaded(*key)
-        if known is None and (most_scalars is None or most_scalars > 0):
-            known = book.offload(*key)
-            most_scalars = None if most_scalars is None else most_scalars - 1
-        if known is None:
-            left.add(number)
-        else:
-            put(found, number, known)
-    return frozenset(left)
+        put(found, number, book.offloaded(*key) or book.offload(*key))
 
 
 def _may_hold(deployment: Deployment, weights_bytes: float) -> bool:

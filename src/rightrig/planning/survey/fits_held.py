@@ -48,7 +48,6 @@ class Held:
         reasons: Why nothing could be tried, by place, where the offers do not say.
         offers: What was tried on rigs of this kind.
         rows: By place, what was chosen of it, and its limits on this rig.
-        unsettled: Places of models for which layers in host memory have not been tried yet.
     """
 
     llms: tuple[Llm, ...]
@@ -67,7 +66,6 @@ class Held:
     reasons: dict[int, str]
     offers: Offers | None = None
     rows: dict[int, tuple[Deployment, EngineLimits]] | None = None
-    unsettled: frozenset[int] = frozenset()
 
     def deployment(self, place: int) -> Deployment | None:
         """Return the deployment of the largest format that fits, else of the smallest tried."""

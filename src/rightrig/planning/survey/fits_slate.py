@@ -15,6 +15,7 @@ import numpy as np
 from rightrig.deployment.limits import LAYERED
 from rightrig.planning.survey.fits_caches import Caches, runs
 from rightrig.planning.survey.fits_lines import NUMBERS_COUNT
+from rightrig.prediction.memory_fit import BOUNDLESS_SEQS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ class Slate:
         starts: First row of each model that has one; ``models`` names those models.
         groups_count: Groups of cards that hold separate sequences.
         max_seqs: The engine's limit; infinite where slots are set at start (llama.cpp).
-        idle_seqs: Sequences where a sequence takes no bytes: the engine's limit.
+        idle_seqs: Sequences where a sequence takes no bytes: the engine's limit, if it has one.
         weights_bytes: The whole model, once.
         is_layered: Whether the engine puts whole layers on cards.
         limits_place, limits_rows: The kind of limits of a row, and a row of each kind.
@@ -100,7 +101,7 @@ class Slate:
         is_layered = np.array([d.runtime.slug in LAYERED for d in rows], dtype=bool)
         limit = np.array([float(d.limits.max_seqs) for d in rows])
         self.groups_count = np.array([float(d.parallelism.engine_seqs_groups) for d in rows])
-        self.idle_seqs = limit
+        self.idle_seqs = np.where(is_layered, float(BOUNDLESS_SEQS), limit)
         self.max_seqs = np.where(is_layered, np.inf, limit)
         self.is_layered = is_layered
         self.weights_bytes = np.array([lines.weights_bytes(d) for d in rows])

@@ -143,6 +143,8 @@ def _kind_key(deployment: Deployment) -> tuple[object, ...]:
         split.tp,
         split.attention_dp,
         split.pp > 1,
+        # What this very machine measured is known a model.
+        deployment.llm.slug if any(one.gpu.measured_here for one in deployment.rig.groups) else "",
     )
 
 
