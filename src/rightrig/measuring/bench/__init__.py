@@ -1,0 +1,1 @@
+"""What this machine does: bandwidth, arithmetic, messages, steps of a model."""
