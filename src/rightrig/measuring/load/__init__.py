@@ -1,0 +1,1 @@
+"""What a server delivers under load, and where it breaks."""
