@@ -1,0 +1,1 @@
+"""One knob at a time, from a baseline."""
