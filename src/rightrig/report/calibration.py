@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rightrig.prediction.calibration import Calibration, Move
     from rightrig.prediction.run_design import Array
-    from rightrig.report.schema.calibration import CalibrationJson
+    from rightrig.report.schema.calibration import CalibrationJson, MoveJson
 
 _MOST_MOVES: Final = 30
 _LEAST_ROWS: Final = 10
@@ -44,7 +44,7 @@ def calibration_document(found: Calibration, written: Sequence[Path]) -> Documen
         ),
         Grid(
             ("parameter", "before", "after", "change"),
-            tuple(_move_row(move) for move in moved[:_MOST_MOVES]),
+            tuple(move_row(move) for move in moved[:_MOST_MOVES]),
             numeric=(1, 2, 3),
             title=f"What moved most ({min(len(moved), _MOST_MOVES)} of {len(moved)})",
         ),
@@ -58,8 +58,7 @@ def calibration_json(found: Calibration, written: Sequence[Path]) -> Calibration
         "rows_count": len(found.rows),
         "runs_count": len(found.runs),
         "moves": [
-            {"kind": m.kind, "key": m.key, "before": m.before, "after": m.after}
-            for m in moves(found)
+            move_json(move) for move in moves(found)
         ],
         "groups": [
             dict(zip(("group", "rows_count", "in_sample", *found.held_out), row, strict=True))
@@ -67,6 +66,11 @@ def calibration_json(found: Calibration, written: Sequence[Path]) -> Calibration
         ],
         "written": [str(path) for path in written],
     }  # fmt: skip
+
+
+def move_json(move: Move) -> MoveJson:
+    """Return a parameter that moved as data."""
+    return {"kind": move.kind, "key": move.key, "before": move.before, "after": move.after}
 
 
 def _group_rows(found: Calibration) -> list[tuple[str, ...]]:
@@ -89,7 +93,8 @@ def _errors(log_errors: Array, places: Sequence[int]) -> str:
     return f"{np.median(sizes):.0f} / {np.quantile(sizes, 0.9):.0f} %"
 
 
-def _move_row(move: Move) -> tuple[str, ...]:
+def move_row(move: Move) -> tuple[str, ...]:
+    """Return a parameter that moved as a row: its name, before, after, change."""
     return (
         f"{move.kind} {move.key}",
         f"{move.before:.3g}",

@@ -30,7 +30,6 @@ class Line:
     label: str
     values: tuple[float | None, ...]
     texts: tuple[str, ...]
-    is_ratio_fair: bool = True
     warnings: tuple[str, ...] = ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.prediction.power_cap import LEAST_TRUSTED_RATIO
-from rightrig.quantities import MILLION, show_number, show_seconds, show_usd
+from rightrig.quantities import MILLION, show_number, show_seconds, show_usd, show_users
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import (
     deployment_json,
@@ -33,7 +33,7 @@ _KWH_J = 3.6e6
 def power_document(found: Powered, written: Sequence[str] = ()) -> Document:
     """Return what a deployment draws as a document."""
     result = found.prediction
-    users = "1 user" if result.concurrency == 1 else f"{result.concurrency:,} users"
+    users = show_users(result.concurrency)
     return (
         Paragraph(deployment_text(result.deployment), "title"),
         Paragraph(

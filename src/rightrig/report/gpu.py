@@ -33,6 +33,7 @@ _ECC_MODE: Final = {
 
 
 _UNLISTED: Final = frozenset((
+    "measured_here",
     "sources", "note", "fma_per_clock", "ecc_cost", "street_price", "not_by_clock",
     "not_by_clock_reason", "cooling", "display_output_count", "vector_boost_hz", "base_hz",
     "memory_pin_bits_per_s", "memory_stack_count", "throttle_celsius",

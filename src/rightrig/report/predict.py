@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rightrig.prediction.plausibility import implausible_prediction
-from rightrig.quantities import show_number, show_seconds
+from rightrig.quantities import show_number, show_seconds, show_users
 from rightrig.report.document import Document, Grid, Paragraph
 from rightrig.report.values import (
     deployment_json,
@@ -76,7 +76,7 @@ def reason_blocks(result: Prediction) -> Document:
 def _traffic_sentences(result: Prediction) -> tuple[str, ...]:
     """Return the traffic in words, with what a cache or a draft spares it."""
     lengths = result.lengths
-    users = "1 user" if result.concurrency == 1 else f"{result.concurrency:,} users"
+    users = show_users(result.concurrency)
     found = [
         (
             f"{users} in a closed loop, {lengths.input_tokens:,.0f} tokens in, "

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rightrig.facts.source import Record
 
 _GITHUB: Final = re.compile(r"github:([\w.-]+/[\w.-]+)@(\w+):(\S+)")
-_PYPI: Final = re.compile(r"pypi:([\w.-]+)==([\w.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,6 @@ class SourceLine:
             return self.reference if " " not in self.reference else ""
         if found := _GITHUB.fullmatch(self.reference):
             return f"https://github.com/{found[1]}/blob/{found[2]}/{found[3]}"
-        if found := _PYPI.fullmatch(self.reference):
-            return f"https://pypi.org/project/{found[1]}/{found[2]}/"
         return ""
 
 

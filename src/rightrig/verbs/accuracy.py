@@ -21,9 +21,12 @@ def accuracy(
             help="CSV of runs (inference, kv_capacity, memory, training); default: golden."
         ),
     ] = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Your own runs on this machine, of 'rightrig load'.")
+    ] = False,
 ) -> Found[AccuracyAnswerJson]:
     """How right predictions are, beside measured runs."""
     from rightrig.verbs.judging import judged
 
-    data, document = judged(catalog, file)
+    data, document = judged(catalog, file, mine=mine)
     return Found(data=lambda: data, document=lambda: document)

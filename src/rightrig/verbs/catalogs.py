@@ -19,7 +19,8 @@ def own_catalog(folders: Sequence[str] = (), *, shipped_prices: bool = False) ->
     """
     from rightrig.facts.user_catalog import load_catalog, user_folder
     from rightrig.verbs.refreshed import refreshed_prices
+    from rightrig.verbs.this_machine import this_machine
 
     own = user_folder()
     newer = None if shipped_prices else refreshed_prices
-    return load_catalog([*((own,) if own else ()), *folders], newer)
+    return load_catalog([*((own,) if own else ()), *folders], newer, this_machine)

@@ -25,6 +25,7 @@ class Found(Generic[T_co]):
         records: The records that the answer rests on.
         text: Makes a file to print as it is, such as a recipe, in place of the document.
         charts: Makes Vega-Lite specifications that show the answer.
+        interrupted: Whether somebody ended it early: what was measured until then is all of it.
     """
 
     data: Callable[[], T_co]
@@ -33,3 +34,4 @@ class Found(Generic[T_co]):
     records: tuple[Record, ...] = ()
     text: Callable[[], str] | None = None
     charts: Callable[[], tuple[Json, ...]] = tuple
+    interrupted: bool = False

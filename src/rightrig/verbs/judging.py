@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rightrig.errors import InputError
 from rightrig.prediction.accuracy import GOLDEN_SPEED, accuracy
 from rightrig.prediction.kv_cases import kv_cases, kv_tools
 from rightrig.report.accuracy import accuracy_brief, accuracy_document, accuracy_json
@@ -16,11 +17,22 @@ if TYPE_CHECKING:
     from rightrig.report.schema.judging import AccuracyAnswerJson, GoldenAccuracyJson
 
 
-def judged(catalog: Catalog, file: str | None) -> tuple[AccuracyAnswerJson, Document]:
+def judged(
+    catalog: Catalog, file: str | None, *, mine: bool = False
+) -> tuple[AccuracyAnswerJson, Document]:
     """Return a table's accuracy as data and as text.
 
-    Without a file: the golden rows of memory, those of speed, and known caches.
+    Without a file: the golden rows of memory, those of speed, and known caches; or the user's own
+    runs on this machine.
     """
+    if mine:
+        # Here, not above: a database takes longer to load than a table.
+        from rightrig.verbs.mining import judged_own
+
+        if file is not None:
+            raise InputError("--mine and a file are two questions: leave one out")
+        found = judged_own(catalog)
+        return accuracy_json(found), accuracy_document(found)
     if file is not None:
         found = accuracy(catalog, Path(file))
         return accuracy_json(found), accuracy_document(found)

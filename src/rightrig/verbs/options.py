@@ -49,7 +49,9 @@ EveryModel = Annotated[bool, typer.Option("--all", help="Those that do not fit t
 Runtime = Annotated[str | None, typer.Option(help="vllm or llama.cpp.")]
 MemoryRuntime = Annotated[
     str | None,
-    typer.Option(help="vllm, vllm@0.19.0, sglang, tensorrt-llm, lmdeploy, llama.cpp, ollama."),
+    typer.Option(
+        help="vllm, vllm@0.19.0, sglang, tensorrt-llm, lmdeploy, llama.cpp, ollama, transformers."
+    ),
 ]
 Weights = Annotated[
     str | None, typer.Option(help="checkpoint, bf16, fp8, awq, nvfp4, nf4, q4_k_m …")

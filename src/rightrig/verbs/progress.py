@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     """Takes the share of the work that is done, 0 to 1; may raise to end the work."""
     Tasks: TypeAlias = Callable[[int, int], None]
     """Takes the finished tasks, and how many of them were found finished."""
+    Line: TypeAlias = Callable[[str], None]
+    """Takes what one line shows from now on."""
 
 
 class Watcher(Protocol):
@@ -21,11 +23,14 @@ class Watcher(Protocol):
     def compiling(self) -> None:
         """Hear that the simulator is about to be used, which the first time it compiles for."""
 
-    def shares(self) -> AbstractContextManager[Share | None]:
-        """Return what takes shares of one computation; ``None`` where nobody looks."""
+    def shares(self, doing: str = "simulating") -> AbstractContextManager[Share | None]:
+        """Return what takes shares of one piece of work; ``None`` where nobody looks."""
 
     def tasks(self, tasks_count: int) -> AbstractContextManager[Tasks]:
         """Return what takes numbers of tasks of many."""
+
+    def line(self) -> AbstractContextManager[Line | None]:
+        """Return what takes the text of one line; ``None`` where nobody looks."""
 
 
 def _untold(done_count: int, reused_count: int) -> None:
@@ -38,14 +43,19 @@ class _Nobody:
     def compiling(self) -> None:
         """Hear nothing."""
 
-    def shares(self) -> AbstractContextManager[Share | None]:
+    def shares(self, doing: str = "simulating") -> AbstractContextManager[Share | None]:
         """Return nothing to tell."""
+        del doing
         return nullcontext()
 
     def tasks(self, tasks_count: int) -> AbstractContextManager[Tasks]:
         """Return what tells nobody."""
         del tasks_count
         return nullcontext(_untold)
+
+    def line(self) -> AbstractContextManager[Line | None]:
+        """Return nothing to tell."""
+        return nullcontext()
 
 
 _WATCHER: Final[ContextVar[Watcher]] = ContextVar("watcher", default=_Nobody())  # noqa: B039 - it has no state

@@ -24,8 +24,13 @@ def rent_of(catalog: Catalog, deployment: Deployment, price: str | None) -> Rent
         price: What the user says, a number of dollars an hour or with a unit.
     """
     if price is not None:
-        text = f"{price}/h" if price[-1:].isdigit() else price
-        monthly = parse(text, "money_per_month", name="--price", limit=_MOST_USD_PER_MONTH)
-        return Rent(monthly / HOURS_PER_MONTH)
+        return Rent(said_usd_per_hour(price))
     found = cheapest_for(catalog.prices(), deployment)
     return None if found is None else Rent(found.rent_usd_per_month / HOURS_PER_MONTH, found)
+
+
+def said_usd_per_hour(price: str) -> float:
+    """Return what ``--price`` says: a number of dollars an hour, or money a time with a unit."""
+    text = f"{price}/h" if price[-1:].isdigit() else price
+    monthly = parse(text, "money_per_month", name="--price", limit=_MOST_USD_PER_MONTH)
+    return monthly / HOURS_PER_MONTH

@@ -15,7 +15,7 @@ from rightrig.demand.scenario import Scenario, sample
 from rightrig.demand.trace import read_trace
 from rightrig.demand.workload import MAX_RATE_PER_S, MAX_REQUESTS
 from rightrig.errors import InputError
-from rightrig.quantities import check_count, parse, show_number, show_seconds
+from rightrig.quantities import check_count, parse, show_number, show_seconds, show_users
 from rightrig.report.simulated import Traffic
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _pause(think: str | None) -> Pause:
 def _arrival_words(words: Words, arrivals: AnyArrivals, rate_per_s: float | None) -> str:
     """Return how requests come, in words."""
     if isinstance(arrivals, ClosedLoop):
-        users = "1 user" if arrivals.users == 1 else f"{arrivals.users:,} users"
+        users = show_users(arrivals.users)
         pause_s = arrivals.think.mean_s
         thinking = f" with pauses of {show_seconds(pause_s)} on average" if pause_s else ""
         return f"{users} in a closed loop{thinking}"

@@ -1,4 +1,4 @@
-"""Series that are too long for an answer go to a folder."""
+"""What an answer is too short for: series go to a folder, tables and pages to a file."""
 
 from __future__ import annotations
 
@@ -73,6 +73,20 @@ def make_folder(folder: str) -> Path:
     except (OSError, ValueError) as error:
         raise _unwritable(folder, error) from error
     return path
+
+
+def write_file(option: str, file: str, lines: Iterable[str]) -> None:
+    """Write lines into a file that an option names, their ends as they are.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    try:
+        with Path(file).open("w", encoding="utf-8", newline="") as stream:
+            stream.writelines(lines)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{option} {file[:80]!r} cannot be written: {reason}") from error
 
 
 def _unwritable(folder: str, error: Exception) -> InputError:

@@ -10,6 +10,7 @@ from rightrig.verbs import (
     ask_decisions,
     ask_hardware,
     ask_layout,
+    bench,
     catalogue,
     compare,
     cost_owning,
@@ -19,14 +20,19 @@ from rightrig.verbs import (
     fit,
     fits,
     fleet,
+    load,
     plan,
     predict,
     prices,
+    probe,
+    profile,
     risk_bits,
     risk_fleet,
     risk_runs,
+    runs,
     simulate,
     tenants,
+    tune,
 )
 
 if TYPE_CHECKING:
@@ -50,8 +56,8 @@ class Verb:
     answer: Callable[..., Found[Any]]
 
 
-LOCAL: Final = frozenset({"save", "sweep", "engine", "jobs"})
-"""Words that name folders to write into, and work that only its own machine should do."""
+LOCAL: Final = frozenset({"save", "sweep", "engine", "jobs", "mine"})
+"""Words that name folders to write into, and what only its own machine should or can do."""
 FILES: Final = frozenset({"file", "trace"})
 """Words that name a file to read."""
 GROUPS: Final = {
@@ -63,6 +69,7 @@ GROUPS: Final = {
     "rigs": "Machines and instances.",
     "prices": "Rental offers.",
     "runtimes": "Inference engines.",
+    "runs": "Runs measured here, kept.",
 }
 """Verbs of two words, by their first; what each is about."""
 VERBS: Final = tuple(
@@ -124,3 +131,20 @@ VERBS: Final = tuple(
     )
 )
 """In the order in which help lists them."""
+HERE: Final = tuple(
+    Verb(tuple(words.split()), function)
+    for words, function in (
+        ("probe", probe.probe),
+        ("bench", bench.bench),
+        ("load", load.load),
+        ("profile", profile.profile),
+        ("tune", tune.tune),
+        ("runs list", runs.runs_list),
+        ("runs show", runs.runs_show),
+        ("runs targets", runs.runs_targets),
+        ("runs export", runs.runs_export),
+        ("runs import", runs.runs_import),
+        ("runs delete", runs.runs_delete),
+    )
+)
+"""Verbs that measure this machine or a server it reaches: for the command line alone."""

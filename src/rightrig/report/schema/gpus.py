@@ -69,6 +69,18 @@ class EccCostJson(TypedDict):
     bandwidth_high_ratio: NotRequired[float]
 
 
+class MeasuredHereJson(TypedDict):
+    """What runs of one engine on a card of this machine made of the speed model."""
+
+    card: str
+    era: str
+    models: list[str]
+    parameters: dict[str, float]
+    ends: dict[str, list[float]]
+    runs_count: int
+    date: str
+
+
 class StreetPriceJson(TypedDict):
     """What a card cost somewhere, once. Every price carries its date and source."""
 
@@ -132,6 +144,7 @@ class GpuRecordJson(GpuListedJson):
     street_price: NotRequired[StreetPriceJson]
     sources: list[SourceJson]
     note: str
+    measured_here: list[MeasuredHereJson]
 
 
 class MigProfileJson(TypedDict):

@@ -7,7 +7,11 @@ from typing_extensions import TypedDict
 VerdictWord: TypeAlias = Literal["fits", "tight", "offload", "no"]
 """How a model lies in the memory of a card or of a rig."""
 EvidenceWord: TypeAlias = Literal[
-    "this GPU and runtime", "same GPU", "same architecture", "datasheet only"
+    "measured on this machine",
+    "this GPU and runtime",
+    "same GPU",
+    "same architecture",
+    "datasheet only",
 ]
 """What was measured nearby."""
 MetWord: TypeAlias = Literal["surely", "likely", "not", "no objective"]
