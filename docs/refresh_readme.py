@@ -77,6 +77,10 @@ _PARAMETERS: Final[dict[tuple[str, ...], tuple[str, str]]] = {
     ("eager_s",): ("starting a part of a layer in a step with prompts", "era"),
     ("miss_ratio",): ("steps with prompts that a prompt waits for", "era"),
     ("burst_ratio",): ("share of all users' prompts that it waits for", "era"),
+    ("turn_s",): (
+        "what each other user's request adds, taken in one by one; a machine's own runs tell it",
+        "era",
+    ),
     ("pair_compute", "pair_memory", "pair_host"): ("an engine on a family", "era, family"),
     ("latency_s", "bus"): ("an all-reduce: latency, share of the link's rate", "link, ranks"),
     ("engine_latency", "engine_bus"): ("messages beside the sampled ones", "era, NVLink or not"),
