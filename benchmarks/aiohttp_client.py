@@ -1,6 +1,6 @@
 """The plain way to load a server, for comparison: aiohttp on uvloop, a JSON object an event.
 
-Run by load_client.py with the interpreter of a peer that has aiohttp:
+Run by load_client.py with an interpreter that has aiohttp and uvloop:
 ``python aiohttp_client.py URL USERS SECONDS OUTPUT_TOKENS``.
 """
 

@@ -1,7 +1,9 @@
-"""How fast and how exact the load client is, beside GuideLLM and AIPerf on the same server.
+"""How fast and how exact the load client is, beside others on the same server.
 
-    python benchmarks/load_client.py [--seconds 8] [--users 1,32,256] [--peers guidellm,aiperf]
-    python benchmarks/load_client.py --install     # the peers, into .cache/peers
+    python benchmarks/load_client.py [--seconds 8] [--users 1,32,256] [--peers guidellm,aiohttp]
+    python benchmarks/load_client.py --install [--peers aiohttp]     # into .cache/peers
+
+Peers are GuideLLM, AIPerf, and ``aiohttp_client.py``: what one writes with aiohttp and uvloop.
 
 ``timed``: the first token after 50 ms, then one every 10 ms, 32 in all, so that 256 users can have
 711 requests a second. ``burst``: 16 tokens at once. Rates, the most streams at once and the true
@@ -30,7 +32,12 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[1]
 PEERS: Final = ROOT / ".cache" / "peers"
 SUPPORT: Final = ROOT / "tests" / "support"
-VERSIONS: Final = {"aiperf": "aiperf==0.13.0", "guidellm": "guidellm==0.8.1"}
+PLAIN: Final = Path(__file__).with_name("aiohttp_client.py")
+VERSIONS: Final = {
+    "aiperf": ("aiperf==0.13.0",),
+    "guidellm": ("guidellm==0.8.1",),
+    "aiohttp": ("aiohttp==3.13.2", "uvloop"),
+}
 _LARGEST_INSTALL_BYTES: Final = 20e9
 _BUDGETS: Final = {
     # case, users → requests a second, ms added to the first token at p50
@@ -73,7 +80,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--seconds", type=float, default=8.0)
     words.add_argument("--users", default="1,32,256")
-    words.add_argument("--peers", default="guidellm,aiperf")
+    words.add_argument("--peers", default=",".join(VERSIONS))
     words.add_argument("--install", action="store_true")
     words.add_argument("--json", type=Path)
     words.add_argument("--client", nargs=4, help=argparse.SUPPRESS)
@@ -81,13 +88,14 @@ def main() -> None:
     if given.client:
         _be_client(*given.client)
         return
+    peers = [name for name in given.peers.split(",") if name]
     if given.install:
-        install()
+        install(peers)
         return
     users = [int(text) for text in given.users.split(",")]
     cases = [Case("timed", n, given.seconds, 32) for n in users]
     cases += [Case("burst", n, given.seconds, 16) for n in users]
-    rows = list(_rows(cases, [name for name in given.peers.split(",") if name]))
+    rows = list(_rows(cases, peers))
     if given.json:
         given.json.write_text(json.dumps([_as_dict(row) for row in rows], indent=1))
     sys.exit(1 if _exceeded(rows) else 0)
@@ -95,9 +103,9 @@ def main() -> None:
 
 def _rows(cases: list[Case], peers: list[str]) -> list[Row]:
     clients: dict[str, Callable[[str, Case, Path], list[str]]] = {"rightrig": _our_words}
-    known = {"guidellm": _guidellm_words, "aiperf": _aiperf_words}
+    known = {"guidellm": _guidellm_words, "aiperf": _aiperf_words, "aiohttp": _plain_words}
     for name in peers:
-        if (PEERS / name / "bin" / name).exists():
+        if (PEERS / name / "bin" / "python").exists():
             clients[name] = known[name]
         else:
             print(f"{name}: not installed (--install); see docs for the figures of others")
@@ -151,6 +159,12 @@ def _our_words(url: str, case: Case, place: Path) -> list[str]:
     del place
     words = [url, str(case.users), str(case.seconds), str(case.output_tokens)]
     return [sys.executable, __file__, "--client", *words]
+
+
+def _plain_words(url: str, case: Case, place: Path) -> list[str]:
+    del place
+    words = [url, str(case.users), str(case.seconds), str(case.output_tokens)]
+    return [str(PEERS / "aiohttp" / "bin" / "python"), str(PLAIN), *words]
 
 
 def _be_client(url: str, users: str, seconds: str, output_tokens: str) -> None:
@@ -220,6 +234,7 @@ def _told_by_guidellm(place: Path, out: str) -> tuple[float | None, str]:
 
 _TOLD: Final[dict[str, Callable[[Path, str], tuple[float | None, str]]]] = {
     "rightrig": _told_by_us, "aiperf": _told_by_aiperf, "guidellm": _told_by_guidellm,
+    "aiohttp": _told_by_us,
 }  # fmt: skip
 _HEADER: Final = (
     f"{'client':9} {'case':6} {'users':>5} {'req/s':>8} {'tok/s':>8} {'held':>5} {'true':>7} "
@@ -259,8 +274,8 @@ def _exceeded(rows: list[Row]) -> list[str]:
     return found
 
 
-def install() -> None:
-    """Put the peers into environments of their own; GuideLLM with a CPU's PyTorch."""
+def install(peers: list[str]) -> None:
+    """Put peers into environments of their own; GuideLLM with a CPU's PyTorch."""
     free_bytes = shutil.disk_usage(ROOT).free
     if free_bytes < _LARGEST_INSTALL_BYTES:
         raise SystemExit(f"{free_bytes / 1e9:.0f} GB are free; 20 are needed")
@@ -270,18 +285,19 @@ def install() -> None:
     ).stdout.split()  # fmt: skip
     links = [word for place in wheels for word in ("--find-links", place)]
     torch = ["torch==2.13.0+cpu"] if links else []
-    for name, version in VERSIONS.items():
+    for name in peers:
         where = PEERS / name
         subprocess.run([sys.executable, "-m", "venv", str(where)], check=True)
         more = [*links, *torch] if name == "guidellm" else []
         subprocess.run(
             [
                 sys.executable, "-m", "uv", "pip", "install", "-q",
-                "--python", str(where / "bin" / "python"), version, *more,
+                "--python", str(where / "bin" / "python"), *VERSIONS[name], *more,
             ],
             check=True, timeout=600.0,
         )  # fmt: skip
-    _make_tokenizer()
+    if "guidellm" in peers:
+        _make_tokenizer()
 
 
 def _make_tokenizer() -> None:

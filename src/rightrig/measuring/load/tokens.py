@@ -173,7 +173,7 @@ class _FileTokenizer:
     def __init__(self, path: Path) -> None:
         """Read ``tokenizer.json``."""
         try:
-            import tokenizers  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - optional
+            import tokenizers  # noqa: PLC0415 - optional
         except ImportError as error:
             raise MissingError(
                 "counting tokens with a tokenizer needs the library tokenizers: "
