@@ -43,15 +43,23 @@ def live(program: Program, words: str, *more: str, engine: str = ENGINE) -> Any:
     return program.json(f"tune {LIVE} {words}", "--engine", engine, *more)
 
 
+def statuses_of(numbers: list[int]) -> set[str]:
+    """Return how runs ended."""
+    with open_store() as store:
+        return {store.run(number).status for number in numbers}
+
+
 def test_a_live_engine_is_tuned_and_every_run_is_kept(program: Program) -> None:
     words = f"tune {LIVE} --json --baseline slots=1 --knob slots=4"
-    # A busy machine may stand still for longer than a run, which is a spread that no gain beats.
+    # A busy machine may stand still for longer than a run: a spread that no gain beats, or a run in
+    # which the client was late.
     for _ in range(TRIES):
         printed = program.lines(f"{words} --fresh", "--engine", ENGINE)
         assert_is(answer_type(tune), printed)
         found = json.loads(printed)
-        if found["kept"]:
+        if found["kept"] and statuses_of(found["run_ids"]) == {"finished"}:
             break
+    assert statuses_of(found["run_ids"]) == {"finished"}
     (change,) = found["changes"]
     assert (change["knob"], change["value"], change["fate"]) == ("slots", "4", "better")
     # Four users and four slots: four times as quick, less what the machine itself takes.
@@ -65,7 +73,6 @@ def test_a_live_engine_is_tuned_and_every_run_is_kept(program: Program) -> None:
     with open_store() as store:
         runs = [store.run(number) for number in found["run_ids"]]
         assert len(runs) == 9
-        assert {run.status for run in runs} == {"finished"}
         assert {run.new.kind for run in runs} == {"tune"}
         settings = [run.new.settings["setting"] for run in runs]
         assert settings == [{"slots": "1"}] * 3 + [{"slots": "4"}] * 3 + [{"slots": "1"}] * 3
