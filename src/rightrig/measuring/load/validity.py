@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rightrig.measuring.load.outcome import Client, LevelKind
 
 FEWEST_SENT_RATIO: Final = 0.99
+FEWEST_HELD_RATIO: Final = 0.97
 MOST_LAG_S: Final = 0.005
 MOST_LAG_RATIO: Final = 0.05
 MOST_SHARE_RATIO: Final = 0.2
@@ -42,8 +43,9 @@ def validity_of(
 ) -> Validity:
     """Return whether a level counts.
 
-    A client is limited when it sent less than 99 % of what was due, was late by more than the
-    limit at p99 (of dispatch, or of its event loop, which delays every stamp alike), or used more
+    A client is limited when it sent less than 99 % of what was due, held less than 97 % of its
+    users (its turn from an answer to the next request is theirs), was late by more than the limit
+    at p99 (of dispatch, or of its event loop, which delays every stamp alike), or used more
     than 80 % of a processor: near saturation its own queue is part of each latency.
 
     Args:
@@ -61,9 +63,9 @@ def validity_of(
         )
     # Users of a server that answers within microseconds spend much of their time here.
     is_quick = kind == "closed" and client.lag_p99_s <= UNJUDGED_LAG_S
-    if client.sent_ratio < FEWEST_SENT_RATIO and not is_quick:
-        what = "of the requests due were sent" if kind == "open" else "of the users were held"
-        reasons.append(f"only {client.sent_ratio:.1%} {what}; at least {FEWEST_SENT_RATIO:.0%}")
+    fewest_ratio = FEWEST_SENT_RATIO if kind == "open" else FEWEST_HELD_RATIO
+    if client.sent_ratio < fewest_ratio and not is_quick:
+        reasons.append(_too_few(kind, client.sent_ratio))
     reasons += [
         f"{what} was late by {show_seconds(lag_s)} at p99; at most {show_seconds(limit_s)}"
         for what, lag_s in (("sending", client.lag_p99_s), ("the client", client.loop_lag_p99_s))
@@ -78,3 +80,12 @@ def validity_of(
     if ok_count < FEWEST_ANSWERS:
         return Validity("TOO-FEW", (f"{ok_count} answers were counted; at least {FEWEST_ANSWERS}",))
     return Validity("VALID")
+
+
+def _too_few(kind: LevelKind, sent_ratio: float) -> str:
+    """Say that too little of a load was there."""
+    if kind == "open":
+        return (
+            f"only {sent_ratio:.1%} of the requests due were sent; at least {FEWEST_SENT_RATIO:.0%}"
+        )
+    return f"only {sent_ratio:.1%} of the users were held; at least {FEWEST_HELD_RATIO:.0%}"

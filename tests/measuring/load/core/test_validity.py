@@ -48,6 +48,13 @@ def test_users_of_a_very_quick_server_are_not_held_against_the_client() -> None:
     assert validity_of(quick, "open", 1000, 0.005).verdict == "CLIENT-LIMITED"
 
 
+@pytest.mark.parametrize(("held_ratio", "verdict"), [(0.975, "VALID"), (0.965, "CLIENT-LIMITED")])
+def test_users_between_two_requests_are_few(held_ratio: float, verdict: str) -> None:
+    late = replace(GOOD, sent_ratio=held_ratio, lag_p99_s=0.002)
+    assert validity_of(late, "closed", 1000, 0.005).verdict == verdict
+    assert validity_of(late, "open", 1000, 0.005).verdict == "CLIENT-LIMITED"
+
+
 def test_a_machine_without_connections_is_limited() -> None:
     found = validity_of(GOOD, "closed", 1000, 0.005, exhausted_count=3)
     assert found.verdict == "CLIENT-LIMITED"
