@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from rightrig.demand.objective import OBJECTIVES, Slo
+from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.propose import Choices
 from rightrig.errors import InputError
 from rightrig.facts.reading import json_object, no_file, plain, read_bounded
@@ -291,9 +292,10 @@ def _of_simulation(found: _Simulated) -> Planned:
 def _choices(one: _Deployment) -> Choices:
     """Return how a deployment is split, stored and served."""
     version = f"@{one.runtime_version}" if one.runtime == "vllm" and one.runtime_version else ""
+    # Answers name a share of memory of each engine; these take none.
+    ratio = None if one.runtime in LAYERED else one.gpu_memory_utilization_ratio
     return Choices(
         f"{one.runtime}{version}", one.weights, one.kv, one.tp, one.pp, one.replicas,
-        one.max_seqs, one.max_batched_tokens, one.gpu_memory_utilization_ratio,
-        one.attention_dp, one.context_parallel,
+        one.max_seqs, one.max_batched_tokens, ratio, one.attention_dp, one.context_parallel,
         expert_parallel=one.expert_parallel if one.expert_parallel > 1 else None,
     )  # fmt: skip

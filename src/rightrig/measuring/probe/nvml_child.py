@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pynvml as nvml
 
+from rightrig.measuring.clock_reasons import clock_reasons
 from rightrig.measuring.probe.wording import spans
 
 if TYPE_CHECKING:
@@ -23,11 +24,7 @@ _WORDS: Final = 16
 """Of 64 bits, in a set of processors or of memory nodes."""
 _GRACEFUL: Final = "FunctionNotFound"
 _LOST: Final = ("GpuIsLost", "ResetRequired", "GpuNotFound")
-_REASONS: Final = (
-    (0x2, "application clocks"), (0x4, "software power cap"), (0x8, "hardware slowdown"),
-    (0x10, "sync boost"), (0x20, "software thermal slowdown"), (0x40, "hardware thermal slowdown"),
-    (0x80, "hardware power brake"),
-)  # fmt: skip
+_HARMLESS: Final = ("idle", "display clocks")
 _PATHS: Final = {0: "PIX", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
 _PEER: Final = ("OK", "CNS", "GNS", "TNS", "DR", "NS", "U")
 _FABRIC: Final = ("not supported", "not started", "in progress", "completed")
@@ -155,7 +152,7 @@ def state(asked: Asked, handle: object) -> dict[str, object]:
         "mig": _on(None if mig is None else mig[0]),
         "persistence": _on(ask("nvmlDeviceGetPersistenceMode", handle)),
         "is_idle": not (used is not None and used.gpu > 0),
-        "slowdowns": [text for bit, text in _REASONS if int(reasons or 0) & bit],
+        "slowdowns": [one for one in clock_reasons(int(reasons or 0)) if one not in _HARMLESS],
         "fabric": _fabric(asked, handle),
     }
 

@@ -69,6 +69,16 @@ def test_a_prediction_is_tested_at_its_own_rate(tmp_path: Path, program: Program
     assert (deployment.parallelism.tp, deployment.limits.max_seqs) == (2, 32)
 
 
+def test_an_engine_that_takes_no_share_of_memory_is_made_again(
+    tmp_path: Path, program: Program
+) -> None:
+    command = "predict qwen3-8b --on 1xrtx-4090 --runtime llama.cpp --concurrency 4"
+    planned = read_plan(written(tmp_path, program, command))
+    assert planned.choices.memory_ratio is None
+    deployment = deploy(shipped(), planned.model, planned.rig, planned.choices)
+    assert deployment.runtime.slug == "llama.cpp"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
