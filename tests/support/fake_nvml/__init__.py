@@ -68,6 +68,8 @@ def build(folder: Path, *, is_old: bool = False) -> Path:
 
 
 def write_state(path: Path, *states: Mapping[str, object]) -> None:
-    """Write what the library answers from; of equal keys the last counts."""
+    """Write what the library answers from, at once; of equal keys the last counts."""
     whole = {key: value for state in states for key, value in state.items()}
-    path.write_text("".join(f"{key}={value}\n" for key, value in whole.items()), "utf-8")
+    new = path.with_name(f"{path.name}.new")
+    new.write_text("".join(f"{key}={value}\n" for key, value in whole.items()), "utf-8")
+    new.replace(path)
