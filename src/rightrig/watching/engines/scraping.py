@@ -1,0 +1,110 @@
+"""One reading of an engine's metrics, whatever that engine is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from rightrig.errors import InputError
+from rightrig.measuring.load.target import endpoint_of
+from rightrig.watching.asking import LONGEST_DEADLINE_S, Server, read
+from rightrig.watching.engines.parsing import (
+    UnreadableError,
+    state_of_iterations,
+    state_of_metrics,
+)
+from rightrig.watching.states import EngineState
+
+MOST_BYTES: Final = 8_000_000
+_OK: Final = 200
+_PATHS: Final = ("/metrics", "/prometheus/metrics")
+"""Where metrics lie; TensorRT-LLM serves its own under the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the metrics of a server may lie, in the order in which to ask."""
+
+    host: str
+    port: int
+    is_tls: bool
+    paths: tuple[str, ...]
+
+
+def scrape(url: str, deadline_s: float = 3.0) -> EngineState:
+    """Return what an engine says of itself.
+
+    Args:
+        url: Of its server, or of its metrics themselves.
+        deadline_s: For everything, in seconds.
+
+    Returns:
+        Its state; where the server fails in whatever way, one whose ``trouble`` says how.
+
+    Raises:
+        InputError: where the address is none.
+        MissingError: where the extra ``watch`` is not installed.
+    """
+    address = address_of(url)
+    if not 0.0 < deadline_s <= LONGEST_DEADLINE_S:
+        raise InputError(
+            f"a deadline of {deadline_s:g} s is none: give more than 0 and at most "
+            f"{LONGEST_DEADLINE_S:g} s"
+        )
+    end_s = time.monotonic() + deadline_s
+    found: list[EngineState] = []
+    for path in address.paths:
+        state, is_final = _read(url, address, path, end_s)
+        found.append(state)
+        if is_final or _is_whole(state):
+            break
+    # Of equals the first, for the first path is the usual one.
+    return min(found, key=lambda one: (bool(one.trouble), not _is_whole(one)))
+
+
+def _is_whole(state: EngineState) -> bool:
+    """Whether a state has counters; TensorRT-LLM's list of iterations has none."""
+    return state.generation_tokens is not None or bool(state.latencies)
+
+
+def address_of(url: str) -> Address:
+    """Return where the metrics of an address lie.
+
+    Raises:
+        InputError: where it is no address of http or https, or holds a password.
+
+    >>> address_of("http://localhost:8000/v1").paths
+    ('/metrics', '/prometheus/metrics')
+    >>> address_of("http://localhost:8000/engine-1/metrics").paths
+    ('/engine-1/metrics',)
+    """
+    endpoint = endpoint_of(url, "chat")
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    query = f"?{parts.query}" if parts.query else ""
+    base = path.removesuffix("/v1")
+    whole = [path] if path.endswith("metrics") else [f"{base}{one}" for one in _PATHS]
+    paths = tuple(f"{one}{query}" for one in whole)
+    return Address(endpoint.host, endpoint.port, endpoint.is_tls, paths)
+
+
+def _read(url: str, address: Address, path: str, end_s: float) -> tuple[EngineState, bool]:
+    """Return one path's answer as a state, and whether no other path would answer better."""
+    server = Server(address.host, address.port, address.is_tls)
+    reply = read(server, path, end_s - time.monotonic(), MOST_BYTES)
+    at_s = time.time()
+    if reply.trouble:
+        return EngineState(url, at_s, trouble=reply.trouble), reply.status in {0, _OK}
+    try:
+        return _state(url, at_s, reply.text), False
+    except UnreadableError as error:
+        return EngineState(url, at_s, trouble=str(error)), False
+
+
+def _state(url: str, at_s: float, text: str) -> EngineState:
+    """Return what an answer says."""
+    if text.lstrip()[:1] in {"[", "{"}:
+        return state_of_iterations(url, at_s, text)
+    return state_of_metrics(url, at_s, text)
