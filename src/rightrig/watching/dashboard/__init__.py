@@ -1,0 +1,1 @@
+"""A dashboard for Grafana: the plan beside what is, engine, cards, links, health."""
