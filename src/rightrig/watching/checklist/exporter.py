@@ -1,0 +1,61 @@
+"""What an exporter has: its own page of metrics, read by the library that wrote the format."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rightrig.errors import MissingError
+from rightrig.watching.checklist.evidence import MetricsSeen, Sample
+from rightrig.watching.checklist.names import AGE, NAMES
+from rightrig.watching.checklist.outside import Address, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def read_exporter(address: Address) -> MetricsSeen:
+    """Return what an exporter has now.
+
+    Raises:
+        MissingError: where the extra ``watch`` is not installed.
+    """
+    path = "" if address.base.endswith("metrics") else "/metrics"
+    reply = read(address, path)
+    if reply.trouble:
+        return MetricsSeen(address.shown, trouble=reply.trouble)
+    return seen_of(address.shown, reply.text)
+
+
+def seen_of(source: str, text: str) -> MetricsSeen:
+    """Return the metrics of a page.
+
+    Raises:
+        MissingError: where the extra ``watch`` is not installed.
+    """
+    try:
+        from prometheus_client.parser import (  # noqa: PLC0415 - an extra
+            text_string_to_metric_families,
+        )
+    except ImportError as error:
+        raise MissingError(
+            "reading metrics needs prometheus-client: pip install 'rightrig[watch]'"
+        ) from error
+    try:
+        found = [
+            (sample.name, dict(sample.labels), float(sample.value))
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        ]
+    except (ValueError, IndexError, KeyError) as error:
+        return MetricsSeen(source, trouble=f"it is no page of metrics ({str(error)[:60]})")
+    # What an exporter last read may be older than its page.
+    ages = [value for name, _, value in found if name == AGE and math.isfinite(value)]
+    return MetricsSeen(source, tuple(_kept(found, max(ages, default=0.0))))
+
+
+def _kept(found: list[tuple[str, dict[str, str], float]], age_s: float) -> Iterator[Sample]:
+    """Yield the samples that the checklist is about; NaN is none."""
+    for name, labels, value in found:
+        if name in NAMES and math.isfinite(value):
+            yield Sample(name, labels, value, age_s if name.startswith("rightrig_gpu") else 0.0)
