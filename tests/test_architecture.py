@@ -23,6 +23,7 @@ from rightrig.cli.app import root
 from rightrig.cli.calibrate import calibrate
 from rightrig.cli.prices_refresh import prices_refresh
 from rightrig.cli.serve import serve
+from rightrig.cli.watch_export import watch_export
 from rightrig.deployment.compatibility import RULES
 from rightrig.planning.constraints import CONSTRAINTS
 from rightrig.verbs.table import HERE, VERBS
@@ -99,7 +100,9 @@ def place_of(function: Callable[..., Any]) -> str:
     return f"{function.__module__.removeprefix('rightrig.')}.{function.__qualname__}"
 
 
-_HERE: Final[tuple[Callable[..., Any], ...]] = (calibrate, prices_refresh, root, serve)
+_HERE: Final[tuple[Callable[..., Any], ...]] = (
+    calibrate, prices_refresh, root, serve, watch_export,
+)  # fmt: skip
 COMMANDS: Final = frozenset(
     place_of(one) for one in (*(verb.answer for verb in (*VERBS, *HERE)), *_HERE)
 )

@@ -105,6 +105,11 @@ LISTED_JSON: Final = (
     ("finetune", "finetune llama-3.2-1b --on 2xl40s --method lora --measured 9000"),
     ("prices status", "prices status"),
     ("accuracy", "accuracy {folder}/training.csv"),
+    ("watch rules", "watch rules"),
+    ("watch rules", "watch counters"),
+    ("watch runbook", "watch runbook"),
+    ("watch runbook", "watch runbook xid 79"),
+    ("watch drift", "watch drift"),
 )
 ANSWERS: Final = {
     "sweep.toml": """models = ["llama-3.1-8b"]

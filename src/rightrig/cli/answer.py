@@ -37,7 +37,7 @@ def answer(found: Found[Any], wanted: Wanted) -> None:
     """
     reports: dict[Form, str | None] = {"html": wanted.html, "md": wanted.md}
     written = [_report(found, form, file) for form, file in reports.items() if file is not None]
-    if "-" not in reports.values():
+    if "-" not in reports.values() and not found.is_shown:
         _print(found, as_json=wanted.json)
         if written and not wanted.json:
             sys.stdout.write(f"Written: {', '.join(written)}\n")

@@ -11,6 +11,7 @@ from rightrig.cli.catalogs import CatalogBefore
 from rightrig.cli.command import command
 from rightrig.cli.prices_refresh import prices_refresh
 from rightrig.cli.serve import serve
+from rightrig.cli.watch_export import watch_export
 from rightrig.verbs.table import GROUPS, HERE, VERBS
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ for verb in (*VERBS, *HERE):
     (_groups[first[0]] if first else app).command(last)(command(verb.answer))
 app.command("calibrate")(command(calibrate))
 app.command("serve")(serve)
+_groups["watch"].command("export")(watch_export)
 _groups["prices"].command("refresh")(command(prices_refresh, shipped_prices=True))
 for group in _groups.values():
     app.add_typer(group)

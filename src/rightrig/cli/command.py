@@ -51,7 +51,7 @@ def command(
         from rightrig.verbs.progress import watched_by
 
         catalog = chosen(folders, shipped_prices=shipped_prices)
-        with watched_by(Terminal()):
+        with watched_by(Terminal(is_json=json)):
             answer(verb(catalog, **words), Wanted(json=json, html=html, md=md))
 
     run.__doc__ = verb.__doc__

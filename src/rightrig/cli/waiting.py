@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rightrig.cli.sweep_progress import shown
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from rightrig.verbs.progress import Line, Share, Tasks
+    from rightrig.verbs.progress import Frame, Line, Share, Tasks
 
 
 def _is_seen() -> bool:
@@ -20,8 +21,15 @@ def _is_seen() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+@dataclass(frozen=True, slots=True)
 class Terminal:
-    """A watcher on standard error (:class:`rightrig.verbs.progress.Watcher`)."""
+    """A watcher on standard error (:class:`rightrig.verbs.progress.Watcher`).
+
+    Attributes:
+        is_json: Whether answers are wanted as JSON.
+    """
+
+    is_json: bool = False
 
     def compiling(self) -> None:
         """Say on a terminal that the first run takes longer, when it is the first."""
@@ -62,3 +70,19 @@ class Terminal:
             yield lambda text: live.update(
                 Text(text, overflow="ellipsis", no_wrap=True), refresh=True
             )
+
+    @contextmanager
+    def frames(self) -> Iterator[Frame | None]:
+        """Yield what draws one answer over the last; in a pipe one stands below the other.
+
+        JSON is one line an answer.
+        """
+        from rightrig.cli.frames import drawn, line, written
+
+        if self.is_json:
+            yield line
+        elif sys.stdout.isatty():
+            with drawn() as draw:
+                yield draw
+        else:
+            yield written

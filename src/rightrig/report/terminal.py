@@ -113,7 +113,11 @@ def _show_rich(document: Document) -> None:
     """Print with colours and tables that fit the terminal."""
     from rich.console import Console  # noqa: PLC0415 - only on a terminal
 
-    console = Console(highlight=False)
+    show_on(Console(highlight=False), document)
+
+
+def show_on(console: Console, document: Document) -> None:
+    """Print a document on a console of Rich."""
     for block in document:
         if isinstance(block, Paragraph):
             console.print(block.text, style=_STYLES[block.style], markup=False)

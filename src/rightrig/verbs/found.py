@@ -26,6 +26,7 @@ class Found(Generic[T_co]):
         text: Makes a file to print as it is, such as a recipe, in place of the document.
         charts: Makes Vega-Lite specifications that show the answer.
         interrupted: Whether somebody ended it early: what was measured until then is all of it.
+        is_shown: Whether it was shown already, as the last of several.
     """
 
     data: Callable[[], T_co]
@@ -35,3 +36,4 @@ class Found(Generic[T_co]):
     text: Callable[[], str] | None = None
     charts: Callable[[], tuple[Json, ...]] = tuple
     interrupted: bool = False
+    is_shown: bool = False

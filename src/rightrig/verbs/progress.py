@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     Share: TypeAlias = Callable[[float], None]
     """Takes the share of the work that is done, 0 to 1; may raise to end the work."""
     Tasks: TypeAlias = Callable[[int, int], None]
     """Takes the finished tasks, and how many of them were found finished."""
+    from rightrig.verbs.found import Found
+
     Line: TypeAlias = Callable[[str], None]
     """Takes what one line shows from now on."""
+    Frame: TypeAlias = Callable[[Found[Any]], None]
+    """Takes an answer, which is shown until the next one comes."""
 
 
 class Watcher(Protocol):
@@ -31,6 +36,9 @@ class Watcher(Protocol):
 
     def line(self) -> AbstractContextManager[Line | None]:
         """Return what takes the text of one line; ``None`` where nobody looks."""
+
+    def frames(self) -> AbstractContextManager[Frame | None]:
+        """Return what shows one answer after another; ``None`` where nobody looks."""
 
 
 def _untold(done_count: int, reused_count: int) -> None:
@@ -55,6 +63,10 @@ class _Nobody:
 
     def line(self) -> AbstractContextManager[Line | None]:
         """Return nothing to tell."""
+        return nullcontext()
+
+    def frames(self) -> AbstractContextManager[Frame | None]:
+        """Return nothing to show on."""
         return nullcontext()
 
 

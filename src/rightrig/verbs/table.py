@@ -12,6 +12,7 @@ from rightrig.verbs import (
     ask_layout,
     bench,
     catalogue,
+    checklist,
     compare,
     cost_owning,
     cost_power,
@@ -33,6 +34,10 @@ from rightrig.verbs import (
     simulate,
     tenants,
     tune,
+    watch,
+    watch_drift,
+    watch_rules,
+    watch_runbook,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +75,7 @@ GROUPS: Final = {
     "prices": "Rental offers.",
     "runtimes": "Inference engines.",
     "runs": "Runs measured here, kept.",
+    "watch": "Live metrics, alerts, runbooks.",
 }
 """Verbs of two words, by their first; what each is about."""
 VERBS: Final = tuple(
@@ -145,6 +151,14 @@ HERE: Final = tuple(
         ("runs export", runs.runs_export),
         ("runs import", runs.runs_import),
         ("runs delete", runs.runs_delete),
+        ("watch once", watch.watch_once),
+        ("watch rules", watch_rules.rules),
+        ("watch alertmanager", watch_rules.alertmanager),
+        ("watch dashboard", watch_rules.dashboard),
+        ("watch counters", watch_rules.counters),
+        ("watch runbook", watch_runbook.watch_runbook),
+        ("watch drift", watch_drift.watch_drift),
+        ("checklist", checklist.checklist),
     )
 )
-"""Verbs that measure this machine or a server it reaches: for the command line alone."""
+"""Verbs that measure or watch this machine or a server it reaches: for the command line alone."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.catalog import Catalog
     from rightrig.verbs.found import Found
-    from rightrig.verbs.progress import Line, Share, Tasks
+    from rightrig.verbs.progress import Frame, Line, Share, Tasks
 
 Form = Literal["json", "html", "markdown", "text"]
 """JSON; a fragment of HTML; Markdown; a file to print as it is, of a verb that makes one."""
@@ -141,6 +141,10 @@ class _Teller:
 
     def line(self) -> AbstractContextManager[Line | None]:
         """Return nothing: no question of a page measures a server."""
+        return nullcontext()
+
+    def frames(self) -> AbstractContextManager[Frame | None]:
+        """Return nothing: a page gets one answer."""
         return nullcontext()
 
 

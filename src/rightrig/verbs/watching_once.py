@@ -1,0 +1,141 @@
+"""From the words of ``watch once`` to its answer, or one answer after another."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from rightrig.errors import InputError, MissingError
+from rightrig.quantities import parse
+from rightrig.report.watched import Watched
+from rightrig.verbs.found import Found
+from rightrig.verbs.progress import watcher
+from rightrig.watching.observing import observed
+from rightrig.watching.states import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from rightrig.facts.catalog import Catalog
+    from rightrig.report.schema.watching import WatchOnceJson
+    from rightrig.watching.expected import Expected
+    from rightrig.watching.observing import Seen
+    from rightrig.watching.rules.firing import Firing
+    from rightrig.watching.rules.thresholds import Thresholds
+
+_LEAST_S: Final = 0.5
+_MOST_S: Final = 3600.0
+_MOST_ENGINES: Final = 64
+_NOTHING: Final = (
+    "there is neither a card nor an engine to watch: run it on the machine that has the cards "
+    "(with NVIDIA's driver, or amd-smi), or name an engine with --engine http://host:8000"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The words of the command."""
+
+    catalog: Catalog
+    urls: tuple[str, ...]
+    deployment: str | None
+    over: str
+    every: str | None
+
+
+def answer_of(asked: Asked) -> Found[WatchOnceJson]:
+    """Return what a machine does; with ``every`` the last of many answers, each shown meanwhile.
+
+    Raises:
+        InputError: when an address, a file or a time is wrong.
+        MissingError: when there is neither a card nor an engine to watch.
+    """
+    over_s = _time_s(asked.over, "--over")
+    every_s = None if asked.every is None else _time_s(asked.every, "--every")
+    if len(asked.urls) > _MOST_ENGINES:
+        raise InputError(f"{len(asked.urls)} engines are more than {_MOST_ENGINES}: name fewer")
+    expected = _expected(asked)
+    answers = _answers(asked, expected, over_s, every_s)
+    with closing(answers):
+        if every_s is not None:
+            return _last(answers)
+        # A driver that hangs is given up after half a minute.
+        with watcher().line() as say:
+            if say is not None:
+                say(f"reading cards and engines for {asked.over} …")
+            return next(answers)
+
+
+def _time_s(text: str, option: str) -> float:
+    """Return a time between two readings."""
+    time_s = parse(text, "time", name=option)
+    if not _LEAST_S <= time_s <= _MOST_S:
+        raise InputError(f"{option} is {text}: give at least {_LEAST_S:g}s and at most 1h")
+    return time_s
+
+
+def _expected(asked: Asked) -> Expected | None:
+    """Return what the plan lets one expect."""
+    if asked.deployment is None:
+        return None
+    from rightrig.measuring.load.readers_plan import read_plan
+    from rightrig.watching.expecting import expected_of
+
+    return expected_of(read_plan(asked.deployment), asked.catalog)
+
+
+def _answers(
+    asked: Asked, expected: Expected | None, over_s: float, every_s: float | None
+) -> Generator[Found[WatchOnceJson]]:
+    """Yield one answer a reading."""
+    from rightrig.watching.rules.thresholds import thresholds_of
+
+    thresholds = thresholds_of(expected)
+    with closing(observed(asked.urls, expected, over_s, every_s)) as readings:
+        for seen in readings:
+            if not seen.has_cards and not seen.engines:
+                raise MissingError(_NOTHING)
+            yield _found(Watched(seen, expected, _firings(seen, thresholds)))
+
+
+def _last(answers: Generator[Found[WatchOnceJson]]) -> Found[WatchOnceJson]:
+    """Show one answer after another until somebody ends it; return the last.
+
+    Ending it is how it ends: that is no interruption, and the exit code is the last answer's.
+    """
+    found: Found[WatchOnceJson] | None = None
+    with watcher().frames() as show:
+        if show is None:
+            raise InputError("--every redraws a terminal: leave it out here")
+        try:
+            for found in answers:
+                show(found)
+        except KeyboardInterrupt:
+            if found is None:
+                raise
+    if found is None:
+        raise MissingError(_NOTHING)
+    return replace(found, is_shown=True)
+
+
+def _firings(seen: Seen, thresholds: Thresholds) -> tuple[Firing, ...]:
+    """Return the alerts whose conditions hold; of cards none where only engines are watched."""
+    from rightrig.watching.rules.firing import firing
+
+    moment = seen.moment
+    if not seen.has_cards and seen.engines:
+        moment = replace(moment, snapshot=Snapshot(moment.snapshot.at_s))
+    return firing(moment, thresholds)
+
+
+def _found(watched: Watched) -> Found[WatchOnceJson]:
+    """Return one reading in every form."""
+    from rightrig.report.watch import watch_document
+    from rightrig.report.watch_json import watch_json
+
+    return Found(
+        data=lambda: watch_json(watched),
+        document=lambda: watch_document(watched),
+        yes=watched.is_healthy,
+    )
