@@ -325,10 +325,10 @@ def _generation(busy: float, *now: Run | float) -> tuple[Series, ...]:
     )
 
 
-def _replays(per_minute: float) -> tuple[Series, ...]:
+def _replays(per_minute: float, *generation: Run | float) -> tuple[Series, ...]:
     return (
         card("pcie_replays_total", Run(1000, per_minute / 4, EVEN)),
-        card("pcie_link_generation", 4),
+        card("pcie_link_generation", *(generation or (4,))),
         card("pcie_link_lanes", 16),
     )
 
@@ -358,14 +358,21 @@ _LINKS: Final = (
         _generation(0.55, *at_60(5, 4)),
         (_generation(0.55, 5), _generation(0.45, 1)),
     ),
-    Case("PcieReplays", 285, 17.0, _CARD, _replays(17), (_replays(15),)),
+    Case(
+        "PcieReplays",
+        285,
+        17.0,
+        _CARD,
+        _replays(17),
+        (_replays(15), _replays(15, Run(4, 0.0, 17), Run(1, 0.0, EVEN))),
+    ),
     Case(
         "NvlinkDown",
         60,
-        0.0,
-        {**_CARD, "link": "3"},
-        (_link(3, *at_60(1, 0)), _link(4, 1)),
-        ((_link(3, 0),), (_link(3, 1),)),
+        2.0,
+        _CARD,
+        (_link(2, *at_60(1, 0)), _link(3, *at_60(1, 0)), _link(4, 1), _link(5, 0)),
+        ((_link(3, 0), _link(4, 1)), (_link(3, 1),)),
     ),
     Case(
         "NvlinksFewerThanPlan",
@@ -413,6 +420,11 @@ def _of_dcgm(gpu: int, *runs: Run | float) -> Series:
     return series("DCGM_FI_DEV_GPU_TEMP", labels, *runs)
 
 
+def _of_pod(pod: str, *runs: Run | float) -> Series:
+    labels = {"gpu": "0", "UUID": "GPU-0", "Hostname": pod}
+    return series("DCGM_FI_DEV_GPU_TEMP", labels, *runs)
+
+
 _ENDS: Final = (Run(2, 0.0, 3), Run("stale"))
 _ANYTHING: Final = series("up", {"job": "other"}, 1)
 _PRESENCE: Final = (
@@ -425,6 +437,16 @@ _PRESENCE: Final = (
         (watch("gpus", *at_60(2, 1)), watch("gpus_expected", 2)),
         ((watch("gpus", 2), watch("gpus_expected", 2)),),
         in_dcgm=((_of_dcgm(0, 50), _of_dcgm(1, *_ENDS)), (_of_dcgm(0, 50), _of_dcgm(1, 50))),
+    ),
+    Case(
+        # An exporter that started anew, after the card was lost, knows of one alone.
+        "GpusMissing",
+        60,
+        1.0,
+        {"Hostname": HOST},
+        (watch("gpus", *at_60(2, 1)), watch("gpus_expected", *at_60(2, 1))),
+        ((watch("gpus", 1), watch("gpus_expected", 1)),),
+        in_dcgm=((_of_dcgm(0, 50), _of_dcgm(1, *_ENDS)), (_of_dcgm(0, 50),)),
     ),
     Case(
         "DriverDown",
@@ -485,6 +507,21 @@ _PRESENCE: Final = (
             (_of_dcgm(0, 50), _of_dcgm(1, 50)),
         ),
     ),
+    Case(
+        # Our exporter ends, and DCGM's of the same cards goes on under the name of its pod.
+        "HostSilent",
+        60,
+        2.0,
+        {"Hostname": HOST},
+        (watch("gpus", *_ENDS), _of_pod("dcgm-1", 50)),
+        ((watch("gpus", 2), _of_pod("dcgm-1", 50)),),
+        in_dcgm=(
+            (_of_dcgm(0, *_ENDS), _of_dcgm(1, *_ENDS)),
+            # A pod that was replaced reads the same card.
+            (_of_pod("dcgm-1", *_ENDS), _of_pod("dcgm-2", 50)),
+        ),
+    ),
+    Case("PlanUnwatched", 0, 1.0, {"deployment": PLAN.name}, (_ANYTHING,), ((INFO,),)),
     Case(
         "TelemetryBroken",
         60,

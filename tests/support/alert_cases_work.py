@@ -66,6 +66,11 @@ _HANGS: Final = (
             _engine_at(_GOES_ON),
             _engine_at(*_STOPS, running=0),
             _engine_at(*_STOPS, read=_GOES_ON),
+            # Started a minute ago: it may still read its first prompt.
+            (
+                engine("requests_running", Run(None, 0.0, 22), Run(4, 0.0, EVEN)),
+                engine("generation_tokens_total", Run(0, 0.0, EVEN)),
+            ),
         ),
     ),
     Case(
@@ -118,6 +123,16 @@ def _four(idle: tuple[Run, ...] | float, memory: float = 7e10) -> tuple[Series, 
     )
 
 
+def _two(idle: tuple[Run, ...], *, other: float = 0.95, memory: float = 7e10) -> tuple[Series, ...]:
+    """Return the first card, and one at work."""
+    return (
+        card("utilization_ratio", *idle),
+        card("memory_used_bytes", memory),
+        card("utilization_ratio", other, gpu=1),
+        card("memory_used_bytes", 7e10, gpu=1),
+    )
+
+
 def _peers(what: str, best: str, first: float, others: float, busy: float) -> tuple[Series, ...]:
     """Return four cards of which the first is below the others."""
     top = 2e9 if what == "sm_clock_hertz" else 700.0
@@ -152,6 +167,14 @@ _PEERS: Final = (
         _CARD,
         _four(at_60(0.95, 0.09)),
         (_four(0.11), _four(0.09, memory=1e9)),
+    ),
+    Case(
+        "GpuIdleAmongBusy",
+        60,
+        0.09,
+        _CARD,
+        _two(at_60(0.95, 0.09)),
+        (_two((Run(0.11),)), _two((Run(0.09),), other=0.85), _two((Run(0.09),), memory=1e9)),
     ),
     Case("GpuSlowAmongPeers", 0, 0.8, _CARD, _clocks(0.8), (_clocks(0.88), _clocks(0.8, 0.45))),
     Case("GpuWeakAmongPeers", 0, 0.57, _CARD, _powers(0.57), (_powers(0.66), _powers(0.57, 0.45))),

@@ -50,7 +50,8 @@ def rules_found(
     url = RUNBOOKS_URL if runbooks is None else _address(runbooks, "--runbooks")
     thresholds = _thresholds(catalog, deployment)
     command = _command("rules", {"--deployment": deployment, "--runbooks": runbooks})
-    text = yaml_text(rules_file(thresholds, url), tuple(header(thresholds, __version__, command)))
+    head = tuple(header(thresholds, __version__, command, url))
+    text = yaml_text(rules_file(thresholds, url), head)
     alerts = [_alert(*one, thresholds, url) for one in kept(thresholds)]
     made = {alert["alert"] for alert in alerts}
     return _file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -75,6 +76,51 @@ def test_every_alert_that_a_rule_of_silence_names_exists() -> None:
     }
     assert {"GpuLost", "DriverDown", "HostSilent"} <= named
     assert named <= set(BY_NAME), text
+
+
+def silences(source: str, target: str, *shared: str) -> bool:
+    """Whether a rule lets one alert silence another where both share exactly some labels."""
+
+    def matches(matchers: list[str], name: str) -> bool:
+        labels = {"alertname": name, "severity": BY_NAME[name].severity}
+        for matcher in matchers:
+            found = re.fullmatch(r'(\w+)(=~|!~|=)"(.*)"', matcher)
+            assert found is not None, matcher
+            is_same = re.fullmatch(found[3], labels[found[1]]) is not None
+            if is_same == (found[2] == "!~"):
+                return False
+        return True
+
+    return any(
+        matches(rule["source_matchers"], source)
+        and matches(rule["target_matchers"], target)
+        and set(rule["equal"]) <= set(shared)
+        for rule in configuration(None)["inhibit_rules"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "shared"),
+    [
+        # A card that fell off the bus is one page, and its XID says why.
+        ("GpuLost", "EngineDown", ("Hostname",)),
+        ("GpuLost", "CollectiveHang", ("Hostname",)),
+        ("GpuLost", "GpusMissing", ("Hostname",)),
+        ("GpuLost", "RecoveryNeeded", ("Hostname", "gpu")),
+        ("RecoveryNeeded", "EccUncorrectable", ("Hostname", "gpu")),
+        ("CollectiveHang", "EngineStalled", ("Hostname",)),
+    ],
+)
+def test_what_follows_from_a_fault_is_no_message_of_its_own(
+    source: str, target: str, shared: tuple[str, ...]
+) -> None:
+    assert silences(source, target, *shared)
+    assert not silences(source, target)
+
+
+@pytest.mark.parametrize("source", ["GpuLost", "DriverDown", "HostSilent", "RecoveryNeeded"])
+def test_a_critical_xid_is_never_silenced(source: str) -> None:
+    assert not silences(source, "XidCritical", "Hostname", "gpu", "UUID", "engine")
 
 
 def test_a_critical_alert_shares_its_family_with_the_warnings_that_it_silences() -> None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from alert_cases import PLAN, THRESHOLDS, Case, card
+from alert_cases import INFO, PLAN, THRESHOLDS, Case, card, card_labels, series
 from alert_cases_work import CASES
 from alert_dcgm import in_dcgm
 from alert_healthy import HEALTHY
 from promtool import (
     Expected,
     Group,
+    Run,
     Trial,
     expanded,
     name_of,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alert_dcgm import Names
+    from promtool import Series
 
     from rightrig.watching.rules.alert import Alert
 
@@ -44,11 +46,16 @@ _NUMBER: Final = re.compile(r"(?P<sign>==|!=|<=|>=|<|>) (?P<number>\d+)\b(?! \*)
 
 def expected(case: Case) -> Expected:
     """Return exactly what fires."""
-    alert = BY_NAME[case.alert]
+    return expected_of(case.alert, case.labels, case.value)
+
+
+def expected_of(name: str, labels: Mapping[str, str], value: float) -> Expected:
+    """Return exactly what fires of an alert."""
+    alert = BY_NAME[name]
     texts = annotated(alert, THRESHOLDS, RUNBOOKS_URL)
     return Expected(
-        {**case.labels, "severity": alert.severity, "family": alert.family},
-        {name: expanded(text, case.labels, case.value) for name, text in texts.items()},
+        {**labels, "severity": alert.severity, "family": alert.family},
+        {name: expanded(text, labels, value) for name, text in texts.items()},
     )
 
 
@@ -68,8 +75,8 @@ def quiet(case: Case) -> dict[int, tuple[Expected, ...]]:
 def from_ours(case: Case) -> Iterator[Group]:
     """Yield tests on our metrics."""
     yield Group("ours", case.firing, moments_of(case), case.step_s)
-    for index, series in enumerate(case.healthy):
-        yield Group(f"ours, healthy {index}", series, quiet(case), case.step_s)
+    for index, some in enumerate(case.healthy):
+        yield Group(f"ours, healthy {index}", some, quiet(case), case.step_s)
 
 
 def from_dcgm(case: Case) -> Iterator[Group]:
@@ -219,7 +226,8 @@ def test_a_wrong_wait_is_found(tmp_path: Path) -> None:
 def test_without_a_plan_its_alerts_are_left_out() -> None:
     alone = {alert.name for alert, _ in kept(thresholds_of(None))}
     assert set(ALERT_NAMES) - alone == {
-        "PowerCapSlows", "PowerLimitBelowPlan", "NvlinksFewerThanPlan", "GpuMemoryAbovePlan",
+        "PlanUnwatched", "PowerCapSlows", "PowerLimitBelowPlan", "NvlinksFewerThanPlan",
+        "GpuMemoryAbovePlan",
         "OutputBelowPlan", "CostAbovePlan", "CostAbovePlanToday",
         "TtftBudgetBurnsFast", "TtftBudgetBurnsSlow", "TpotBudgetBurnsFast",
         "TpotBudgetBurnsSlow", "E2eBudgetBurnsFast", "E2eBudgetBurnsSlow",
@@ -254,10 +262,79 @@ def test_each_threshold_of_an_alert_says_where_it_comes_from(alert: Alert) -> No
         assert THRESHOLDS.origin(name) in texts["threshold"]
 
 
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_the_summary_of_an_alert_names_its_host(alert: Alert) -> None:
+    """One Prometheus has many hosts, and on each an engine at http://127.0.0.1:8000."""
+    of_none = {"TelemetryAbsent", "PlanUnwatched"}
+    assert ("$labels.Hostname" in alert.summary) == (alert.name not in of_none)
+
+
 @needs_promtool
 def test_a_sound_machine_raises_no_alert(tmp_path: Path) -> None:
     group = Group("sound", HEALTHY, step_s=60, silent_s=(60, 900, 1800))
     assert_holds(tmp_path, [Trial(RULES, "any", (group,))])
+
+
+IDLE: Final[dict[str, float]] = {
+    "utilization_ratio": 0, "sm_active_ratio": 0, "sm_occupancy_ratio": 0, "power_watts": 75,
+    "sm_clock_hertz": 2.1e8, "pcie_link_generation": 1, "temperature_celsius": 30,
+    "thermal_margin_celsius": 55,
+}  # fmt: skip
+
+
+def asleep(one: Series) -> Series:
+    """Return a series as it is without work."""
+    value = IDLE.get(one.name.removeprefix("rightrig_gpu_"), one.runs[0].start)
+    return replace(one, runs=(Run(0 if one.name.endswith("requests_running") else value),))
+
+
+@needs_promtool
+@pytest.mark.parametrize("step_s", [15, 60])
+def test_an_idle_machine_and_a_simple_card_raise_no_alert(step_s: int, tmp_path: Path) -> None:
+    """An engine without requests; a card that has no ECC, no NVLink, no fabric, no profiling."""
+    idle = tuple(asleep(one) for one in HEALTHY)
+    lacking = ("ecc", "nvlink", "fabric", "sm_", "row_", "retired", "recovery", "thermal_margin")
+    simple = tuple(
+        one for one in idle if not one.name.removeprefix("rightrig_gpu_").startswith(lacking)
+    )
+    groups = [
+        Group(name, some, step_s=step_s, silent_s=(900, 1800))
+        for name, some in (("idle", idle), ("simple", simple))
+    ]
+    assert_holds(tmp_path, [Trial(RULES, "any", tuple(groups))])
+
+
+def restarted(one: Series) -> Series:
+    """Return a series of an engine that is down from 10 to 14 minutes, and counts anew then."""
+    first = one.runs[0]
+    if one.name == "rightrig_engine_up":
+        return replace(one, runs=(Run(1, 0.0, 39), Run(0, 0.0, 15), Run(1)))
+    if not one.name.startswith(("rightrig_engine_", "rightrig_deployment_prediction")):
+        return one
+    again = Run(0 if first.step else first.start, first.step)
+    ends = Run("stale"), Run(None, 0.0, 15)
+    return replace(one, runs=(replace(first, count=38), *ends, again))
+
+
+@needs_promtool
+def test_the_restart_of_an_engine_raises_no_alert(tmp_path: Path) -> None:
+    series = tuple(restarted(one) for one in HEALTHY)
+    group = Group("restart", series, silent_s=tuple(range(600, 2400, 60)))
+    assert_holds(tmp_path, [Trial(RULES, "any", (group,))])
+
+
+@needs_promtool
+def test_what_one_plan_promises_is_not_asked_of_the_hosts_of_another(tmp_path: Path) -> None:
+    """Both hosts fall short of the plan; the rules are of the plan of one."""
+    there = {**card_labels(host="b"), "UUID": "GPU-b"}
+    some = (
+        INFO,
+        series("rightrig_deployment_info", {"deployment": "another", "Hostname": "b"}, 1),
+        card("power_limit_watts", 500),
+        series("rightrig_gpu_power_limit_watts", there, 500),
+    )
+    check = Group("hosts", some, {600: (expected_of("PowerLimitBelowPlan", card_labels(), 500.0),)})
+    assert_holds(tmp_path, trials("PowerLimitBelowPlan", [check]))
 
 
 @needs_promtool

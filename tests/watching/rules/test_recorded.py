@@ -143,6 +143,15 @@ def test_instances_and_pods_of_one_card_are_one(tmp_path: Path) -> None:
     check(tmp_path, some, "gpu:temperature_celsius", expected)
 
 
+def test_an_event_from_before_a_gap_in_the_scrapes_is_not_new(tmp_path: Path) -> None:
+    """Half an hour without Prometheus, which then reads the old count again; or one more."""
+    name = f'{recorded("gpu:xid_events:new10m")}, xid="79"'
+    for after, found in ((1, {}), (2, {name: 2.0})):
+        runs = (Run(None, 0.0, 3), Run(1, 0.0, 3), Run(None, 0.0, 40), Run(after, 0.0, 100))
+        events = card("xid_events_total", *runs, xid="79")
+        check(tmp_path, [events], "gpu:xid_events:new10m", found)
+
+
 def test_the_last_xid_that_dcgm_keeps_for_ever_is_an_event_once(tmp_path: Path) -> None:
     long_ago = dcgm("DEV_XID_ERRORS", Run(0, 0.0, 3), Run(79, 0.0, 300))
     check(tmp_path, [long_ago], "gpu:xid_events:new10m", {})

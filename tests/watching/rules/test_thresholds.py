@@ -53,7 +53,7 @@ def test_of_several_kinds_of_cards_the_least_is_expected() -> None:
 
 
 def test_each_machine_of_several_has_its_own_cards() -> None:
-    assert thresholds_of(replace(PLAN, machines_count=2)).cards_count == 4
+    assert thresholds_of(replace(PLAN, machines_count=2)).cards_count == PLAN.cards_count
 
 
 def test_cards_without_nvlink_are_not_asked_for_links() -> None:

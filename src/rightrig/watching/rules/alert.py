@@ -16,7 +16,7 @@ Severity = Literal["critical", "warning", "info"]
 CARD_LABELS: Final = "Hostname, gpu, UUID"
 """Labels that every series of a card keeps."""
 CARD: Final = "GPU {{ $labels.gpu }} of {{ $labels.Hostname }}"
-ENGINE: Final = "{{ $labels.engine }}"
+ENGINE: Final = "{{ $labels.engine }} on {{ $labels.Hostname }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,13 @@ def of_plan(expr: str, thresholds: Thresholds) -> str:
 
     Another deployment's rules may lie in the same Prometheus.
     """
-    # A string of JSON is one of PromQL.
-    name = json.dumps(thresholds.deployment, ensure_ascii=False)
+    name = quoted(thresholds.deployment)
     return f"({expr})\nand on (Hostname) rightrig_deployment_info{{deployment={name}}}"
+
+
+def quoted(text: str) -> str:
+    """Return a string of PromQL; one of JSON is."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def promql(number: SupportsFloat) -> str:

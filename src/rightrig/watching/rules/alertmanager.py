@@ -47,7 +47,16 @@ def _receiver(name: str, webhook: str | None) -> dict[str, Any]:
 _INHIBITIONS: Final = (
     ((f'alertname=~"{_ROOTS}"',), (f'alertname!~"{_ROOTS}|{_KEPT}"',), ("Hostname",)),
     (('alertname="GpuLost"',), (f'alertname!~"GpuLost|{_KEPT}"',), ("Hostname", "gpu")),
-    (('alertname="GpuLost"',), ('alertname="GpusMissing"',), ("Hostname",)),
+    (
+        ('alertname="GpuLost"',),
+        ('alertname=~"GpusMissing|EngineDown|EngineStalled|CollectiveHang"',),
+        ("Hostname",),
+    ),
+    (
+        ('alertname="RecoveryNeeded"',),
+        ('alertname=~"EccUncorrectable|EccUncorrectableContained|RowRemapPending"',),
+        ("Hostname", "gpu"),
+    ),
     (
         ('alertname="CollectiveHang"',),
         ('alertname=~"EngineStalled|GpuBusyWithoutWork|GpuBusyAtIdlePower"',),

@@ -113,9 +113,11 @@ ENGINES: Final = (
         family="engine",
         severity="critical",
         expr=fixed("rightrig_engine_up == 0"),
-        for_s=60,
+        # A restart loads weights for minutes, and an update restarts one engine after the other.
+        for_s=300,
         summary=f"The engine at {ENGINE} does not answer",
-        description="Its metrics cannot be read: it is down, starts, or hangs.",
+        description="Its metrics could not be read for five minutes: it is down, does not start, "
+        "or hangs.",
         runbook="driver-crash",
     ),
     Alert(

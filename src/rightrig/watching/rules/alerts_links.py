@@ -113,14 +113,14 @@ LINKS: Final = (
         group=_NVLINK,
         family="nvlink",
         severity="critical",
-        # A link that nobody ever used is down too: only one that worked within the day counts.
-        expr=fixed(
-            "rightrig_gpu_nvlink_up == 0\nand max_over_time(rightrig_gpu_nvlink_up[1d]) == 1"
-        ),
+        # A link that nobody ever used is down too: only those that worked within the day count.
+        # One alert a card, for a switch that fails takes all of its links along.
+        expr=fixed("max_over_time(gpu:nvlinks_up[1d]) - gpu:nvlinks_up > 0"),
         for_s=60,
-        summary=f"NVLink {{{{ $labels.link }}}} of {CARD} went down",
-        description="It worked within the last day. Traffic between cards takes the links that "
-        "remain, or PCIe.",
+        summary=f"NVLinks of {CARD} went down",
+        description='{{ printf "%.0f" $value }} of those that worked within the last day; '
+        "rightrig_gpu_nvlink_up says which. Traffic between cards takes the links that remain, "
+        "or PCIe.",
         runbook="link-degraded",
     ),
     Alert(

@@ -53,6 +53,7 @@ def _cost_of_day(thresholds: Thresholds) -> str:
 
 
 _GROUP: Final = "rightrig-plan"
+_WHICH: Final = "{{ $labels.deployment }} on {{ $labels.Hostname }}"
 PLAN: Final = (
     Alert(
         name="OutputBelowPlan",
@@ -61,7 +62,7 @@ PLAN: Final = (
         severity="warning",
         expr=_output,
         for_s=600,
-        summary="{{ $labels.deployment }} makes fewer tokens than predicted",
+        summary=f"{_WHICH} makes fewer tokens than predicted",
         description='{{ printf "%.2f" $value }} of what is predicted for as many users, below the '
         "low end of the prediction.",
         runbook="slow-node",
@@ -74,7 +75,7 @@ PLAN: Final = (
         severity="warning",
         expr=_cost_at_peak,
         for_s=900,
-        summary="{{ $labels.deployment }} costs more a token than planned, at the planned traffic",
+        summary=f"{_WHICH} costs more a token than planned, at the planned traffic",
         description='${{ printf "%.2f" $value }} a million output tokens over the last hour.',
         runbook="cost",
         uses=("cost_usd_per_output_token", "peak_ratio", "peak_requests_per_s"),
@@ -86,7 +87,7 @@ PLAN: Final = (
         severity="info",
         expr=_cost_of_day,
         for_s=3600,
-        summary="{{ $labels.deployment }} cost more a token today than planned",
+        summary=f"{_WHICH} cost more a token today than planned",
         description='${{ printf "%.2f" $value }} a million output tokens over the last day; with '
         "less "
         "traffic than planned each token costs more.",

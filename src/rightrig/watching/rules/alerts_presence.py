@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rightrig.watching.rules.alert import CARD, CARD_LABELS, Alert, fixed, promql
+from rightrig.watching.rules.alert import (
+    CARD,
+    CARD_LABELS,
+    Alert,
+    fixed,
+    promql,
+    quoted,
+)
+
+if TYPE_CHECKING:
+    from rightrig.watching.rules.thresholds import Thresholds
 
 _MISMATCH: Final = 'rightrig_watch_driver_trouble{reason="LibRmVersionMismatch"} == 1'
 _GROUP: Final = "rightrig-presence"
+_SILENT: Final = (
+    "max_over_time(host:gpus[6h])\n"
+    "unless on (Hostname) host:gpus\n"
+    "unless on (Hostname) (\n"
+    '  max_over_time(gpu:temperature_celsius{UUID!=""}[6h]) '
+    "and on (UUID) gpu:temperature_celsius\n"
+    ")\n"
+    "or\n"
+    "max by (Hostname) (max_over_time(rightrig_watch_gpus[6h])) "
+    "unless on (Hostname) rightrig_watch_gpus"
+)
+"""Hosts that were read and are not any more.
+
+DCGM's exporter may call its host after its pod, which changes: no host is silent whose cards are
+read under another name. Ours is missed even where DCGM's goes on: engines and lost cards are
+known to ours alone.
+"""
+
+
+def _unwatched(thresholds: Thresholds) -> str:
+    """Return that nobody serves the plan; nothing without one."""
+    if not thresholds.deployment:
+        return ""
+    return f"absent(rightrig_deployment_info{{deployment={quoted(thresholds.deployment)}}})"
+
+
 PRESENCE: Final = (
     Alert(
         name="GpuLost",
@@ -107,7 +143,7 @@ PRESENCE: Final = (
         group=_GROUP,
         family="telemetry",
         severity="critical",
-        expr=fixed("max_over_time(host:gpus[6h])\nunless on (Hostname) host:gpus"),
+        expr=fixed(_SILENT),
         for_s=300,
         summary="{{ $labels.Hostname }} sends no GPU metrics any more",
         description='It did within the last six hours, of {{ printf "%.0f" $value }} GPUs. The '
@@ -115,6 +151,18 @@ PRESENCE: Final = (
         "its exporter or the way to it is down.",
         runbook="telemetry",
         sources="ours and DCGM",
+    ),
+    Alert(
+        name="PlanUnwatched",
+        group=_GROUP,
+        family="plan",
+        severity="warning",
+        expr=_unwatched,
+        for_s=900,
+        summary="No exporter says that it serves {{ $labels.deployment }}",
+        description="Alerts of that plan cannot fire. Start `rightrig watch export --deployment "
+        "FILE` on its machines, with the plan that these rules were written from.",
+        runbook="telemetry",
     ),
     Alert(
         name="TelemetryBroken",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _STALLED: Final = (
     "min_over_time(rightrig_engine_requests_running[5m]) > 0\n"
+    # Of an engine that has just started five minutes are not known yet.
+    "and rightrig_engine_requests_running offset 5m > 0\n"
     "and engine:generation_tokens:rate5m == 0\n"
     "unless rate(rightrig_engine_prompt_tokens_total[5m]) > 0"
 )
@@ -49,7 +51,12 @@ def _collective_hang(thresholds: Thresholds) -> str:
 def _idle_among_busy(thresholds: Thresholds) -> str:
     """Return idle cards that hold as much memory as the loaded ones beside them."""
     least = promql(1.0 - thresholds.idle_card_ratio)
-    median = f"quantile by (Hostname) (0.5, gpu:utilization_ratio) > {least}"
+    busy = "gpu:utilization_ratio"
+    # The median of two cards, one idle, is half: there the other one counts.
+    median = (
+        f"quantile by (Hostname) (0.5, {busy}) > {least}\n"
+        f"or max by (Hostname) ({busy}) > {least} and count by (Hostname) ({busy}) == 2"
+    )
     return (
         f"gpu:utilization_ratio < {promql(thresholds.idle_card_ratio)}\n"
         f"and on (Hostname) ({median})\n"
@@ -122,8 +129,8 @@ WORK: Final = (
         severity="critical",
         expr=_collective_hang,
         for_s=120,
-        summary=f"Cards of {{{{ $labels.Hostname }}}} wait for each other, and {ENGINE} stands "
-        "still",
+        summary="Cards of {{ $labels.Hostname }} wait for each other, and {{ $labels.engine }} "
+        "stands still",
         description="A kernel runs all the time with hardly a warp, or at the power of an idle "
         "card, "
         "while the engine makes no tokens: a collective operation waits for a rank that never "

@@ -150,11 +150,13 @@ def _power_capped() -> Recorded:
 def _xids() -> Recorded:
     """Return error events of the last ten minutes.
 
-    A count that appears with its first event has no increase yet, so a new series counts too.
+    A count that appears with its first event has no increase yet, so a new series counts too; one
+    that was there before a gap in the scrapes is not new.
     DCGM's gauge keeps the last XID for ever: only its changes are events.
     """
     ours = "rightrig_gpu_xid_events_total"
-    new = f"(increase({ours}[10m]) > 0)\nor ({ours} unless {ours} offset 10m)"
+    known = f"last_over_time({ours}[1d] offset 10m)"
+    new = f"(increase({ours}[10m]) > 0)\nor ({ours} > {known})\nor ({ours} unless {known})"
     sticky = " or ".join(
         f"(({name} < {_BLANK_GAUGE}) > 0 and changes({name}[10m]) > 0)"
         for name in BY_KEY["xid"].names
@@ -176,8 +178,10 @@ def _links() -> tuple[Recorded, ...]:
     replays = _either(
         "rate(rightrig_gpu_pcie_replays_total[5m])", _counted("pcie_replays", "rate", "5m")
     )
+    # What it sent again in the last minutes it did at its quickest, though it idles by now.
+    quickest = "max_over_time(gpu:pcie_link_generation[10m])"
     per_lane = "\n + ".join(
-        f"{rate} * (gpu:pcie_link_generation {generation})" for generation, rate in REPLAYS_PER_LANE
+        f"{rate} * ({quickest} {generation})" for generation, rate in REPLAYS_PER_LANE
     )
     errors = (
         Recorded(
@@ -213,10 +217,12 @@ def _hosts() -> tuple[Recorded, ...]:
     """Return how many cards answer, and should."""
     theirs = f"count by (Hostname) ({_renamed_busy()})"
     known = "max by (Hostname) (rightrig_watch_gpus)"
-    should = "max by (Hostname) (rightrig_watch_gpus_expected)"
+    # An exporter that starts after a card was lost knows of the others alone.
+    seen = 'label_replace(max_over_time(host:gpus[1d]), "seen", "day", "", "")'
+    should = f"max by (Hostname) (rightrig_watch_gpus_expected or {seen})"
     return (
         Recorded("host:gpus", f"{known}\nor\n({theirs} unless on (Hostname) {known})"),
-        Recorded("host:gpus_expected", f"{should}\nor\nmax_over_time(host:gpus[1d])"),
+        Recorded("host:gpus_expected", should),
     )
 
 

@@ -169,7 +169,7 @@ def thresholds_of(expected: Expected | None) -> Thresholds:
         memory_used_bytes=found.get("memory_used_bytes"),
         power_limit_w=found.get("power_limit_w"),
         links_count=_links_count(expected),
-        cards_count=expected.cards_count // expected.machines_count,
+        cards_count=expected.cards_count,
         budgets=_budgets(expected),
         origins=MappingProxyType({**_STANDING, **origins}),
     )

@@ -96,12 +96,19 @@ def _comment(line: str) -> str:
     return f"# {' '.join(line.split())}".rstrip()
 
 
-def header(thresholds: Thresholds, version: str, command: str) -> Iterator[str]:
+def header(
+    thresholds: Thresholds, version: str, command: str, runbooks_url: str = RUNBOOKS_URL
+) -> Iterator[str]:
     """Yield what stands above the rules: of what they are, and where thresholds come from."""
     yield f"Alert rules of rightrig {version}, written by: {command}"
     yield f"Plan: {thresholds.deployment}" if thresholds.deployment else "Plan: none was given"
     left_out = [alert.name for alert in ALERTS if not alert.expr(thresholds)]
     if left_out:
         yield f"Left out, for want of a plan that promises such a thing: {', '.join(left_out)}"
+    if runbooks_url == RUNBOOKS_URL:
+        yield (
+            "Links lead to the exporter of the reader's own machine: --runbooks URL names where "
+            "everybody finds the pages"
+        )
     yield "They read rightrig's exporter and NVIDIA's DCGM exporter, its old names and its new."
     yield ""
