@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.report.terminal import plain_text
-from rightrig.store.records import NewRun, Run, Value
+from rightrig.store.records import NewRun, Run, Served, Value
 from rightrig.verbs.watch_drift import watch_drift
 from rightrig.watching.drift import ALPHA_RATIO, Verdict, needed_count, shifted
 from rightrig.watching.drift_series import better_of, series_of
@@ -284,6 +285,22 @@ def test_what_a_load_counted_does_not_tear_its_series_apart() -> None:
         ("requests_per_s", "concurrency 8"),
     }
     assert all(len(series.points) == 5 for series in found.values())
+
+
+def test_another_plan_under_the_name_of_the_same_file_is_another_series() -> None:
+    """A new version of the engine is not: that is what is looked for."""
+    served = Served("llama-3.1-8b", "1xh100-sxm", "h100-sxm", 1, "vllm", "0.19", "bf16", "bf16")
+    others = (
+        served, replace(served, version="0.20"), replace(served, weights="fp8"),
+        replace(served, tp=2),
+    )  # fmt: skip
+    runs = []
+    for number, other in enumerate(others):
+        run = load_run(number, 0.1)
+        runs.append(replace(run, new=replace(run.new, served=other)))
+    tails = [s for s in series_of(runs, "ttft_s") if "statistic p99" in s.of]
+    assert sorted(len(one.points) for one in tails) == [1, 1, 2]
+    assert "llama-3.1-8b on 1xh100-sxm, vllm" in tails[0].of
 
 
 def test_a_level_that_the_client_limited_does_not_count() -> None:

@@ -45,9 +45,14 @@ class ChecklistReport:
     strict: bool = False
 
     @property
-    def is_ready(self) -> bool:
-        """Whether the answer is yes."""
+    def is_yes(self) -> bool:
+        """Whether the answer is yes: nothing failed, strictly nothing is open either."""
         return is_ready(self.items, strict=self.strict)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything was verified, and held."""
+        return is_ready(self.items, strict=True)
 
 
 def checklist_document(report: ChecklistReport) -> Document:
@@ -59,12 +64,12 @@ def _blocks(report: ChecklistReport) -> Iterator[Paragraph]:
     """Yield its blocks."""
     counts = counts_of(report.items)
     planned = report.planned
-    word = "Ready" if report.is_ready else "Not ready"
+    word, style = _verdict(report)
     yield Paragraph(
         f"{word}: {planned.model} on {planned.rig} at {show_number(planned.peak_requests_per_s)} "
         f"requests/s: {counts['pass']} pass, {counts['fail']} fail, "
         f"{counts['not verifiable']} not verifiable.",
-        "good" if report.is_ready else "bad",
+        style,
     )
     for topic, group in groupby(report.items, key=lambda one: one.topic):
         yield Paragraph(_TITLES[topic], "title")
@@ -72,6 +77,15 @@ def _blocks(report: ChecklistReport) -> Iterator[Paragraph]:
         for one, after in zip(items, (*items[1:], None), strict=True):
             yield from _item(one, after)
     yield from _ending(report, counts["not verifiable"])
+
+
+def _verdict(report: ChecklistReport) -> tuple[str, Literal["good", "warn", "bad"]]:
+    """Return the verdict in a word, and its colour."""
+    if report.is_ready:
+        return "Ready", "good"
+    if report.is_yes:
+        return "Nothing failed, not all of it verified", "warn"
+    return "Not ready", "bad"
 
 
 def _item(one: Checked, after: Checked | None) -> Iterator[Paragraph]:
@@ -101,8 +115,7 @@ def _ending(report: ChecklistReport, open_count: int) -> Iterator[Paragraph]:
     if open_count:
         more = "counts as no" if report.strict else "counts as no with --strict"
         yield Paragraph(
-            f"OPEN is what nothing that was read from here says: {open_count} of it. It {more}.",
-            "dim",
+            f"OPEN is what nothing that was read from here says: {open_count} of it. It {more}."
         )
 
 

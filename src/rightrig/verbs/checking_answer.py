@@ -54,7 +54,7 @@ def answer_of(catalog: Catalog, words: ChecklistWords) -> Found[ChecklistJson]:
     return Found(
         data=lambda: checklist_json(report),
         document=lambda: checklist_document(report),
-        yes=report.is_ready,
+        yes=report.is_yes,
         records=() if deployment is None else records_of(deployment),
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from rightrig.store.records import Run, Value
+    from rightrig.store.records import Run, Served, Value
     from rightrig.watching.drift import Shift
 
 Better = Literal["more", "less", "neither"]
@@ -117,8 +117,21 @@ def _values(run: Run, figure: str | None) -> dict[tuple[str, ...], list[float]]:
     found: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for value in run.values:
         if _is_followed(value, new.kind) and figure in {None, value.name, *_bare(value.name)}:
-            found[*whole, value.name, _of(value)].append(value.value)
+            of = ", ".join(filter(None, (_of(value), _served(new.served))))
+            found[*whole, value.name, of].append(value.value)
     return found
+
+
+def _served(served: Served | None) -> str:
+    """Return what a server ran: a plan's file keeps its name when its content changes.
+
+    Versions are not in it: that a new one is slower is what is looked for.
+    """
+    if served is None:
+        return ""
+    split = f"tp {served.tp}, pp {served.pp}"
+    formats = f"weights {served.weights or 'unknown'}, kv {served.kv or 'unknown'}"
+    return f"{served.model} on {served.rig}, {served.runtime}, {formats}, {split}"
 
 
 def _bare(name: str) -> Iterator[str]:

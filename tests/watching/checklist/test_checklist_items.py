@@ -27,6 +27,7 @@ from rightrig.watching.checklist.evidence import (
     MetricsSeen,
     PriceSeen,
     RulesSeen,
+    Sample,
     Words,
 )
 from rightrig.watching.checklist.items import ITEMS, checked, counts_of, is_ready
@@ -285,6 +286,20 @@ def test_an_older_test_that_went_far_enough_counts_beside_a_newer_short_one(
     assert (found.status, "run 8" in found.found) == ("pass", True)
 
 
+@pytest.mark.parametrize("newest", [((1.0, False), (3.0, False)), ((0.5, True), (1.0, False))])
+def test_an_older_test_does_not_hide_that_a_newer_one_broke_below_the_peak(
+    good: Evidence, newest: tuple[tuple[float, bool], ...]
+) -> None:
+    assert good.deployment is not None
+    newer = tuple(
+        level(good.deployment, run_id=9, asked_requests_per_s=ratio * PEAK, holds=holds)
+        for ratio, holds in newest
+    )
+    older = level(good.deployment, run_id=8, asked_requests_per_s=3.0 * PEAK)
+    found = outcome(replace(good, levels=(*newer, older)), "CHECK-LOAD")
+    assert (found.status, "run 9" in found.found) == ("fail", True)
+
+
 def test_two_machines_tested_together_have_twice_the_peak(good: Evidence) -> None:
     assert judged_levels(good, (2.0, True), machines_count=2)[0] == "fail"
     assert judged_levels(good, (4.0, True), machines_count=2)[0] == "pass"
@@ -295,6 +310,62 @@ def test_no_load_test_is_not_verifiable_and_names_its_command(good: Evidence) ->
     assert status == "not verifiable"
     assert "rightrig load http://localhost:8000 --plan plan.json" in words
     assert outcome(replace(good, store_trouble="no store"), "CHECK-LOAD").found == "no store"
+
+
+# A Prometheus has more than this deployment.
+
+
+def fleet(good: Evidence, *told: Sample) -> Evidence:
+    """Return the evidence of a Prometheus that has cards and engines of another host too."""
+    others = tuple(
+        replace(
+            one,
+            labels={**one.labels, "Hostname": "other", "UUID": f"other {one.labels.get('gpu')}"},
+            value=4.0 if one.name == names.LANES[0] else one.value,
+        )
+        for one in samples()
+    )
+    return replace(good, prometheus=MetricsSeen("http://p", (*samples(), *others, *told)))
+
+
+def serves(good: Evidence, host: str) -> Sample:
+    assert good.expected is not None
+    return Sample(names.PLAN, {"deployment": good.expected.name, "Hostname": host}, 1.0)
+
+
+WATCHED = [*(item_id for item_id, _ in METRICS), "CHECK-ENGINEMETRICS", "CHECK-LOGS"]
+
+
+@pytest.mark.parametrize("item_id", WATCHED)
+def test_metrics_of_many_hosts_of_which_none_serves_the_plan_verify_nothing(
+    good: Evidence, item_id: str
+) -> None:
+    status, words = said(fleet(good), item_id)
+    assert status == "not verifiable"
+    assert "cards of 2 hosts, and none says that it serves" in words
+    assert "watch export --deployment" in words
+
+
+def test_cards_of_other_hosts_do_not_stand_in_for_those_of_the_plan(good: Evidence) -> None:
+    assert outcome(fleet(good, serves(good, "h")), "CHECK-UTILISATION").status == "pass"
+    status, words = said(fleet(good, serves(good, "elsewhere")), "CHECK-UTILISATION")
+    assert (status, "has no utilisation" in words) == ("fail", True)
+
+
+def test_links_of_other_hosts_are_not_those_of_the_plan(good: Evidence) -> None:
+    assert outcome(fleet(good), "CHECK-LINKS").status == "pass"
+    assert outcome(fleet(good, serves(good, "h")), "CHECK-LINKS").status == "pass"
+    assert outcome(fleet(good, serves(good, "other")), "CHECK-LINKS").status == "fail"
+
+
+def test_the_same_cards_under_the_name_of_a_pod_are_those_of_the_plan(good: Evidence) -> None:
+    renamed = tuple(
+        replace(one, labels={**one.labels, "Hostname": "dcgm-x7k2p"})
+        if one.name == names.OCCUPANCY[0] else one
+        for one in samples()
+    )  # fmt: skip
+    seen = MetricsSeen("http://p", (*renamed, serves(good, "h")))
+    assert outcome(replace(good, prometheus=seen), "CHECK-OCCUPANCY").status == "pass"
 
 
 # Alerts are loaded, healthy, and linked to runbooks.
@@ -365,6 +436,37 @@ def test_runbooks_of_crash_memory_and_hang_must_be_linked(good: Evidence, page: 
     assert said(found, "CHECK-RUNBOOKS")[0] == "fail"
 
 
+def test_links_to_the_readers_own_machine_are_told(good: Evidence) -> None:
+    assert good.rules is not None
+    assert "loopback" not in outcome(good, "CHECK-RUNBOOKS").found
+    own = tuple(
+        replace(one, runbook_url=one.runbook_url.replace("http://x", "http://127.0.0.1:9401"))
+        for one in good.rules.alerts
+    )
+    found = outcome(replace(good, rules=replace(good.rules, alerts=own)), "CHECK-RUNBOOKS")
+    assert "loopback address" in found.found
+
+
+def test_rules_of_no_plan_or_of_another_one_do_not_hold_this_one(good: Evidence) -> None:
+    loaded = good.rules
+    assert loaded is not None
+    assert good.expected is not None
+    own = f'(x)\nand on (Hostname) rightrig_deployment_info{{deployment="{good.expected.name}"}}'
+
+    def judged(query: str) -> tuple[str, str]:
+        some = tuple(replace(one, query=query) for one in loaded.alerts)
+        return said(replace(good, rules=replace(loaded, alerts=some)), "CHECK-ALERTPLAN")
+
+    assert judged(own)[0] == "pass"
+    status, words = judged(own.replace(good.expected.name, "another"))
+    assert (status, "alerts of this plan: " in words) == ("fail", True)
+    assert "rightrig watch rules --deployment plan.json" in words
+    bare = tuple(one for one in loaded.alerts if one.name != "TtftBudgetBurnsFast")
+    status, words = said(replace(good, rules=replace(loaded, alerts=bare)), "CHECK-ALERTPLAN")
+    assert (status, "TtftBudgetBurnsFast" in words) == ("fail", True)
+    assert said(replace(good, rules=None), "CHECK-ALERTPLAN")[0] == "not verifiable"
+
+
 def test_alerts_of_others_need_no_runbook_of_ours(good: Evidence) -> None:
     assert good.rules is not None
     more = (*good.rules.alerts, LoadedAlert("NodeDown"))
@@ -417,6 +519,9 @@ def test_error_events_must_be_counted_and_logs_kept(good: Evidence) -> None:
     assert outcome(replace(good, prometheus=nothing), "CHECK-LOGS").status == "fail"
     assert outcome(replace(good, logs=""), "CHECK-LOGS").status == "not verifiable"
     assert outcome(replace(good, prometheus=None), "CHECK-LOGS").status == "not verifiable"
+    silent = replace(good, prometheus=MetricsSeen("http://p", (), trouble="no answer in time"))
+    assert said(silent, "CHECK-LOGS")[0] == "fail"
+    assert "no answer in time" in said(silent, "CHECK-LOGS")[1]
 
 
 def test_too_few_runs_to_see_a_regression_fail(good: Evidence) -> None:
@@ -492,6 +597,14 @@ def test_a_driver_that_is_too_old_fails(good: Evidence) -> None:
     assert outcome(replace(good, **unsaid), "CHECK-VERSIONS").status == "not verifiable"
 
 
+def test_the_pytorch_of_another_environment_does_not_fail_the_engine(good: Evidence) -> None:
+    versions = {"driver": "580.95.05", "cuda": "13.0", "torch": "2.13.0+cpu"}
+    status, words = said(
+        replace(good, **machine(card(0), card(1), versions=versions)), "CHECK-VERSIONS"
+    )
+    assert (status, "PyTorch beside rightrig" in words) == ("not verifiable", True)
+
+
 def test_a_fault_of_the_probe_fails(good: Evidence) -> None:
     held = machine(card(0, slowdowns=("hardware power brake",)), card(1))
     assert outcome(replace(good, **held), "CHECK-PROBE").status == "fail"
@@ -515,6 +628,9 @@ def test_another_model_or_a_silent_engine_fails(good: Evidence) -> None:
 
     assert judged(EngineState("http://e", 0.0, kind="vllm", model="Qwen/Qwen3-8B")) == "fail"
     assert judged(EngineState("http://e", 0.0, trouble="nothing listens there")) == "fail"
+    for trouble, remedy in (("HTTP 404 at /metrics", "metrics on"), ("TLS fails: x", "https")):
+        silent = replace(good, engine=EngineState("http://e", 0.0, trouble=trouble))
+        assert remedy in outcome(silent, "CHECK-ENGINE").remedy
     assert judged(EngineState("http://e", 0.0, kind="llama.cpp")) == "not verifiable"
     assert judged(None) == "not verifiable"
 

@@ -207,6 +207,14 @@ def test_pairs_that_exchange_through_the_host_are_not_judged() -> None:
     assert found.peers_ratio is None
 
 
+def test_a_bench_of_the_processor_is_none_of_the_planned_cards() -> None:
+    processor = bench(9)
+    values = tuple(
+        replace(one, labels={**one.labels, "device": "cpu EPYC"}) for one in processor.values
+    )
+    assert seen(replace(processor, values=values), bench(2)).run_id == 2
+
+
 def test_no_ended_bench_is_none() -> None:
     assert benches_of([], RIG) == (None, None)
     assert benches_of([replace(bench(), status="failed")], RIG) == (None, None)

@@ -6,8 +6,10 @@ was asked for and did not answer says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+
+from rightrig.watching.checklist import names
 
 if TYPE_CHECKING:
     import datetime
@@ -45,15 +47,54 @@ class MetricsSeen:
     Attributes:
         source: Its address.
         trouble: Why it could not be asked.
+        unclear: Why it is not known which of them are of the deployment.
     """
 
     source: str
     samples: tuple[Sample, ...] = ()
     trouble: str = ""
+    unclear: str = ""
 
     def of(self, *names: str) -> tuple[Sample, ...]:
         """Return the series of some names."""
         return tuple(sample for sample in self.samples if sample.name in names)
+
+    def serving(self, deployment: str, most_hosts_count: int) -> MetricsSeen:
+        """Return what is of the hosts that serve a deployment: a Prometheus has many others.
+
+        Args:
+            deployment: As exporters name it that were given the plan.
+            most_hosts_count: Machines of the plan: of no more, all are taken for its own.
+        """
+        hosts = {
+            host_of(one)
+            for one in self.of(names.PLAN)
+            if one.labels.get("deployment") == deployment
+        }
+        known = {host_of(one) for one in self.of(*names.GPU, *names.CARDS_UP)}
+        if not hosts:
+            unclear = (
+                f"{self.source} has cards of {len(known)} hosts, and none says that it serves "
+                f"{deployment}"
+            )
+            return replace(self, unclear=unclear) if len(known) > most_hosts_count else self
+        # DCGM's exporter may call the same host otherwise.
+        cards = {one.labels.get("UUID", "") for one in self.samples if host_of(one) in hosts} - {""}
+        told = any(host_of(one) in hosts for one in self.of(*names.ENGINE))
+        return replace(
+            self,
+            samples=tuple(
+                one for one in self.samples
+                if host_of(one) in hosts
+                or one.labels.get("UUID") in cards
+                or (one.name in names.ENGINES_OWN and not told)
+            ),
+        )  # fmt: skip
+
+
+def host_of(sample: Sample) -> str:
+    """Return the host of a sample; DCGM's exporter has two spellings of the label."""
+    return sample.labels.get("Hostname") or sample.labels.get("hostname", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +103,14 @@ class LoadedAlert:
 
     Attributes:
         health: ``ok``, ``err``, or ``unknown`` before it was first evaluated.
+        query: Its PromQL, which names the plan that it is of; empty where that was not seen.
     """
 
     name: str
     health: Literal["ok", "err", "unknown"] = "ok"
     error: str = ""
     runbook_url: str = ""
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +260,15 @@ class Evidence:
 
     @property
     def metrics(self) -> MetricsSeen | None:
-        """Metrics of Prometheus, or else of the exporter itself."""
+        """Metrics of the plan's machines in Prometheus, or else of the exporter itself."""
         seen = self.prometheus
-        return self.exporter if seen is None or (seen.trouble and self.exporter) else seen
+        if seen is None or (seen.trouble and self.exporter):
+            return self.exporter
+        plan = self.expected
+        if plan is None:
+            return seen
+        shares_count = round(self.planned.peak_requests_per_s / plan.peak_requests_per_s)
+        return seen.serving(plan.name, shares_count * plan.machines_count)
 
     def age_days(self, day: datetime.date) -> int:
         """Return the days since some day."""

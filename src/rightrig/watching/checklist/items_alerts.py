@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from rightrig.watching.checklist.item import Outcome, Topic, failed, passed, unverified
+from rightrig.watching.rules.alert import quoted
+from rightrig.watching.rules.thresholds import Thresholds
 from rightrig.watching.runbooks import RUNBOOKS
 
 if TYPE_CHECKING:
@@ -128,6 +130,36 @@ class LinkAlerts(_Alerted):
         super().__init__("links", "link-degraded")
 
 
+class PlanAlerts:
+    """Alerts about what this plan promises are loaded."""
+
+    id: ClassVar[str] = "CHECK-ALERTPLAN"
+    topic: ClassVar[Topic] = "alerts"
+
+    def check(self, evidence: Evidence) -> Outcome:
+        """Return whether they are: rules without a plan, or of another one, have none of them."""
+        unseen = _unseen(evidence)
+        if unseen is not None or evidence.rules is None:
+            return unseen or unverified("no rules were named", "name --prometheus")
+        wanted = [one.name for one in evidence.wanted if not one.expr(Thresholds())]
+        if not wanted or evidence.expected is None:
+            return unverified(
+                "nothing is promised that an alert could hold it to", "plan with objectives"
+            )
+        name = quoted(evidence.expected.name)
+        loaded = {
+            one.name: one for one in evidence.rules.alerts if not one.query or name in one.query
+        }
+        missing = [one for one in wanted if one not in loaded]
+        if missing:
+            return failed(
+                f"{evidence.rules.source} lacks {len(missing)} of {len(wanted)} alerts of this "
+                f"plan: {_named(missing)}",
+                "write the rules of this plan and let Prometheus load them", _write(evidence),
+            )  # fmt: skip
+        return _healthy(evidence.rules, [loaded[one] for one in wanted])
+
+
 class Runbooks:
     """Every alert links a runbook, also those about driver crash, lack of memory, NCCL hang."""
 
@@ -163,7 +195,25 @@ class Runbooks:
         others = len(evidence.rules.alerts) - len(own)
         told = f"{len(own)} alerts link {count} pages"
         more = f"; {others} alerts of others are not judged" if others else ""
+        if any(is_loopback(alert.runbook_url) for alert in own):
+            more += (
+                "; some are on a loopback address, which opens on that machine alone: "
+                "'rightrig watch rules --runbooks URL' names another place"
+            )
         return passed(f"{told}, those about driver, memory and NCCL among them{more}")
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is that of whoever reads it.
+
+    >>> is_loopback("http://127.0.0.1:9401/runbooks/ecc"), is_loopback("https://wiki/ecc")
+    (True, False)
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def page_of(url: str) -> str | None:
@@ -210,4 +260,6 @@ class Alertmanager:
         )
 
 
-ITEMS: Final = (ThermalAlerts(), EccAlerts(), LinkAlerts(), Runbooks(), Alertmanager())
+ITEMS: Final = (
+    ThermalAlerts(), EccAlerts(), LinkAlerts(), PlanAlerts(), Runbooks(), Alertmanager(),
+)  # fmt: skip

@@ -87,7 +87,7 @@ def _seen_now(evidence: Evidence) -> Iterator[str]:
     the alerts look at it under load.
     """
     metrics = evidence.metrics
-    if metrics is None:
+    if metrics is None or metrics.unclear:
         return
     most = {_card(one): one.value for one in metrics.of(*names.LANES_MAX)}
     for one in metrics.of(*names.LANES):

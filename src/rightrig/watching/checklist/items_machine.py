@@ -14,6 +14,7 @@ from rightrig.watching.checklist.item import (
     passed,
     unverified,
 )
+from rightrig.watching.likeness import is_same_model
 
 if TYPE_CHECKING:
     from rightrig.deployment.rig import CardGroup
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 _ELSEWHERE: Final = "run the checklist on the machine that serves"
 _SOFTWARE: Final = frozenset(
-    {"PROBE-DRIVER-CARD", "PROBE-DRIVER-TORCH", "PROBE-TORCH-CPU", "PROBE-TORCH-CARD",
-     "PROBE-ENGINE", "PROBE-NCCL"}
-)  # fmt: skip
+    {"PROBE-DRIVER-CARD", "PROBE-DRIVER-TORCH", "PROBE-TORCH-CARD", "PROBE-ENGINE", "PROBE-NCCL"}
+)
+_OTHER_TORCH: Final = "PROBE-TORCH-CPU"
 LINKS: Final = frozenset(
     {"PROBE-PCIE-LANES", "PROBE-PCIE-SLOW", "PROBE-P2P", "PROBE-NVLINK", "PROBE-FABRIC"}
 )
@@ -187,6 +188,12 @@ class Software:
         ]  # fmt: skip
         if broken:
             return failed("; ".join(o.sentence for o in broken), broken[0].remedy, "rightrig probe")
+        if any(one.rule_id == _OTHER_TORCH for one in evidence.findings):
+            return unverified(
+                "the PyTorch beside rightrig is built for processors, so that the engine has one "
+                "of its own, which was not seen",
+                "run the checklist with the Python of the engine",
+            )
         versions = probed.reading.versions
         if "driver" not in versions:
             return unverified("no driver says its version", "pip install 'rightrig[nvidia]'")
@@ -251,17 +258,13 @@ class Engine:
         if engine is None:
             return unverified("no engine was named", "name it with --url http://localhost:8000")
         if engine.trouble:
-            return failed(
-                f"{engine.url}: {engine.trouble}",
-                "start the engine with its metrics on (vLLM's are; --metrics of llama.cpp, "
-                "--enable-metrics of SGLang)",
-            )
+            return failed(f"{engine.url}: {engine.trouble}", _engine_remedy(engine.trouble))
         kind = engine.kind or "an engine"
         if not engine.model:
             return unverified(
                 f"{kind} answers and does not name its model", "ask its /v1/models once"
             )
-        if _same_model(engine.model, wanted):
+        if is_same_model(engine.model, wanted):
             return passed(f"{kind} serves {engine.model}")
         return failed(
             f"{kind} serves {engine.model}, and the plan is of {wanted}",
@@ -269,14 +272,16 @@ class Engine:
         )
 
 
-def _same_model(served: str, planned: str) -> bool:
-    """Whether two names of models end alike, whatever folder or owner stands before.
-
-    >>> _same_model("/models/Llama-3.1-8B", "meta-llama/llama-3.1-8b")
-    True
-    """
-    first, second = (name.rstrip("/").rpartition("/")[2].lower() for name in (served, planned))
-    return first == second
+def _engine_remedy(trouble: str) -> str:
+    """Return what helps against an engine that cannot be read."""
+    if trouble.startswith("HTTP 404"):
+        return (
+            "start the engine with its metrics on (vLLM's are; --metrics of llama.cpp, "
+            "--enable-metrics of SGLang)"
+        )
+    if trouble.startswith("TLS"):
+        return "name it as it listens: http:// or https://, by the name of its certificate"
+    return "start the engine, or name the address at which it listens"
 
 
 ITEMS: Final = (Cards(), Partition(), Limits(), Software(), Faults(), Bench(), Engine())

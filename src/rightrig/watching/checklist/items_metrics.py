@@ -16,6 +16,7 @@ MOST_AGE_S: Final = 120.0
 """Of a value: two of the usual minutes between two scrapes."""
 LEAST_DRIFT_RUNS: Final = 8
 """Runs of one command from which on a change can be told from chance."""
+_WHOSE: Final = "run 'rightrig watch export --deployment FILE' on its machines"
 _EXPORT: Final = "run 'rightrig watch export' on the machine and let Prometheus scrape it"
 
 
@@ -37,6 +38,8 @@ class _Watched:
             )
         if metrics.trouble:
             return failed(f"{metrics.source}: {metrics.trouble}", f"start it; {_EXPORT}")
+        if metrics.unclear:
+            return unverified(metrics.unclear, _WHOSE)
         found = metrics.of(*self._accepted)
         if not found:
             return failed(
@@ -120,6 +123,8 @@ class EngineWatched:
             )
         if metrics.trouble:
             return failed(f"{metrics.source}: {metrics.trouble}", "start it")
+        if metrics.unclear:
+            return unverified(metrics.unclear, _WHOSE)
         own = [one for one in metrics.of(*names.ENGINES_OWN) if one.age_s <= MOST_AGE_S]
         told = [one for one in metrics.of(*names.ENGINE) if one.age_s <= MOST_AGE_S]
         down = [one.labels.get("engine", "?") for one in told if not one.value]
@@ -145,11 +150,15 @@ class Logged:
         """Return where."""
         metrics = evidence.metrics
         counts = () if metrics is None else metrics.of(*names.XIDS, *names.CARDS_UP)
+        if metrics is not None and metrics.unclear:
+            return unverified(metrics.unclear, _WHOSE)
         if metrics is not None and not metrics.trouble and not counts:
             return failed(
                 f"{metrics.source} counts no error events of the driver",
                 f"{_EXPORT}; of DCGM: DCGM_FI_DEV_XID_ERRORS",
             )
+        if not counts and metrics is not None:
+            return failed(f"{metrics.source}: {metrics.trouble}", _EXPORT)
         if not counts:
             return unverified(
                 f"nobody was asked for error events{_kept(evidence)}",

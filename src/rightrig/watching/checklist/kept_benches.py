@@ -42,7 +42,7 @@ def benches_of(runs: Sequence[Run], rig: Rig) -> tuple[BenchSeen | None, BenchSe
         runs: Of kind ``bench`` on one machine, newest first.
         rig: As planned: its card's datasheet is what figures are held against.
     """
-    ended = [run for run in runs if run.status in _ENDED]
+    ended = [run for run in runs if run.status in _ENDED and not _is_of_processor(run)]
     seen = (
         next(
             (_seen(run, ended[i + 1 :], rig) for i, run in enumerate(ended) if _has(run, of)), None
@@ -51,6 +51,11 @@ def benches_of(runs: Sequence[Run], rig: Rig) -> tuple[BenchSeen | None, BenchSe
     )
     bench, links = seen
     return bench, links
+
+
+def _is_of_processor(run: Run) -> bool:
+    """Whether a bench was of the processor: it says nothing of the planned cards."""
+    return bool(run.values) and str(run.values[0].labels.get("device", "")).startswith("cpu")
 
 
 def _has(run: Run, blocks: frozenset[str]) -> bool:

@@ -31,8 +31,9 @@ ENGINES_OWN: Final = tuple(
 )
 """Of engines themselves, where Prometheus scrapes them without an exporter between."""
 AGE: Final = METRICS["rightrig_watch_sample_age_seconds"].name
+PLAN: Final = METRICS["rightrig_deployment_info"].name
 NAMES: Final = frozenset(
-    (*GPU, *MEMORY, *OCCUPANCY, *LANES, *LANES_MAX, *NVLINK, *XIDS, *CARDS_UP, *ENGINE,
+    (PLAN, *GPU, *MEMORY, *OCCUPANCY, *LANES, *LANES_MAX, *NVLINK, *XIDS, *CARDS_UP, *ENGINE,
      *ENGINES_OWN)
 )  # fmt: skip
 """All of them."""

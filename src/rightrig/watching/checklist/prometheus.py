@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SPAN: Final = "5m"
 """How far back the newest value is looked for: what is older counts as absent."""
 _MOST_MANAGERS: Final = 8
+_MOST_QUERY: Final = 10_000
 _NOT_JSON: Final = "its answer is none of Prometheus"
 _HEALTHS: Final[dict[str, Literal["ok", "err", "unknown"]]] = {"ok": "ok", "err": "err"}
 
@@ -120,6 +121,7 @@ def _alerts(data: Any) -> Iterator[LoadedAlert]:  # noqa: ANN401 - JSON
                     _HEALTHS.get(str(rule.get("health")), "unknown"),
                     plain(rule.get("lastError", ""), 120),
                     str(url)[:500],
+                    str(rule.get("query", ""))[:_MOST_QUERY],
                 )
 
 

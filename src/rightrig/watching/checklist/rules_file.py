@@ -46,4 +46,8 @@ def _alerts(groups: list[Any]) -> Iterator[LoadedAlert]:
             if isinstance(rule, dict) and isinstance(rule.get("alert"), str):
                 notes = rule.get("annotations")
                 url = notes.get("runbook_url", "") if isinstance(notes, dict) else ""
-                yield LoadedAlert(plain(rule["alert"], 100), runbook_url=str(url)[:500])
+                yield LoadedAlert(
+                    plain(rule["alert"], 100),
+                    runbook_url=str(url)[:500],
+                    query=str(rule.get("expr", "")),
+                )
