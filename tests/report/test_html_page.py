@@ -199,6 +199,12 @@ def test_no_in_a_column_of_answers_is_no_verdict() -> None:
         assert "verdict-" not in str(fragment((Grid(("has",), tuple((x,) for x in column)),)))
 
 
+def test_a_file_keeps_its_lines_and_is_no_list() -> None:
+    drawn = str(fragment((Paragraph("- a: <1>\n  b: 2\n"),)))
+    assert "<pre><code>- a: &lt;1&gt;\n  b: 2\n</code></pre>" in drawn
+    assert "<li>" not in drawn
+
+
 def test_lines_of_a_list_are_one_list() -> None:
     document = (Paragraph("  a"), Paragraph("- b"), Paragraph("c"), Paragraph("  d"))
     assert str(fragment(document)).count("<ul>") == 2

@@ -54,6 +54,12 @@ def test_signs_of_markup_math_and_lists_are_text() -> None:
     assert markdown((Paragraph("22.7 ms"),)) == "22.7 ms\n"
 
 
+def test_a_file_keeps_its_lines_between_fences_that_it_cannot_close() -> None:
+    file = Paragraph("- a: 1\n  b: ```x```\n\n# c | d\n")
+    assert markdown((file,)) == "````\n- a: 1\n  b: ```x```\n\n# c | d\n````\n"
+    assert page((file,)).startswith("# Fit x\n\n````\n- a: 1\n")
+
+
 def test_bars_and_charts_are_tables_and_lists_are_lists() -> None:
     text = markdown(
         (

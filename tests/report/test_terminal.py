@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from rightrig.report.document import Bar, Bars, Grid, Paragraph
-from rightrig.report.terminal import bar_lines, columns_that_fit, plain_text
+from rightrig.report.terminal import bar_lines, columns_that_fit, plain_text, show_on
 
 WIDE = Grid(("name", "size", "where", "note"), (("a" * 20, "1", "b" * 30, "c" * 40),), spare=(3, 2))
 
@@ -40,3 +43,11 @@ def test_plain_text_aligns_numbers_to_the_right() -> None:
     assert plain_text((Paragraph("title"), grid)).splitlines() == [
         "title", "a    b", "─  ───", "x    1", "y  100",
     ]  # fmt: skip
+
+
+def test_no_line_of_a_file_is_wrapped() -> None:
+    text = f"key:\n  - {'word ' * 30}end\n"
+    assert plain_text((Paragraph(text),)) == text
+    console = Console(file=io.StringIO(), width=40)
+    show_on(console, (Paragraph(text),))
+    assert console.file.getvalue().strip("\n") == text.strip("\n")  # type: ignore[attr-defined]

@@ -10,10 +10,18 @@ Align = Literal["left", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One line of text, or one that may be wrapped; ``style`` is a hint for terminals."""
+    """One line of text, or one that may be wrapped; ``style`` is a hint for terminals.
+
+    A plain one of several lines is a file or a program, and is shown as it is.
+    """
 
     text: str
     style: Literal["plain", "title", "dim", "good", "warn", "bad"] = "plain"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its lines are shown as they are."""
+        return self.style == "plain" and "\n" in self.text.strip("\n")
 
 
 @dataclass(frozen=True, slots=True)

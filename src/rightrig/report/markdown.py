@@ -45,11 +45,10 @@ def markdown_page(page: Page) -> str:
         parts += ["## Notes and assumptions", *(_block(v, 3) for v in views_of(page.notes))]
     if page.sources:
         parts += ["## Sources", _sources(page)]
-    fence = "`" * max(3, 1 + max((len(f) for f in _FENCE.findall(page.command)), default=0))
     parts += [
         "## How to read and repeat it",
         "Two numbers with “…” between them are the ends of the central 80 %. Memory is in GiB.",
-        f"{fence}console\n{page.command}\n{fence}",
+        _fenced(page.command, "console"),
         f"rightrig {escaped(page.version)}, {page.made_on.isoformat()}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -77,13 +76,21 @@ def _block(view: View, level: int) -> str:
 
 
 def _text(view: TextView, level: int) -> str:
-    """Return a heading or a paragraph; a verdict is bold behind its sign."""
+    """Return a heading, a file or a paragraph; a verdict is bold behind its sign."""
+    if view.role == "file":
+        return _fenced(view.text)
     text = _line(view.text)
     if view.role == "title":
         return f"{'#' * level} {text}"
     if view.role in VERDICT_OF_STYLE:
         return f"**{SIGNS[VERDICT_OF_STYLE[view.role]]} {text}**"
     return text
+
+
+def _fenced(text: str, language: str = "") -> str:
+    """Return a text as it is, between fences longer than any in it."""
+    fence = "`" * max(3, 1 + max((len(f) for f in _FENCE.findall(text)), default=0))
+    return f"{fence}{language}\n{text.strip(chr(10))}\n{fence}"
 
 
 def _table(view: GridView) -> str:

@@ -103,8 +103,8 @@ def _title(blocks: list[Block], command: str) -> tuple[str, list[Block]]:
 
 
 def _is_sentence(block: Block) -> bool:
-    """Say whether a block is a paragraph of the body text, not the heading of a part."""
-    return isinstance(block, Paragraph) and block.style != "title"
+    """Say whether a block is a paragraph of the body text: no heading of a part, and no file."""
+    return isinstance(block, Paragraph) and block.style != "title" and not block.is_file
 
 
 def _explained(found: Answered) -> list[Paragraph]:

@@ -37,7 +37,9 @@ def plain_text(document: Document, width: int = _PIPE_WIDTH) -> str:
     """Return a document as plain text."""
     lines: list[str] = []
     for block in document:
-        if isinstance(block, Paragraph):
+        if isinstance(block, Paragraph) and block.is_file:
+            lines += block.text.splitlines()
+        elif isinstance(block, Paragraph):
             lines += textwrap.wrap(block.text, width, break_on_hyphens=False) or [""]
         elif isinstance(block, Grid):
             lines += _plain_grid(block)
@@ -120,7 +122,10 @@ def show_on(console: Console, document: Document) -> None:
     """Print a document on a console of Rich."""
     for block in document:
         if isinstance(block, Paragraph):
-            console.print(block.text, style=_STYLES[block.style], markup=False)
+            # A wrapped line of a file would be two of them for who copies it.
+            console.print(
+                block.text, style=_STYLES[block.style], markup=False, soft_wrap=block.is_file
+            )
         elif isinstance(block, Grid):
             _rich_grid(console, block)
         else:

@@ -38,7 +38,7 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class TextView:
-    """A heading or a paragraph; ``role`` is the hint of the document's ``style``."""
+    """A heading or a paragraph; ``role`` is the document's ``style``, or ``file``: as it is."""
 
     text: str
     role: str
@@ -129,7 +129,7 @@ def views_of(document: Document) -> Iterator[View]:
         if isinstance(block, Paragraph):
             heading = block.text if block.style == "title" else heading
             if block.text.strip():
-                yield TextView(block.text, block.style)
+                yield TextView(block.text, "file" if block.is_file else block.style)
         elif isinstance(block, Grid):
             yield grid_view(block, heading)
         else:
@@ -140,7 +140,8 @@ def views_of(document: Document) -> Iterator[View]:
 
 def _is_item(paragraph: Paragraph) -> bool:
     """Say whether a paragraph is a line of a list."""
-    return paragraph.style == "plain" and paragraph.text.startswith(_ITEM_STARTS)
+    is_line = paragraph.style == "plain" and not paragraph.is_file
+    return is_line and paragraph.text.startswith(_ITEM_STARTS)
 
 
 def grid_view(grid: Grid, heading: str = "") -> GridView:

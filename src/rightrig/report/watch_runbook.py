@@ -102,18 +102,22 @@ def runbook_document(sought: Sought) -> Document:
 
 def _blocks(lines: Iterable[str]) -> Iterator[Paragraph | Grid]:
     """Yield the blocks of a page's Markdown."""
-    is_code = False
+    code: list[str] | None = None
     for kind, group in groupby(_joined(lines), key=lambda line: line.startswith("|")):
-        if kind:
+        if kind and code is None:
             yield _grid(list(group))
             continue
         for line in group:
             if line.startswith("```"):
-                is_code = not is_code
-            elif line.startswith("#") and not is_code:
+                if code:
+                    yield Paragraph("\n".join(code))
+                code = [] if code is None else None
+            elif code is not None:
+                code.append(line)
+            elif line.startswith("#"):
                 yield Paragraph(line.lstrip("# "), "title")
             else:
-                yield Paragraph(line if is_code else line.replace("`", ""))
+                yield Paragraph(line.replace("`", ""))
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:

@@ -100,3 +100,10 @@ def test_a_document_has_every_table_row_and_every_step(slug: str) -> None:
 def test_a_wrong_name_is_wrong_input() -> None:
     with pytest.raises(InputError, match="did you mean nccl-hang"):
         asked("ncl-hang")
+
+
+def test_commands_of_a_page_stay_lines_of_one_file_in_reports() -> None:
+    blocks = runbook_document(sought("nccl-hang"))
+    commands = next(b for b in blocks if isinstance(b, Paragraph) and b.is_file)
+    assert commands.text.splitlines()[0] == "rightrig watch once --engine http://127.0.0.1:8000"
+    assert "| grep" in commands.text
