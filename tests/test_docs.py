@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import typer.main
 from answer_types import assert_is, type_of
+from engine_metrics import served, vllm
+from fake_nvml import build, write_state
+from fake_nvml.scenarios import HEALTHY, THROTTLING
 from price_lists import LAMBDA, publish
+from ready_deployment import PLAN
 from scripts import load_script
 from typer.testing import CliRunner
 
@@ -110,8 +114,10 @@ LISTED_JSON: Final = (
     ("watch runbook", "watch runbook"),
     ("watch runbook", "watch runbook xid 79"),
     ("watch drift", "watch drift"),
+    ("checklist", "checklist --deployment {folder}/plan.json"),
 )
 ANSWERS: Final = {
+    "plan.json": json.dumps(PLAN),
     "sweep.toml": """models = ["llama-3.1-8b"]
 rigs = ["1xl4", "1xrtx-3060-12gb"]
 weights = ["fp8"]
@@ -167,6 +173,7 @@ KEYED: Final = (
     "largest_dense_params", "fitting_models", "available", "statuses_count", "layout", "used",
     "usd_per_thousand_requests", "engines", "properties", "families_count", "systems_count",
     "values", "normal_ratios", "cheaper_than_ratio", "groups", "parts_bytes", "parts_s",
+    "requests_ended_count", "xids",
 )  # fmt: skip
 INTERVAL: Final = {"low", "mid", "high"}
 
@@ -326,6 +333,18 @@ def test_every_name_of_a_refresh_is_in_its_section(
         assert names_left_out("prices refresh", f"prices refresh --from {file}") == set()
     assert names_left_out("prices refresh", "prices refresh --undo") == set()
     assert names_left_out("prices status", "prices status") == set()
+
+
+def test_every_name_of_a_watched_machine_is_in_its_section(
+    answers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pynvml", reason="the extra 'watch' is not installed")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(build(tmp_path / "driver")))
+    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "state"))
+    write_state(tmp_path / "state", HEALTHY, THROTTLING)
+    with served({"/metrics": vllm()}) as url:
+        words = f"watch once --over 0.5s --engine {url} --deployment {answers}/plan.json"
+        assert names_left_out("watch once", words) == set()
 
 
 def own_names(value: object) -> object:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from program import Program
+from ready_deployment import PLAN
 from user_records import CARD
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "questions.md"
@@ -280,6 +282,51 @@ def test_the_next_run_measures_the_objective_that_lies_in_its_interval(
     assert doubt["now_s"]["low"] < doubt["limit_s"] == 0.02 < doubt["now_s"]["high"]
     assert 0 < doubt["met_ratio"] < 1
     assert "--request-rate 2 " in doubt["run"]
+
+
+@asks("risk rig 16xrtx-4090")
+def test_sixteen_consumer_cards_are_production_ready_with_limits(
+    program: Program, command: str
+) -> None:
+    # F197
+    found = program.json(command)
+    assert found["readiness"] == "with limits"
+    rules = [one["rule"] for one in found["reasons"]]
+    assert rules == ["READY-TIER", "READY-ECCON", "READY-MACHINE"]
+    assert program.json("risk rig 2n:8xh100-sxm")["readiness"] == "ready"
+
+
+@asks("rigs show 16xrtx-4090")
+def test_who_should_avoid_sixteen_consumer_cards_is_told_with_reasons(
+    program: Program, command: str
+) -> None:
+    # F197
+    avoid = program.json(command)["combo"]["avoid"]
+    assert {one["rule"] for one in avoid} == {"AVOID-LONE", "AVOID-LONG", "AVOID-TRAIN"}
+    text = program.text(command)
+    assert "Who should avoid it" in text
+    assert all(one["reason"] in text for one in avoid)
+
+
+@asks("checklist --deployment plan.json")
+def test_the_production_checklist_is_not_completed_while_something_fails_or_stays_open(
+    program: Program, command: str, tmp_path: Path
+) -> None:
+    # F200: of 5 requests a second asked, 20 carried are room enough, 5.5 are not.
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN), encoding="utf-8")
+    room = program.json(command, "--strict", leaves=1)
+    tight = {**PLAN, "plans": [{**PLAN["plans"][0], "capacity_requests_per_s": 5.5}]}
+    (tmp_path / "plan.json").write_text(json.dumps(tight), encoding="utf-8")
+    found = program.json(command, leaves=1)
+    assert not room["ready"]
+    assert not found["ready"]
+    was, now = ({one["id"]: one["status"] for one in told["items"]} for told in (room, found))
+    assert (was["CHECK-HEADROOM"], now["CHECK-HEADROOM"]) == ("pass", "fail")
+    # Nobody was named who has metrics.
+    assert now["CHECK-UTILISATION"] == "not verifiable"
+    todo = [one for one in found["items"] if one["status"] in {"fail", "not verifiable"}]
+    assert all(one["found"] and (one["remedy"] or one["command"]) for one in todo)
+    assert len(todo) == found["failed_count"] + found["unverified_count"]
 
 
 def test_every_command_of_the_page_is_asked_here() -> None:

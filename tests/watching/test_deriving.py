@@ -17,6 +17,7 @@ from rightrig.watching.deriving import (
     derived,
     is_restarted,
     rate_at_tokens_per_s,
+    read_bytes_per_output_token,
 )
 from rightrig.watching.expected import Expected, ExpectedCard, ExpectedRate
 from rightrig.watching.states import (
@@ -40,11 +41,11 @@ PLAN = Expected(
     peak_requests_per_s=5.0,
     slo=Slo(),
     cost_usd_per_hour=7.2,
-    read_bytes_per_output_token=1e9,
+    # A step moves 3 GB of weights, and 0.25 GB for each user.
     rates=(
-        ExpectedRate(1, Interval(80.0, 100.0, 110.0)),
-        ExpectedRate(4, Interval(300.0, 400.0, 450.0)),
-        ExpectedRate(16, Interval(800.0, 1_000.0, 1_200.0)),
+        ExpectedRate(1, Interval(80.0, 100.0, 110.0), 3.25e9),
+        ExpectedRate(4, Interval(300.0, 400.0, 450.0), 1e9),
+        ExpectedRate(16, Interval(800.0, 1_000.0, 1_200.0), 0.4375e9),
     ),
 )
 
@@ -97,6 +98,26 @@ def test_bandwidth_is_that_of_the_model_where_nothing_measures_it() -> None:
     assert found.bandwidth_ratio == pytest.approx(400.0 * 1e9 / 6e12)
 
 
+@pytest.mark.parametrize(
+    ("users", "moved_bytes"),
+    [(0.5, 3.25e9), (1.0, 3.25e9), (2.0, 1.75e9), (8.0, 0.625e9), (99.0, 0.4375e9)],
+)
+def test_a_token_of_few_users_moves_more_than_one_of_many(users: float, moved_bytes: float) -> None:
+    assert read_bytes_per_output_token(PLAN, users) == pytest.approx(moved_bytes)
+    before, now = (engine(at, n, running_count=users) for at, n in ((100.0, 0.0), (110.0, 1_000.0)))
+    found = derived(moment(100.0, before), moment(110.0, now), PLAN)
+    assert found.bandwidth_source == "model"
+    assert found.bandwidth_ratio == pytest.approx(100.0 * moved_bytes / 6e12)
+
+
+def test_where_nothing_ran_nothing_moved() -> None:
+    before, now = (engine(at, 7.0, running_count=0.0) for at in (100.0, 110.0))
+    found = derived(moment(100.0, before), moment(110.0, now), PLAN)
+    assert (found.bandwidth_ratio, found.bandwidth_source) == (0.0, "model")
+    assert read_bytes_per_output_token(PLAN, 0.0) is None
+    assert read_bytes_per_output_token(replace(PLAN, rates=()), 1.0) is None
+
+
 def test_bandwidth_is_the_engine_s_where_it_makes_an_estimate() -> None:
     before = replace(BEFORE, engine=engine(100.0, 1_000.0, read_bytes=0.0))
     now = replace(NOW, engine=engine(110.0, 5_000.0, read_bytes=6e12))
@@ -123,6 +144,12 @@ def test_bandwidth_is_measured_where_every_card_tells_it() -> None:
 def test_power_stands_in_for_energy_that_is_not_counted() -> None:
     before = moment(100.0, BEFORE.engine, card(0, draw_w=300.0), card(1, draw_w=500.0))
     now = moment(110.0, NOW.engine, card(0, draw_w=500.0), card(1, draw_w=300.0))
+    assert derived(before, now, PLAN).output_tokens_per_j == pytest.approx(0.5)
+
+
+def test_of_one_reading_of_the_cards_the_power_counts() -> None:
+    cards = (card(0, 5_000.0, draw_w=300.0), card(1, 7_000.0, draw_w=500.0))
+    before, now = (moment(104.0, one, *cards) for one in (BEFORE.engine, NOW.engine))
     assert derived(before, now, PLAN).output_tokens_per_j == pytest.approx(0.5)
 
 

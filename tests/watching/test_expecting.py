@@ -12,13 +12,14 @@ from rightrig.deployment.propose import Choices
 from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.interval import Interval
-from rightrig.measuring.load.readers_plan import Planned, read_plan
+from rightrig.measuring.load.readers_plan import Planned
 from rightrig.prediction.predict import predict
 from rightrig.prediction.regimes import Lengths
 from rightrig.quantities import MIB
 from rightrig.verbs.deploying import deploy
-from rightrig.watching.deriving import rate_at_tokens_per_s
-from rightrig.watching.expecting import expected_of
+from rightrig.watching.deriving import rate_at_tokens_per_s, read_bytes_per_output_token
+from rightrig.watching.expecting import expected_in, expected_of
+from rightrig.watching.rules.thresholds import thresholds_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,13 +99,10 @@ def test_an_engine_that_pages_takes_its_share_of_memory_whatever_is_asked() -> N
 
 def test_a_token_moves_the_weights_over_the_batch_and_its_own_cache() -> None:
     found = expected_of(planned(), shipped())
-    few = expected_of(planned(peak_requests_per_s=0.1), shipped())
-    assert found.read_bytes_per_output_token is not None
-    assert few.read_bytes_per_output_token is not None
     # Of one user, all 15 GB of weights that a step reads (16 GB less the table of inputs); of
     # about 30, a thirtieth, and prompts beside it.
-    assert few.read_bytes_per_output_token == pytest.approx(15.15e9, rel=0.01)
-    assert found.read_bytes_per_output_token == pytest.approx(0.7e9, rel=0.1)
+    assert read_bytes_per_output_token(found, 1.0) == pytest.approx(15.15e9, rel=0.01)
+    assert read_bytes_per_output_token(found, 30.0) == pytest.approx(0.7e9, rel=0.1)
 
 
 def test_cards_have_the_figures_of_the_catalogue_and_of_the_rig() -> None:
@@ -143,9 +141,36 @@ def test_replicas_on_machines_of_their_own_are_told_of_one_machine() -> None:
     assert found.output_tokens_per_s == alone.output_tokens_per_s
 
 
+def test_replicas_that_are_watched_together_are_expected_together() -> None:
+    """Else all tokens would be set against one machine's rent."""
+    choices = Choices("vllm", tp=1, pp=1, replicas=3)
+    plan = planned(choices=choices, peak_requests_per_s=27.0)
+    one, two, all_ = (expected_of(plan, shipped(), count) for count in (1, 2, 5))
+    assert [each.name.partition("vllm")[2] for each in (one, two, all_)] == [
+        ", one of 3", ", 2 of 3", ", 3 of 3",
+    ]  # fmt: skip
+    assert [each.cost_usd_per_hour for each in (one, two, all_)] == pytest.approx([1.2, 2.4, 3.6])
+    assert (two.peak_requests_per_s, all_.peak_requests_per_s) == (18.0, 27.0)
+    assert (two.cards_count, two.machines_count) == (1, 2)
+    assert one.output_tokens_per_s is not None
+    assert two.output_tokens_per_s == one.output_tokens_per_s.scaled(2.0)
+    assert two.cost_usd_per_output_token == one.cost_usd_per_output_token
+    rate = rate_at_tokens_per_s(one, 8.0)
+    assert rate is not None
+    assert rate_at_tokens_per_s(two, 16.0) == rate.scaled(2.0)
+    assert read_bytes_per_output_token(two, 16.0) == read_bytes_per_output_token(one, 8.0)
+    assert thresholds_of(two).cards_count == 1
+
+
+def test_replicas_on_one_machine_are_expected_of_it_however_many_are_watched() -> None:
+    plan = planned("2xh100-sxm", choices=Choices("vllm", tp=1, pp=1, replicas=2))
+    assert expected_of(plan, shipped(), 2) == expected_of(plan, shipped(), 1)
+
+
 def test_an_engine_over_machines_shows_the_cards_of_one() -> None:
     found = expected_of(planned("2n:8xh100-sxm", choices=Choices("vllm", tp=8, pp=2)), shipped())
     assert (found.machines_count, found.cards_count) == (2, 8)
+    assert thresholds_of(found).cards_count == 8
 
 
 def test_replicas_that_only_read_prompts_leave_the_speed_unpredicted() -> None:
@@ -177,7 +202,7 @@ def test_what_the_catalogue_does_not_know_is_refused_with_the_remedy(
 
 def test_a_plan_of_the_command_is_expected(program: Program, tmp_path: Path) -> None:
     text = program.lines("plan llama-3.1-8b --rate 5/s --gpu rtx-4090 --ttft-p99 1s --json")
-    expected = expected_of(read_plan(written(text, tmp_path / "plan.json")), shipped())
+    expected = expected_in(written(text, tmp_path / "plan.json"), shipped())
     assert expected.cards[0].slug == "rtx-4090"
     assert expected.peak_requests_per_s == pytest.approx(6.5)
     assert expected.slo.ttft_p99_s == 1.0
@@ -191,8 +216,8 @@ def test_a_prediction_of_every_engine_is_expected(
     weights = "q4_k_m" if runtime == "llama.cpp" else "checkpoint"
     words = f"--runtime {runtime} --weights {weights} --concurrency 4 --json"
     text = program.lines(f"predict qwen3-8b --on 1xrtx-3090 {words}")
-    expected = expected_of(read_plan(written(text, tmp_path / "one.json")), shipped())
+    expected = expected_in(written(text, tmp_path / "one.json"), shipped())
     assert expected.runtime == runtime
     assert expected.output_tokens_per_s is not None
-    assert expected.read_bytes_per_output_token is not None
+    assert read_bytes_per_output_token(expected, 4.0) is not None
     assert expected.memory_used_bytes is not None

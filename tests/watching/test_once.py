@@ -26,9 +26,12 @@ from rightrig.facts.catalog import shipped
 from rightrig.report.terminal import plain_text
 from rightrig.verbs.told import whole_document, whole_json
 from rightrig.verbs.watch import watch_once
+from rightrig.watching import observing
+from rightrig.watching.states import CardState, Derived, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Self
 
     from program import Program
 
@@ -119,7 +122,8 @@ def test_a_healthy_machine_is_told_card_by_card(driver: Driver) -> None:
     assert "2 × NVIDIA H100 80GB HBM3, driver 550.54.15" in text
     assert "No alert." in text
     cells = ["93 %", "88 %", "42 %", "68 %", "67.8/79.6", "1755/1980", "512/700", "61", "26"]
-    assert row(text, "0  ") == ["0", *cells]
+    # Cards that are alike share a row: a screen holds few.
+    assert row(text, "0-1  ") == ["0-1", *cells]
     assert "5x16/5x16" in text
     assert "18/18" in text
     assert "Plan:" not in text
@@ -185,7 +189,51 @@ def test_a_card_that_the_plan_names_and_the_machine_lacks_is_critical(
     driver({"count": 1})
     found = once(deployment=planned)
     assert not found.yes
-    assert "CRITICAL: 1 of 2 planned cards are here." in told(found)
+    assert told(found).count("CRITICAL") == 1
+    assert "CRITICAL GpusMissing: driver: 1 GPUs, planned 2 a machine." in told(found)
+
+
+def test_a_driver_that_shows_none_of_the_planned_cards_is_critical(
+    driver: Driver, planned: str
+) -> None:
+    driver({"count": 0})
+    found = once(deployment=planned)
+    assert not found.yes
+    assert "no card, driver 550.54.15" in told(found)
+    assert "CRITICAL GpusMissing: driver: 0 GPUs" in told(found)
+    with pytest.raises(MissingError, match="neither a card nor an engine"):
+        once()
+
+
+@pytest.mark.usefixtures("no_driver")
+def test_an_engine_of_another_machine_lacks_no_card_of_this_one(planned: str) -> None:
+    with serving(400.0) as url:
+        found = once(engine=[url], deployment=planned)
+    assert found.yes
+    assert "No alert." in told(found)
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Backwards:
+        def __init__(self, period_s: float) -> None:
+            self.at_s = 1e9
+            del period_s
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def latest(self) -> Snapshot:
+            self.at_s -= 3600.0
+            return Snapshot(self.at_s, (CardState(0, "H100"),), "550")
+
+    monkeypatch.setattr(observing, "Collector", Backwards)
+    began_s = time.monotonic()
+    (seen,) = observing.observed((), None, 0.5, None)
+    assert time.monotonic() - began_s < 5.0
+    assert seen.moment.derived == Derived(over_s=0.0)
 
 
 def test_a_driver_that_is_not_loaded_is_critical(driver: Driver) -> None:
@@ -244,6 +292,20 @@ def test_an_engine_is_told_beside_the_plan(driver: Driver, planned: str) -> None
     assert "Plan: meta-llama/Llama-3.3-70B-Instruct on 2xh100-sxm" in text
 
 
+def test_a_plan_of_other_cards_and_another_model_is_told(
+    driver: Driver, program: Program, tmp_path: Path
+) -> None:
+    del driver
+    path = tmp_path / "other.json"
+    path.write_text(program.lines("predict qwen3-8b --on 1xrtx-4090 --concurrency 4 --json"))
+    with serving(900.0) as url:
+        found = once(engine=[url], deployment=str(path))
+    text = " ".join(told(found).split())
+    assert "The plan is not of what runs here: it is of rtx-4090, and here are h100-sxm" in text
+    assert "it is of Qwen/Qwen3-8B, and the engine serves" in text
+    assert "rtx-4090" in found.data()["plan"]["unlike"]
+
+
 def test_an_engine_far_below_its_prediction_is_told(driver: Driver, planned: str) -> None:
     del driver
     with serving(50.0) as url:
@@ -261,7 +323,7 @@ def test_an_engine_that_is_down_is_critical(driver: Driver) -> None:
     assert not found.yes
     assert f"Engine {address} cannot be read: nothing listens there." in text
     assert "EngineDown" in text
-    assert row(text, "0  ")[1] == "93 %"
+    assert row(text, "0-1  ")[1] == "93 %"
 
 
 def test_replicas_are_told_each_and_together(driver: Driver) -> None:
@@ -279,7 +341,8 @@ def test_replicas_are_told_each_and_together(driver: Driver) -> None:
     "words",
     [
         {"over": "0.1s"}, {"over": "2h"}, {"over": "soon"}, {"every": "0s"}, {"every": "1s"},
-        {"engine": ["localhost"]}, {"engine": ["http://h"] * 65}, {"deployment": "/no/such.json"},
+        {"engine": ["localhost"]}, {"engine": [f"http://h{n}" for n in range(65)]},
+        {"engine": ["http://h", "http://h/v1"]}, {"deployment": "/no/such.json"},
     ],
 )  # fmt: skip
 def test_wrong_words_are_refused(words: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rightrig.facts.catalog import shipped
-from rightrig.verbs.table import VERBS
+from rightrig.verbs.table import HERE, VERBS
 from rightrig.verbs.told import whole_json
 from rightrig.web.api.examples import EXAMPLES
 from rightrig.web.api.fields import query_of
@@ -113,6 +113,12 @@ def test_a_known_answer_is_not_sent_again(api: httpx.Client) -> None:
     other = api.get("/fit", params={**asked, "concurrency": 2}, headers={"If-None-Match": tag})
     assert other.status_code == 200
     assert other.headers["etag"] != tag
+
+
+@pytest.mark.parametrize("verb", HERE, ids=lambda verb: " ".join(verb.words))
+def test_nobody_elsewhere_measures_or_watches_this_machine(verb: Verb, api: httpx.Client) -> None:
+    assert is_problem(api.post(path_of(verb), json={}), 404)
+    assert is_problem(api.get(path_of(verb)), 404)
 
 
 @pytest.mark.parametrize("kind", CATALOGUE)

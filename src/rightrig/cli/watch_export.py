@@ -42,7 +42,8 @@ def watch_export(
         raise MissingError(
             "exporting takes packages that are not here: pip install 'rightrig[watch]'"
         ) from None
-    export(Settings(host, port, every_s, tuple(engine or ()), _expected(deployment, folders)))
+    urls = tuple(engine or ())
+    export(Settings(host, port, every_s, urls, _expected(deployment, folders, len(urls))))
 
 
 def _period_s(text: str) -> float:
@@ -62,11 +63,10 @@ def _period_s(text: str) -> float:
     return period_s
 
 
-def _expected(file: str | None, folders: list[str] | None) -> Expected | None:
-    """Return what a file says was planned."""
+def _expected(file: str | None, folders: list[str] | None, engines_count: int) -> Expected | None:
+    """Return what a file says was planned, for so many engines."""
     if file is None:
         return None
-    from rightrig.measuring.load.readers_plan import read_plan
-    from rightrig.watching.expecting import expected_of
+    from rightrig.watching.expecting import expected_in
 
-    return expected_of(read_plan(file), chosen(folders))
+    return expected_in(file, chosen(folders), engines_count)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
+from rightrig.measuring.probe.wording import spans
 from rightrig.report.document import Document, Paragraph
 from rightrig.report.watch_cards import cards_grid, health_grid
 from rightrig.report.watch_engine import engine_grid, engines_grid
@@ -59,13 +59,6 @@ def _name(card: CardState) -> str:
 
 def _troubles(watched: Watched) -> Iterator[Paragraph]:
     """Yield what is wrong, the worst first; or that nothing is."""
-    if watched.missing_count and watched.expected is not None:
-        planned = watched.expected.cards_count
-        yield Paragraph(
-            f"CRITICAL: {len(watched.cards)} of {planned} planned cards are here. → rightrig watch "
-            "runbook gpu-lost",
-            "bad",
-        )
     alike: dict[tuple[str, str, str, str], list[str]] = {}
     for one in sorted(watched.firings, key=lambda one: _RANK.get(one.severity, len(_RANK))):
         key = (one.severity, one.alert, one.sentence.rstrip("."), one.runbook)
@@ -76,7 +69,7 @@ def _troubles(watched: Watched) -> Iterator[Paragraph]:
             f"runbook {runbook}",
             _STYLES.get(severity, "dim"),
         )
-    if not watched.firings and not watched.missing_count:
+    if not watched.firings:
         yield Paragraph("No alert.", "good")
 
 
@@ -87,12 +80,7 @@ def _subjects(subjects: Sequence[str]) -> str:
     indices = sorted(int(text) for text in numbers if text.isdigit())
     if len(indices) < len(subjects) - len(others):
         return ", ".join(subjects)
-    runs = [
-        [index for _, index in group]
-        for _, group in groupby(enumerate(indices), key=lambda pair: pair[1] - pair[0])
-    ]
-    told = [f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-    cards = [f"{_GPU}{', '.join(told)}"] if told else []
+    cards = [f"{_GPU}{', '.join(spans(indices))}"] if indices else []
     return ", ".join([*cards, *others])
 
 
@@ -116,6 +104,8 @@ def _plan(watched: Watched) -> Iterator[Paragraph]:
     if expected is None:
         return
     yield Paragraph(f"Plan: {expected.name}, peak {expected.peak_requests_per_s:.3g} requests/s.")
+    if watched.unlike:
+        yield Paragraph(f"The plan is not of what runs here: {watched.unlike}.", "warn")
     if not expected.rates:
         yield Paragraph("Its speed is not modelled, and nothing is compared with it.", "dim")
     elif watched.seen.engines and watched.expected_tokens_per_s is None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from rightrig.measuring.probe.wording import spans
 from rightrig.quantities import GIB, MILLION
 from rightrig.report.document import Grid
 from rightrig.report.watch_texts import NOTHING, digits_text, part_text, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rightrig.report.watched import Watched
     from rightrig.watching.states import BusState, CardState, Health
@@ -32,8 +34,16 @@ def cards_grid(watched: Watched) -> Grid:
     headers = (
         "card", "busy", "SM", "occup.", "DRAM", "memory GiB", "SM MHz", "power W", "°C", "left",
     )  # fmt: skip
-    rows = tuple((str(card.index), *_work(card)) for card in watched.cards)
+    rows = _alike((card.index, _work(card)) for card in watched.cards)
     return Grid(headers, rows, tuple(range(1, 10)), spare=(3, 4, 2, 9))
+
+
+def _alike(rows: Iterable[tuple[int, tuple[str, ...]]]) -> tuple[tuple[str, ...], ...]:
+    """Return rows of cards, neighbours that are alike as one: a screen holds few."""
+    return tuple(
+        (", ".join(spans(index for index, _ in group)), *cells)
+        for cells, group in groupby(rows, key=lambda row: row[1])
+    )
 
 
 def _work(card: CardState) -> tuple[str, ...]:
@@ -58,15 +68,17 @@ def health_grid(watched: Watched) -> Grid:
     """Return how the cards are: errors, links, what holds their clocks."""
     headers = ("card", "ECC c/u", "rows c/u", "XID", "PCIe now/max", "NVLinks", "clocks held by")
     expected = watched.links_expected_count()
-    rows = tuple(
+    rows = _alike(
         (
-            str(card.index),
-            _pair(card.health.ecc_volatile),
-            _rows(card.health),
-            _xids(card.health),
-            _bus(card.bus),
-            _links(card, expected),
-            _held(card),
+            card.index,
+            (
+                _pair(card.health.ecc_volatile),
+                _rows(card.health),
+                _xids(card.health),
+                _bus(card.bus),
+                _links(card, expected),
+                _held(card),
+            ),
         )
         for card in watched.cards
     )

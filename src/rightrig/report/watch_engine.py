@@ -14,7 +14,7 @@ from rightrig.watching.engines.histograms import all_count, quantile_bounds_s, w
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rightrig.demand.objective import Metric, Objective
+    from rightrig.demand.objective import Objective
     from rightrig.interval import Interval
     from rightrig.report.watched import Watched
     from rightrig.watching.expected import Expected
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 _SHOWN: Final[dict[Latency, str]] = {
     "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "E2E", "queue": "queue",
-}  # fmt: skip
-_PROMISED: Final[dict[Latency, Metric]] = {
-    "ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e": "e2e",
 }  # fmt: skip
 _MILLISECONDS_PER_S: Final = 1e3
 _Row = tuple[str, str, str, str]
@@ -79,12 +76,13 @@ def _most(count: float | None) -> str:
 
 def _latencies(watched: Watched) -> Iterator[_Row]:
     """Yield the latencies that the engines count, between bounds of their buckets."""
+    promised = {} if watched.expected is None else watched.expected.promised
     for name, shown in _SHOWN.items():
         found = watched.latency(name)
         if found is None:
             continue
         histogram, over = found
-        objective = _promised(watched.expected, name)
+        objective = promised.get(name)
         of_whom = "since start" if over == "start" else f"n {all_count(histogram):,.0f}"
         note = f"{of_whom}{_kept(histogram, objective)}"
         yield f"{shown} p50 / p95", _quantiles(histogram), _objective_text(objective), note
@@ -103,15 +101,6 @@ def _quantiles(histogram: Histogram) -> str:
         for low_s, high_s in known
     ]
     return f"{' / '.join(told)} {unit}"
-
-
-def _promised(expected: Expected | None, name: Latency) -> Objective | None:
-    """Return what was promised of a latency: of several objectives that of most requests."""
-    if expected is None or name not in _PROMISED:
-        return None
-    metric = _PROMISED[name]
-    found = [one for one in expected.slo.objectives() if one.metric == metric]
-    return max(found, key=lambda one: one.percentile, default=None)
 
 
 def _objective_text(objective: Objective | None) -> str:

@@ -187,4 +187,5 @@ def _plan_json(watched: Watched) -> WatchedPlanJson | None:
         "peak_cost_usd_per_output_token": optional_json(expected.cost_usd_per_output_token),
         "peak_power_w": optional_json(expected.draw_w),
         "verdict": watched.verdict,
+        "unlike": watched.unlike,
     }

@@ -24,11 +24,16 @@ _SECONDS_PER_HOUR: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One reading, the plan, and the alerts whose conditions hold."""
+    """One reading, the plan, and the alerts whose conditions hold.
+
+    Attributes:
+        unlike: How what runs differs from the plan, or empty.
+    """
 
     seen: Seen
     expected: Expected | None
     firings: tuple[Firing, ...]
+    unlike: str = ""
 
     @property
     def derived(self) -> Derived:
@@ -43,16 +48,9 @@ class Watched:
         return self.seen.moment.snapshot.cards
 
     @property
-    def missing_count(self) -> int:
-        """Cards that the plan names and a driver that answers does not show."""
-        if self.expected is None or not self.cards or self.seen.moment.snapshot.trouble:
-            return 0
-        return max(self.expected.cards_count - len(self.cards), 0)
-
-    @property
     def is_healthy(self) -> bool:
         """Whether nothing critical holds."""
-        return not self.missing_count and all(one.severity != "critical" for one in self.firings)
+        return all(one.severity != "critical" for one in self.firings)
 
     @property
     def at(self) -> datetime:

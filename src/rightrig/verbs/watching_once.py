@@ -11,8 +11,8 @@ from rightrig.quantities import parse
 from rightrig.report.watched import Watched
 from rightrig.verbs.found import Found
 from rightrig.verbs.progress import watcher
+from rightrig.watching.engines.scraping import check_engines
 from rightrig.watching.observing import observed
-from rightrig.watching.states import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from rightrig.report.schema.watching import WatchOnceJson
     from rightrig.watching.expected import Expected
     from rightrig.watching.observing import Seen
-    from rightrig.watching.rules.firing import Firing
-    from rightrig.watching.rules.thresholds import Thresholds
 
 _LEAST_S: Final = 0.5
 _MOST_S: Final = 3600.0
-_MOST_ENGINES: Final = 64
 _NOTHING: Final = (
     "there is neither a card nor an engine to watch: run it on the machine that has the cards "
     "(with NVIDIA's driver, or amd-smi), or name an engine with --engine http://host:8000"
@@ -53,8 +50,7 @@ def answer_of(asked: Asked) -> Found[WatchOnceJson]:
     """
     over_s = _time_s(asked.over, "--over")
     every_s = None if asked.every is None else _time_s(asked.every, "--every")
-    if len(asked.urls) > _MOST_ENGINES:
-        raise InputError(f"{len(asked.urls)} engines are more than {_MOST_ENGINES}: name fewer")
+    check_engines(asked.urls)
     expected = _expected(asked)
     answers = _answers(asked, expected, over_s, every_s)
     with closing(answers):
@@ -79,24 +75,40 @@ def _expected(asked: Asked) -> Expected | None:
     """Return what the plan lets one expect."""
     if asked.deployment is None:
         return None
-    from rightrig.measuring.load.readers_plan import read_plan
-    from rightrig.watching.expecting import expected_of
+    from rightrig.watching.expecting import expected_in
 
-    return expected_of(read_plan(asked.deployment), asked.catalog)
+    return expected_in(asked.deployment, asked.catalog, len(asked.urls))
 
 
 def _answers(
     asked: Asked, expected: Expected | None, over_s: float, every_s: float | None
 ) -> Generator[Found[WatchOnceJson]]:
     """Yield one answer a reading."""
+    from rightrig.watching.rules.firing import firing
     from rightrig.watching.rules.thresholds import thresholds_of
 
     thresholds = thresholds_of(expected)
     with closing(observed(asked.urls, expected, over_s, every_s)) as readings:
         for seen in readings:
-            if not seen.has_cards and not seen.engines:
+            # A driver without a card is to show those that were planned.
+            has_driver = expected is not None and bool(seen.moment.snapshot.driver)
+            if not seen.has_cards and not seen.engines and not has_driver:
                 raise MissingError(_NOTHING)
-            yield _found(Watched(seen, expected, _firings(seen, thresholds)))
+            unlike = _unlike(asked.catalog, expected, seen)
+            yield _found(Watched(seen, expected, firing(seen.moment, thresholds), unlike))
+
+
+def _unlike(catalog: Catalog, expected: Expected | None, seen: Seen) -> str:
+    """Return how what runs differs from the plan."""
+    from rightrig.watching.likeness import unlike
+
+    if expected is None:
+        return ""
+    cards = [catalog.claims("gpus", card.name) for card in seen.moment.snapshot.cards]
+    # One that no record knows may be the planned one.
+    slugs = frozenset().union(*cards) if all(cards) else frozenset()
+    engine = seen.moment.engine
+    return unlike(expected, "" if engine is None else engine.model, slugs)
 
 
 def _last(answers: Generator[Found[WatchOnceJson]]) -> Found[WatchOnceJson]:
@@ -117,16 +129,6 @@ def _last(answers: Generator[Found[WatchOnceJson]]) -> Found[WatchOnceJson]:
     if found is None:
         raise MissingError(_NOTHING)
     return replace(found, is_shown=True)
-
-
-def _firings(seen: Seen, thresholds: Thresholds) -> tuple[Firing, ...]:
-    """Return the alerts whose conditions hold; of cards none where only engines are watched."""
-    from rightrig.watching.rules.firing import firing
-
-    moment = seen.moment
-    if not seen.has_cards and seen.engines:
-        moment = replace(moment, snapshot=Snapshot(moment.snapshot.at_s))
-    return firing(moment, thresholds)
 
 
 def _found(watched: Watched) -> Found[WatchOnceJson]:

@@ -102,7 +102,7 @@ class _Exchange:
         self.connection.request("GET", self.path, headers=headers)
         answer = self.connection.getresponse()
         if answer.status in _MOVED:
-            place = plain(answer.getheader("Location", "elsewhere"), 100)
+            place = plain(_without_query(answer.getheader("Location", "elsewhere")), 100)
             trouble = f"HTTP {answer.status}: it redirects to {place}: give that address"
             return Reply("", answer.status, trouble)
         if answer.getheader("Content-Encoding", "identity").lower() != "identity":
@@ -135,7 +135,8 @@ class _Exchange:
                 return Reply("", answer.status, too_long)
         if answer.length:
             return Reply("", answer.status, "its answer ends early")
-        trouble = "" if answer.status == _OK else f"HTTP {answer.status} at {plain(self.path, 60)}"
+        where = plain(_without_query(self.path), 60)
+        trouble = "" if answer.status == _OK else f"HTTP {answer.status} at {where}"
         return Reply(body.decode("utf-8", errors="replace"), answer.status, trouble)
 
     def end(self) -> None:
@@ -143,6 +144,11 @@ class _Exchange:
         if self.sock is not None:
             with contextlib.suppress(OSError):  # it is closed already
                 self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _without_query(address: str) -> str:
+    """Return an address as it may be shown: a query may hold a key."""
+    return address.partition("?")[0]
 
 
 def _why(error: Exception) -> str:

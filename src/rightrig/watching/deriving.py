@@ -13,7 +13,9 @@ from rightrig.interval import Interval
 from rightrig.watching.states import Derived
 
 if TYPE_CHECKING:
-    from rightrig.watching.expected import Expected
+    from collections.abc import Sequence
+
+    from rightrig.watching.expected import Expected, ExpectedRate
     from rightrig.watching.states import CardState, EngineState, Moment, Snapshot
 
 _SECONDS_PER_HOUR: Final = 3600.0
@@ -34,9 +36,11 @@ def derived(before: Moment, now: Moment, expected: Expected | None) -> Derived:
     rate = None
     if earlier is not None and later is not None:
         rate = _growth_per_s(earlier.generation_tokens, later.generation_tokens, over_s)
+    users = None if earlier is None or later is None else running_seqs(earlier, later)
     energy = _draw_w(before.snapshot, now.snapshot, expected)
     read = _read_bytes_per_s(earlier, later, over_s)
-    share, source = _bandwidth(now.snapshot, read, rate, expected)
+    planned = _planned_bytes_per_s(rate, users, expected)
+    share, source = _bandwidth(now.snapshot, read, planned, expected)
     return Derived(
         over_s=over_s,
         output_tokens_per_s=rate,
@@ -45,7 +49,7 @@ def derived(before: Moment, now: Moment, expected: Expected | None) -> Derived:
         output_tokens_per_j=_over(rate, energy),
         bandwidth_ratio=share,
         bandwidth_source=source,
-        prediction_ratio=_prediction_ratio(rate, earlier, later, expected),
+        prediction_ratio=_prediction_ratio(rate, users, expected),
     )
 
 
@@ -138,7 +142,8 @@ def _draw_w(before: Snapshot, now: Snapshot, expected: Expected | None) -> float
     is_whole = expected is None or expected.machines_count == 1
     cards = deployed_cards(now, expected) if is_whole else ()
     earlier = {(card.uuid, card.index): card for card in before.cards if not card.trouble}
-    if over_s <= 0.0 or not math.isfinite(over_s) or not cards or before.trouble:
+    # Engines may be read more often than cards: the same reading of them has their power.
+    if over_s < 0.0 or not math.isfinite(over_s) or not cards or before.trouble:
         return None
     watts = [_card_w(earlier.get((card.uuid, card.index)), card, over_s) for card in cards]
     known = [one for one in watts if one is not None]
@@ -149,7 +154,9 @@ def _card_w(before: CardState | None, now: CardState, over_s: float) -> float | 
     """Return what one card drew on average, in W."""
     if before is None:
         return None
-    counted_w = _growth_per_s(before.power.energy_j, now.power.energy_j, over_s)
+    counted_w = None
+    if over_s > 0.0:
+        counted_w = _growth_per_s(before.power.energy_j, now.power.energy_j, over_s)
     if counted_w is not None and counted_w > 0.0:
         return counted_w
     first_w, last_w = before.power.draw_w, now.power.draw_w
@@ -168,13 +175,35 @@ def _read_bytes_per_s(
     return _growth_per_s(before.read_bytes, now.read_bytes, over_s) or None
 
 
+def _planned_bytes_per_s(
+    rate_tokens_per_s: float | None, users_count: float | None, expected: Expected | None
+) -> float | None:
+    """Return what the cards of one machine move for so many tokens and users, as planned."""
+    if rate_tokens_per_s is None or users_count is None or expected is None:
+        return None
+    # Where nothing ran and nothing was made, nothing moved.
+    token_bytes = read_bytes_per_output_token(
+        expected, users_count or (0.0 if rate_tokens_per_s else 1.0)
+    )
+    return (
+        None if token_bytes is None else (rate_tokens_per_s * token_bytes / expected.machines_count)
+    )
+
+
 def _bandwidth(
     snapshot: Snapshot,
     read_bytes_per_s: float | None,
-    rate_tokens_per_s: float | None,
+    planned_bytes_per_s: float | None,
     expected: Expected | None,
 ) -> tuple[float | None, str]:
-    """Return the share of the memory's peak that is used, and how that was found."""
+    """Return the share of the memory's peak that is used, and how that was found.
+
+    Args:
+        snapshot: The cards.
+        read_bytes_per_s: Of one card, as the engine estimates it.
+        planned_bytes_per_s: Of all cards, as the plan's model has it.
+        expected: What the plan promised.
+    """
     shares = [card.activity.dram_ratio for card in deployed_cards(snapshot, expected)]
     measured = [share for share in shares if share is not None]
     if measured and len(measured) == len(shares):
@@ -184,23 +213,17 @@ def _bandwidth(
     peak = sum(card.count * card.bandwidth_bytes_per_s for card in expected.cards)
     if read_bytes_per_s is not None:
         return _over(read_bytes_per_s * expected.cards_count, peak), "engine"
-    if rate_tokens_per_s is None or expected.read_bytes_per_output_token is None:
-        return None, ""
-    moved = rate_tokens_per_s * expected.read_bytes_per_output_token / expected.machines_count
-    return _over(moved, peak), "model"
+    share = _over(planned_bytes_per_s, peak)
+    return share, "" if share is None else "model"
 
 
 def _prediction_ratio(
-    rate_tokens_per_s: float | None,
-    before: EngineState | None,
-    now: EngineState | None,
-    expected: Expected | None,
+    rate_tokens_per_s: float | None, users_count: float | None, expected: Expected | None
 ) -> float | None:
     """Return the output over what is predicted for as many users as ran on average."""
-    if rate_tokens_per_s is None or expected is None or before is None or now is None:
+    if expected is None or users_count is None:
         return None
-    users = running_seqs(before, now)
-    predicted = None if users is None else rate_at_tokens_per_s(expected, users)
+    predicted = rate_at_tokens_per_s(expected, users_count)
     return None if predicted is None else _over(rate_tokens_per_s, predicted.mid)
 
 
@@ -217,20 +240,44 @@ def rate_at_tokens_per_s(expected: Expected, users_count: float) -> Interval | N
     Between two predicted numbers of users on a straight line; below the first in proportion,
     beyond the last as there: more users only wait.
     """
-    rates = expected.rates
-    if not rates or not users_count > 0.0:
+    if not expected.rates or not users_count > 0.0:
         return None
-    first, last = rates[0], rates[-1]
-    if users_count <= first.users_count:
-        return first.output_tokens_per_s.scaled(users_count / first.users_count)
-    if users_count >= last.users_count:
-        return last.output_tokens_per_s
-    place = next(i for i, one in enumerate(rates) if one.users_count >= users_count)
-    below, above = rates[place - 1], rates[place]
-    part = (users_count - below.users_count) / (above.users_count - below.users_count)
+    below, above, part = _around(expected.rates, users_count)
+    if users_count <= below.users_count:
+        return below.output_tokens_per_s.scaled(users_count / below.users_count)
     ends = zip(_ends(below.output_tokens_per_s), _ends(above.output_tokens_per_s), strict=True)
     low, mid, high = (one + part * (other - one) for one, other in ends)
     return Interval(min(low, mid), mid, max(mid, high))
+
+
+def read_bytes_per_output_token(expected: Expected, users_count: float) -> float | None:
+    """Return the memory traffic of one output token at a number of users, over all cards.
+
+    A step reads the weights for all users and a cache for each, and gives each a token: what it
+    moves lies on a straight line over the users.
+    """
+    rates = [one for one in expected.rates if one.read_bytes_per_output_token is not None]
+    if not rates or not users_count > 0.0:
+        return None
+    below, above, part = _around(rates, users_count)
+    seqs = below.users_count + part * (above.users_count - below.users_count)
+    step_bytes, more_bytes = (
+        (one.read_bytes_per_output_token or 0.0) * one.users_count for one in (below, above)
+    )
+    return (step_bytes + part * (more_bytes - step_bytes)) / seqs
+
+
+def _around(
+    rates: Sequence[ExpectedRate], users_count: float
+) -> tuple[ExpectedRate, ExpectedRate, float]:
+    """Return the predictions on both sides of a number of users, and how far it lies between."""
+    place = next((i for i, one in enumerate(rates) if one.users_count >= users_count), None)
+    if place is None or place == 0:
+        end = rates[-1 if place is None else 0]
+        return end, end, 0.0
+    below, above = rates[place - 1], rates[place]
+    part = (users_count - below.users_count) / (above.users_count - below.users_count)
+    return below, above, part
 
 
 def _ends(rate_tokens_per_s: Interval) -> tuple[float, float, float]:

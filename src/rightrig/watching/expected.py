@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rightrig.demand.objective import Slo
+    from collections.abc import Mapping
+
+    from rightrig.demand.objective import Objective, Slo
     from rightrig.interval import Interval
 
 
@@ -37,10 +39,15 @@ class ExpectedCard:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRate:
-    """Output tokens a second that are predicted at so many users, over all replicas."""
+    """Output tokens a second that are predicted at so many users, over all replicas.
+
+    Attributes:
+        read_bytes_per_output_token: Memory traffic of one of these tokens, over all cards.
+    """
 
     users_count: int
     output_tokens_per_s: Interval
+    read_bytes_per_output_token: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,10 @@ class Expected:
         memory_used_bytes: Of the fullest card, as the fit says.
         kv_capacity_tokens: Of the whole deployment.
         concurrent_count: Requests that its memory holds at once at the planned lengths.
-        read_bytes_per_output_token: Memory traffic of one output token at the planned batch.
         rates: What is predicted at other numbers of users, rising; empty where nothing is.
-        machines_count: Equal machines that the engines of this rig span together; ``cards`` are
-            those of one of them. Replicas on machines of their own are deployments of their own:
-            peak, capacity, rent and speed are then those of one machine.
+        machines_count: Equal machines that the engines which are watched lie on; ``cards`` are
+            those of one of them. Replicas on machines of their own that are not watched are
+            deployments of their own: peak, capacity, rent and speed are without them.
     """
 
     name: str
@@ -83,7 +89,6 @@ class Expected:
     memory_used_bytes: Interval | None = None
     kv_capacity_tokens: float | None = None
     concurrent_count: float | None = None
-    read_bytes_per_output_token: float | None = None
     rates: tuple[ExpectedRate, ...] = ()
     machines_count: int = 1
 
@@ -91,3 +96,9 @@ class Expected:
     def cards_count(self) -> int:
         """Cards of one machine."""
         return sum(card.count for card in self.cards)
+
+    @property
+    def promised(self) -> Mapping[str, Objective]:
+        """The objective of each latency that has one; of several that of the highest share."""
+        # They come by metric and then by percentile: the last of a metric is its highest.
+        return {one.metric: one for one in self.slo.objectives()}

@@ -15,6 +15,7 @@ from rightrig.errors import InputError
 from rightrig.facts.models import find_llm
 from rightrig.facts.reach import is_confined
 from rightrig.interval import Interval, sum_if_independent
+from rightrig.measuring.load.readers_plan import read_plan
 from rightrig.prediction.drafting import timer_for
 from rightrig.prediction.memory_fit import fit
 from rightrig.prediction.predict import predict
@@ -46,7 +47,22 @@ _MOST_USERS: Final = 4_096
 _SECONDS_PER_HOUR: Final = 3600.0
 
 
-def expected_of(planned: Planned, catalog: Catalog) -> Expected:
+def expected_in(file: str, catalog: Catalog, engines_count: int = 1) -> Expected:
+    """Return what the deployment that a file plans lets one expect.
+
+    Args:
+        file: JSON of ``rightrig plan``, ``predict`` or ``simulate``; ``plan.json#2`` is its second
+            plan.
+        catalog: As for :func:`expected_of`.
+        engines_count: As for :func:`expected_of`.
+
+    Raises:
+        InputError: where the file holds no plan, or one that the catalogue does not know.
+    """
+    return expected_of(read_plan(file), catalog, engines_count)
+
+
+def expected_of(planned: Planned, catalog: Catalog, engines_count: int = 1) -> Expected:
     """Return what a planned deployment lets one expect.
 
     Speed, cost and watts are those of the users that bring the planned peak (Little's law). They
@@ -56,6 +72,8 @@ def expected_of(planned: Planned, catalog: Catalog) -> Expected:
     Args:
         planned: As a file of ``rightrig plan``, ``predict`` or ``simulate`` says.
         catalog: For the model, the cards and, where the file names no rent, their offers.
+        engines_count: Replicas that are watched together. Where the plan has them on rigs of
+            their own, what is expected is of as many rigs; else of one.
 
     Raises:
         InputError: where the catalogue does not know the model or the rig.
@@ -67,8 +85,8 @@ def expected_of(planned: Planned, catalog: Catalog) -> Expected:
     full = room if speed is None else speed.fit
     memory = None if full is None else _memory(full)
     rent_usd_per_hour = _rent_usd_per_hour(share, catalog)
-    return Expected(
-        name=f"{planned.model} on {planned.rig}, {planned.choices.runtime}{share.words}",
+    one = Expected(
+        name=f"{planned.model} on {planned.rig}, {planned.choices.runtime}",
         model=planned.model,
         rig=planned.rig,
         runtime=deployment.runtime.slug,
@@ -85,9 +103,48 @@ def expected_of(planned: Planned, catalog: Catalog) -> Expected:
         memory_used_bytes=None if memory is None else memory.used_bytes,
         kv_capacity_tokens=None if memory is None else memory.kv_tokens,
         concurrent_count=None if room is None else float(room.max_concurrency),
-        read_bytes_per_output_token=None if speed is None else _read_bytes_per_output_token(speed),
         rates=() if speed is None else _rates(speed),
         machines_count=deployment.rig.nodes_count,
+    )
+    return one if share.count == 1 else _part(one, share, engines_count)
+
+
+def _part(one: Expected, share: _Share, engines_count: int) -> Expected:
+    """Return what to expect of those rigs of a plan that are watched, from that of one.
+
+    Args:
+        one: Of one rig.
+        share: What it carries.
+        engines_count: Replicas that are watched together.
+    """
+    replicas = share.deployment.parallelism.replicas
+    count = min(max(engines_count // replicas, 1), share.count)
+
+    numbers = {
+        name: value * count
+        for name in ("cost_usd_per_hour", "kv_capacity_tokens", "concurrent_count")
+        if (value := getattr(one, name)) is not None
+    }
+    intervals = {
+        name: value.scaled(count)
+        for name in ("capacity_requests_per_s", "output_tokens_per_s")
+        if (value := getattr(one, name)) is not None
+    }
+    return replace(
+        one,
+        **numbers,
+        **intervals,
+        name=f"{one.name}, {'one' if count == 1 else count} of {share.count}",
+        peak_requests_per_s=one.peak_requests_per_s * count,
+        rates=tuple(
+            replace(
+                rate,
+                users_count=rate.users_count * count,
+                output_tokens_per_s=rate.output_tokens_per_s.scaled(count),
+            )
+            for rate in one.rates
+        ),
+        machines_count=one.machines_count * count,
     )
 
 
@@ -105,11 +162,6 @@ class _Share:
     deployment: Deployment
     lengths: Lengths
     count: int
-
-    @property
-    def words(self) -> str:
-        """Which share it is."""
-        return f", one of {self.count}" if self.count > 1 else ""
 
     @property
     def capacity_requests_per_s(self) -> Interval | None:
@@ -230,7 +282,10 @@ def _rates(speed: Prediction) -> tuple[ExpectedRate, ...]:
     most = min(max(speed.fit.max_concurrency, 1), _MOST_USERS)
     users = sorted({*(2**power for power in range(most.bit_length())), most})
     found = (predict(speed.deployment, speed.lengths, count) for count in users)
-    return tuple(ExpectedRate(one.concurrency, one.output_tokens_per_s) for one in found)
+    return tuple(
+        ExpectedRate(one.concurrency, one.output_tokens_per_s, _read_bytes_per_output_token(one))
+        for one in found
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -12,7 +11,7 @@ from rightrig.errors import MissingError
 from rightrig.watching.deriving import derived, running_seqs
 from rightrig.watching.engines.histograms import since
 from rightrig.watching.engines.joining import joined
-from rightrig.watching.engines.scraping import scrape
+from rightrig.watching.engines.scraping import ask_all, check_engines
 from rightrig.watching.reading.collector import Collector
 from rightrig.watching.states import Moment, Snapshot
 
@@ -70,15 +69,16 @@ def observed(
 
     Raises:
         MissingError: where neither a card nor an engine can be watched.
-        InputError: for an address that is none.
+        InputError: for an address that is none, or is named twice.
     """
+    check_engines(urls)
     period_s = min(max(over_s / 2.0, _SHORTEST_PERIOD_S), _LONGEST_PERIOD_S)
     with _cards(period_s, has_engine=bool(urls)) as latest:
-        before = _seen(latest, urls, 0.0)
+        before = _seen(latest, urls, None)
         wait_s = over_s
         while True:
             time.sleep(wait_s)
-            now = _seen(latest, urls, before.moment.snapshot.at_s)
+            now = _seen(latest, urls, before.moment.snapshot)
             yield _compared(before, now, expected)
             if every_s is None:
                 return
@@ -99,22 +99,22 @@ def _cards(period_s: float, *, has_engine: bool) -> Iterator[Latest]:
         yield collector.latest
 
 
-def _seen(latest: Latest, urls: Sequence[str], after_s: float) -> Seen:
-    """Return a reading that is newer than another one."""
-    with ThreadPoolExecutor(max_workers=max(len(urls), 1)) as pool:
-        asked = [pool.submit(scrape, url) for url in urls]
-        snapshot = _next(latest, after_s)
-        engines = tuple(one.result() for one in asked)
+def _seen(latest: Latest, urls: Sequence[str], before: Snapshot | None) -> Seen:
+    """Return a reading that is another one than the last."""
+    answers = ask_all(urls)
+    snapshot = _next(latest, before)
+    engines = tuple(one.result() for one in answers)
     return Seen(Moment(snapshot, joined(engines)), engines, {})
 
 
-def _next(latest: Latest, after_s: float) -> Snapshot:
-    """Return the first reading after a moment; what is known where none comes."""
-    end_s = time.monotonic() + (_NEXT_S if after_s else _FIRST_S)
+def _next(latest: Latest, before: Snapshot | None) -> Snapshot:
+    """Return the first reading after another one; what is known where none comes."""
+    end_s = time.monotonic() + (_FIRST_S if before is None else _NEXT_S)
     while True:
         found = latest()
-        # A driver that is not there, or hangs, tells so once, and not again soon.
-        if found is not None and (found.at_s > after_s or found.trouble):
+        # Not by their times, for clocks are set back. A driver that is not there, or hangs, tells
+        # so once, and not again soon.
+        if found is not None and (found is not before or found.trouble):
             return found
         if time.monotonic() > end_s:
             return found or Snapshot(time.time(), trouble="hung")

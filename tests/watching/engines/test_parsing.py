@@ -90,11 +90,34 @@ def test_an_sglang_page_is_read_and_ranks_of_one_engine_count_once() -> None:
     assert (found.kind, found.model) == ("sglang", "q")
     assert (found.running_count, found.waiting_count, found.kv_used_ratio) == (5.0, 7.0, 0.31)
     assert (found.prompt_tokens, found.generation_tokens) == (1_000.0, 450.0)
-    assert (found.preemptions_count, found.read_bytes) == (3.0, 1e12)
+    # Its estimate of bytes counts all weights once a token: no measure of a batch's bandwidth.
+    assert (found.preemptions_count, found.read_bytes) == (3.0, None)
     assert (found.prefix_queries_count, found.prefix_hits_count) == (1_000.0, 120.0)
     assert found.finished == {"finished": 11.0, "abort": 2.0}
     assert found.latencies["ttft"] == Histogram((0.1, math.inf), (5.0, 6.0), 0.75)
     assert found.latencies["queue"] == Histogram((0.01, math.inf), (9.0, 11.0), 0.4)
+
+
+def test_ranks_of_sglang_that_split_requests_are_added() -> None:
+    """With attention split by requests each of its groups tells under a rank of its own."""
+    found = state(
+        "".join(
+            f'sglang:{name}{{tp_rank="{rank}",pp_rank="0",dp_rank="{group}"}} {one}\n'
+            for rank, group in ((8, 2), (9, 2), (10, 3), (11, 3), (0, 0), (1, 0))
+            for name, one in (("num_running_reqs", 10 + group), ("token_usage", 0.1 * group))
+        )
+    )
+    assert found.running_count == 12.0 + 13.0 + 10.0
+    assert found.kv_used_ratio == pytest.approx(0.3)
+
+
+def test_more_ways_to_end_than_any_engine_has_are_refused() -> None:
+    ways = "".join(
+        f'vllm:request_success_total{{model_name="m",finished_reason="r{n}"}} 1\n'
+        for n in range(10_000)
+    )
+    with pytest.raises(UnreadableError, match="in 10000 ways"):
+        state(ways)
 
 
 def test_a_llama_cpp_page_is_read() -> None:

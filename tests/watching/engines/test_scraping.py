@@ -21,7 +21,7 @@ from engine_metrics import (
 )
 
 from rightrig.errors import InputError
-from rightrig.watching.engines.scraping import MOST_BYTES, scrape
+from rightrig.watching.engines.scraping import MOST_BYTES, ask_all, check_engines, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +208,42 @@ def test_a_certificate_that_nobody_vouches_for_is_a_trouble() -> None:
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InputError):
         scrape(url)
+
+
+def test_a_key_in_an_address_is_sent_and_never_shown() -> None:
+    with served({"/metrics?key=hidden": vllm()}) as url:
+        found = scrape(f"{url}/metrics?key=hidden")
+        assert (found.trouble, found.url) == ("", f"{url}/metrics")
+        wrong = scrape(f"{url}/metrics?key=hiddentoo")
+    assert "hidden" not in f"{wrong}"
+    assert wrong.trouble == "HTTP 404 at /metrics"
+    with pytest.raises(InputError, match="name or password: leave it out") as refused:
+        scrape("http://me:hidden@127.0.0.1:9/metrics")
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "other", ["http://h:8000/", "http://h:8000/v1", "http://H:8000/metrics?key=hidden"]
+)
+def test_an_engine_that_is_named_twice_is_refused(other: str) -> None:
+    check_engines(["http://h:8000", "http://h:8001", "http://h:8000/b"])
+    with pytest.raises(InputError, match=r"names http.* twice") as refused:
+        check_engines(["http://h:8000", other])
+    assert "hidden" not in str(refused.value)
+
+
+def test_many_engines_are_asked_at_once() -> None:
+    with answering(hang) as stuck, served({"/metrics": vllm()}) as url:
+        began_s = time.monotonic()
+        answers = ask_all([stuck, url, stuck], 0.5)
+        assert answers[1].result().kind == "vllm"
+        assert time.monotonic() - began_s < 0.5
+        assert [one.result().trouble for one in answers] == [
+            "no answer in time", "", "no answer in time",
+        ]  # fmt: skip
+        assert time.monotonic() - began_s < 1.5
+    with pytest.raises(InputError):
+        ask_all(["nowhere"])[0].result()
 
 
 @pytest.mark.parametrize("deadline_s", [0.0, -1.0, float("nan"), 1e9])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from rightrig.watching.exporting import exporter as exporter_module
 from rightrig.watching.exporting.asking import Asked
 from rightrig.watching.exporting.exporter import Exporter
 from rightrig.watching.exporting.lines import Writer, page
-from rightrig.watching.exporting.replicas import together
 from rightrig.watching.metrics import ALL, METRICS
 from rightrig.watching.states import (
     Activity,
@@ -65,7 +65,7 @@ CARD = CardState(
 )  # fmt: skip
 LOST = CardState(1, "H100", "GPU-1", trouble="GpuIsLost")
 ENGINE = EngineState(
-    "http://me:secret@engine:8000", 1.0, "vllm", "m", "", 1, 2, 0.5, 3, 4, 5, {"stop": 6}, 7, 8, 9,
+    "http://engine:8000", 1.0, "vllm", "m", "", 1, 2, 0.5, 3, 4, 5, {"stop": 6}, 7, 8, 9,
     {"ttft": Histogram((0.1, 0.25, math.inf), (3, 5, 6), 1.25)},
 )  # fmt: skip
 THREE = Interval(1.0, 2.0, 3.0)
@@ -128,10 +128,18 @@ def test_values_are_in_the_units_of_the_names() -> None:
     assert found.value("gpu_info", model_name='H "100"') == 1.0
 
 
-def test_an_address_is_told_without_its_password() -> None:
-    text = whole().text(is_open=False).decode()
-    assert "secret" not in text
-    assert Page(text).values("engine_up", "engine") == {"http://engine:8000": 1.0}
+def test_what_cannot_be_written_in_utf_8_keeps_no_page_back() -> None:
+    exporter = Exporter(lambda: Snapshot(1.0, (CARD,), "550"), Asked, None, "h\udcff")
+    found = Page(exporter.text(is_open=False).decode())
+    assert found.values("gpu_up", "Hostname") == {"h?": 1.0}
+
+
+def test_an_objective_below_the_lowest_bucket_is_not_counted() -> None:
+    slo = Slo(ttft_p99_s=0.05)
+    exporter = exporter_of(None, Asked((ENGINE,)), replace(EXPECTED, slo=slo))
+    found = Page(exporter.text(is_open=False).decode())
+    assert found.value("engine_within_objective_total", metric="ttft") is None
+    assert found.value("engine_latency_observations_total", metric="ttft") == 6.0
 
 
 def test_the_objective_of_the_highest_share_is_counted_at_the_bucket_below_it() -> None:
@@ -182,23 +190,6 @@ def test_any_label_and_any_number_can_be_read_again(label: str, value: float) ->
     assert sample.name == name
     assert sample.labels["reason"] == label
     assert sample.value == value or (math.isnan(value) and math.isnan(sample.value))
-
-
-def test_replicas_are_one_engine_by_their_sums() -> None:
-    other = EngineState(
-        "http://b", 2.0, "vllm", "m", "", 10, 20, 0.75, 30, 40, 50, {"stop": 60, "error": 1}
-    )
-    both = together([ENGINE, other])
-    assert both is not None
-    assert (both.at_s, both.running_count, both.generation_tokens) == (1.0, 11, 55)
-    assert both.kv_used_ratio == 0.75
-    assert both.finished == {"stop": 66, "error": 1}
-    assert both.read_bytes is None  # one of them does not tell
-    assert together([]) is None
-    assert together([other]) is other
-    down = together([ENGINE, EngineState("http://b", 2.0, trouble="refused")])
-    assert down is not None
-    assert down.trouble == "refused"
 
 
 def test_the_manual_lists_every_metric_as_the_table_has_it() -> None:

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -260,6 +262,25 @@ def test_engines_are_asked_beside_the_cards_and_one_that_hangs_stops_nothing(
             assert page.value("watch_gpus_expected") == 1.0
             checked(page.text)
             assert exported.scrape(OPEN).value("engine_up", engine=stuck) == 0.0
+
+
+def test_an_answer_that_is_on_its_way_is_not_waited_for(library: Path, tmp_path: Path) -> None:
+    write_state(tmp_path / "state", HEALTHY)
+    is_asked, is_over = threading.Event(), threading.Event()
+
+    def wait(_: object) -> None:
+        is_asked.set()
+        is_over.wait(10.0)
+
+    with (
+        answering(wait) as stuck,
+        exporting(library, tmp_path / "state", "--engine", stuck) as exported,
+    ):
+        assert is_asked.wait(10.0)
+        began_s = time.monotonic()
+        assert exported.end() == 0
+        is_over.set()
+        assert time.monotonic() - began_s < 2.0
 
 
 def test_an_engine_that_goes_down_is_the_same_series(library: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +19,7 @@ from fake_nvml.scenarios import HEALTHY
 from rightrig.errors import InputError
 from rightrig.watching.exporting.asking import Asked
 from rightrig.watching.exporting.exporter import Exporter
-from rightrig.watching.exporting.server import MOST_CONNECTIONS, Server, content_type
+from rightrig.watching.exporting.server import MOST_CONNECTIONS, Server, wants_open
 from rightrig.watching.runbooks import RUNBOOKS, runbook
 from rightrig.watching.states import CardState, Snapshot
 
@@ -75,12 +75,32 @@ def test_small_pages_and_heads() -> None:
 
 
 def test_a_browser_gets_plain_text_and_prometheus_what_it_asks_for() -> None:
-    assert content_type("text/html,*/*;q=0.8").startswith("text/plain; version=0.0.4")
+    assert not wants_open("text/html,*/*;q=0.8")
     prometheus = (
         "application/openmetrics-text;version=1.0.0;q=0.5,"
         "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3"
     )
-    assert content_type(prometheus).startswith("application/openmetrics-text")
+    assert wants_open(prometheus)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/openmetrics-text; version=2.0.0", "application/openmetrics-text; version=1."),
+        ("application/openmetrics-text; version=abc", "text/plain; version=0.0.4"),
+        ("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain; version=0.0.4"),
+        ("\x7f;;=;q=x" * 500, "text/plain; version=0.0.4"),
+    ],
+)
+def test_whatever_is_asked_for_the_format_is_one_that_is_written(accept: str, kind: str) -> None:
+    with server() as found:
+        port = found.server_address[1]
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)) as connection:
+            connection.request("GET", "/metrics", headers={"Accept": accept})
+            answer = connection.getresponse()
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith(kind)
+            assert answer.read().endswith(b"# EOF\n") == ("openmetrics" in kind)
 
 
 def test_scrapers_that_hang_keep_no_other_out() -> None:
@@ -105,10 +125,23 @@ def test_a_port_that_is_taken_is_named_with_the_remedy() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"port {port} is taken .*--port 0"):
             Server(exporter, "127.0.0.1", port)
-    with pytest.raises(InputError, match="no address of this machine"):
-        Server(exporter, "no.such.host.invalid", 0)
     with pytest.raises(InputError, match="--port is 70000"):
         Server(exporter, "127.0.0.1", 70_000)
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ("", "--host is '': give an address"),  # else everybody could ask
+        (" ", "--host is ' ': give an address"),
+        ("h\udcff", "give an address"),
+        ("no.such.host.invalid", r"is no address of this machine .*0\.0\.0\.0"),
+        ("192.0.2.1", r"'192\.0\.2\.1' is no address of this machine \(.*127\.0\.0\.1"),
+    ],
+)
+def test_a_host_that_is_none_of_this_machine_is_refused(host: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Server(Exporter(lambda: SNAPSHOT, Asked, None), host, 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

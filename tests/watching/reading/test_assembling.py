@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,22 @@ def test_a_line_that_was_cut_is_passed_over() -> None:
     assert assembler.cards() == ()
     assert assembler.take(line(cards=[card(0)]))
     assert [one.uuid for one in assembler.cards()] == ["GPU-0"]
+
+
+@pytest.mark.parametrize("printed", [b"5", b"null", b"[1]", b'"cards"', b"true"])
+def test_what_a_library_prints_by_itself_is_passed_over(printed: bytes) -> None:
+    assembler = Assembler("AMD")
+    assert not assembler.take(printed)
+    assert assembler.cards() == ()
+
+
+def test_events_of_a_card_without_a_number_of_its_own_stay() -> None:
+    assembler = Assembler("NVIDIA")
+    bare = {"index": 0, "fixed": {"name": "x"}, "slow": {"health": {}}, "fast": {}}
+    assembler.take(line(cards=[bare]))
+    assembler.take(line(xids=[[0, 79]]))
+    assembler.take(line(cards=[bare]))
+    assert assembler.cards()[0].health.xids == {79: 1}
 
 
 def test_what_is_told_once_stays_and_is_the_same_object() -> None:

@@ -18,6 +18,7 @@ from fake_nvml.scenarios import DRIVER_RELOAD, ECC_STORM, GPU_LOST, HANG, HEALTH
 
 from rightrig.errors import MissingError
 from rightrig.watching.reading import collector as collector_module
+from rightrig.watching.reading.assembling import Assembler
 from rightrig.watching.reading.collector import Collector
 from rightrig.watching.reading.here import read_once
 from rightrig.watching.states import Activity, Power
@@ -107,6 +108,21 @@ def test_one_reading_tells_everything_in_base_units() -> None:
     assert (card.fabric, card.mig) == ("completed", False)
     (program,) = card.processes
     assert (program.pid, program.name, program.memory_bytes) == (4242, "python3", 69_000 << 20)
+
+
+def test_a_share_that_is_not_a_number_is_left_out(become: Callable[..., None]) -> None:
+    become({"gpu1.gpm_10": "nan"})
+    activity = read_once().cards[1].activity
+    assert (activity.sm_ratio, activity.dram_ratio) == (0.885, None)
+
+
+def test_a_number_of_a_program_may_become_another_s(become: Callable[..., None]) -> None:
+    with collecting() as collector:
+        until(collector, lambda snapshot: snapshot.cards[0].processes[0].name == "python3")
+        become({"gpu0.process0": f"17:{1 << 20}", "process.17": "/bin/other"})
+        until(collector, lambda snapshot: snapshot.cards[0].processes[0].name == "other")
+        become({"process.4242": "/bin/third"})
+        until(collector, lambda snapshot: snapshot.cards[0].processes[0].name == "third")
 
 
 def test_an_old_driver_is_asked_by_its_own_functions(
@@ -274,6 +290,15 @@ def test_a_reader_that_cannot_be_started_is_a_trouble(monkeypatch: pytest.Monkey
         found = until(collector, lambda snapshot: snapshot.trouble == "ended")
         assert {card.trouble for card in found.cards} == {"ended"}
         monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("become")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_keeper_that_fails_leaves_no_old_value_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collecting() as collector:
+        monkeypatch.setattr(Assembler, "take", lambda *_: 1 / 0)
+        found = until(collector, lambda snapshot: snapshot.trouble)
+        assert (found.trouble, found.cards) == ("ended", ())
 
 
 def test_without_a_driver_there_is_a_trouble_and_no_card(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,8 @@ def _read(path: Path, reader: Callable[[], Planned]) -> Planned:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise no_file(path, _KIND, f"{plain(where, 60)}: {plain(first['msg'], 120)}") from error
+        said = f"{plain(where, 60)}: {plain(first['msg'], 120)}; write one with {_EXAMPLE}"
+        raise no_file(path, _KIND, said) from error
 
 
 def _planned(path: Path, document: dict[str, Any], index: int) -> Planned:

@@ -120,6 +120,7 @@ class WatchedPlanJson(TypedDict):
     peak_cost_usd_per_output_token: IntervalJson | None
     peak_power_w: IntervalJson | None
     verdict: str
+    unlike: str
 
 
 class WatchedAlertJson(TypedDict):

@@ -23,7 +23,8 @@ def joined(engines: Sequence[EngineState]) -> EngineState | None:
         return engines[0] if engines else None
     broken = [f"{one.url}: {one.trouble}" for one in engines if one.trouble]
     urls = ", ".join(one.url for one in engines)
-    at_s = max(one.at_s for one in engines)
+    # The mean: where one answers later than the others, too much of it and too little of them.
+    at_s = sum(one.at_s for one in engines) / len(engines)
     if broken:
         return EngineState(urls, at_s, trouble="; ".join(broken))
     ratios = [one.kv_used_ratio for one in engines if one.kv_used_ratio is not None]

@@ -102,7 +102,7 @@ SGLANG: Final = Engine(
         "generation_tokens": ("generation_tokens_total",),
         "prefix_queries_count": ("prompt_tokens_total",),
         "prefix_hits_count": ("cached_tokens_total",),
-        "read_bytes": ("estimated_read_bytes_per_gpu_total",),
+        # Its estimate of bytes read counts all weights again for each token of a batch.
     },
     {
         "ttft": ("time_to_first_token_seconds",),

@@ -27,6 +27,9 @@ _LONGEST_LINE: Final = 4_096
 _MOST_CHARACTERS: Final = 1 << 20
 """Of the lines that count; a server of many ranks has a tenth of it, and parsing takes time."""
 _PARTS: Final = ("_bucket", "_sum", "_count")
+_RANKS: Final = ("pp_rank", "tp_rank", "moe_ep_rank")
+_MOST_WAYS: Final = 64
+"""In which requests end; each is a series of its own wherever it is kept."""
 _LONGEST_NAME: Final = 200
 
 
@@ -51,7 +54,7 @@ def state_of_metrics(url: str, at_s: float, text: str) -> EngineState:
         MissingError: where the parser is not installed.
     """
     engine, lines = _recognised(text)
-    samples = [one for one in _samples(engine, lines) if _counts(one.labels)]
+    samples = _told_once(_samples(engine, lines))
     by_name: dict[str, list[_Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.name, []).append(sample)
@@ -126,13 +129,28 @@ def _samples(engine: Engine, lines: Sequence[str]) -> Iterator[_Sample]:
         raise UnreadableError(f"its metrics cannot be read: {plain(str(error), 120)}") from error
 
 
-def _counts(labels: Mapping[str, str]) -> bool:
-    """Whether a label set is not told by another one as well.
+def _told_once(samples: Iterator[_Sample]) -> list[_Sample]:
+    """Return the samples without those that tell the same again.
 
-    SGLang repeats what all ranks of an engine do, and what all priorities have.
+    SGLang repeats what all priorities have, and what the ranks of an engine do together. Of ranks
+    that share their requests the first counts: it is another one in each group of ranks where
+    attention is split by requests (``dp_rank``).
     """
-    is_first = all(labels.get(name, "0") == "0" for name in ("tp_rank", "pp_rank"))
-    return is_first and labels.get("priority", "") == ""
+    first: dict[tuple[str, tuple[tuple[str, str], ...]], _Sample] = {}
+    for one in samples:
+        if one.labels.get("priority", "") != "":
+            continue
+        rest = ((name, text) for name, text in one.labels.items() if name not in _RANKS)
+        key = (one.name, tuple(sorted(rest)))
+        if key not in first or _rank(one.labels) < _rank(first[key].labels):
+            first[key] = one
+    return list(first.values())
+
+
+def _rank(labels: Mapping[str, str]) -> tuple[tuple[int, str], ...]:
+    """Return which of the ranks a label set is of, in an order of numbers."""
+    texts = (labels.get(name, "") for name in _RANKS)
+    return tuple((len(text), text) for text in texts)
 
 
 def _first(names: Sequence[str], by_name: Mapping[str, list[_Sample]]) -> list[_Sample]:
@@ -156,7 +174,11 @@ def _number_count(samples: Sequence[_Sample], how: How) -> float | None:
 
 
 def _finished(engine: Engine, by_name: Mapping[str, list[_Sample]]) -> dict[str, float]:
-    """Return how requests ended."""
+    """Return how requests ended.
+
+    Raises:
+        UnreadableError: where there are more ways than any engine has.
+    """
     found: dict[str, float] = {}
     for outcome in engine.outcomes:
         ways: dict[str, list[_Sample]] = {}
@@ -167,6 +189,8 @@ def _finished(engine: Engine, by_name: Mapping[str, list[_Sample]]) -> dict[str,
             count = _number_count(samples, "sum")
             if count is not None:
                 found[way] = found.get(way, 0.0) + count
+    if len(found) > _MOST_WAYS:
+        raise UnreadableError(f"its requests end in {len(found)} ways: more than any engine's")
     return found
 
 

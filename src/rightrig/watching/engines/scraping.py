@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import dataclass
-from typing import Final
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from rightrig.errors import InputError
@@ -17,7 +19,11 @@ from rightrig.watching.engines.parsing import (
 )
 from rightrig.watching.states import EngineState
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MOST_BYTES: Final = 8_000_000
+_MOST_ENGINES: Final = 64
 _OK: Final = 200
 _PATHS: Final = ("/metrics", "/prometheus/metrics")
 """Where metrics lie; TensorRT-LLM serves its own under the second."""
@@ -41,7 +47,8 @@ def scrape(url: str, deadline_s: float = 3.0) -> EngineState:
         deadline_s: For everything, in seconds.
 
     Returns:
-        Its state; where the server fails in whatever way, one whose ``trouble`` says how.
+        Its state, under the address as it may be shown; where the server fails in whatever way,
+        one whose ``trouble`` says how.
 
     Raises:
         InputError: where the address is none.
@@ -57,11 +64,65 @@ def scrape(url: str, deadline_s: float = 3.0) -> EngineState:
     found: list[EngineState] = []
     for path in address.paths:
         state, is_final = _read(url, address, path, end_s)
-        found.append(state)
+        found.append(replace(state, url=shown_url(url)))
         if is_final or _is_whole(state):
             break
     # Of equals the first, for the first path is the usual one.
     return min(found, key=lambda one: (bool(one.trouble), not _is_whole(one)))
+
+
+def ask_all(urls: Sequence[str], deadline_s: float = 3.0) -> list[Future[EngineState]]:
+    """Ask several engines at once, so that one that hangs holds up no other.
+
+    The threads are nobody's to wait for: a program that ends leaves them behind.
+
+    Args:
+        urls: As for :func:`scrape`.
+        deadline_s: For each, in seconds.
+    """
+    return [_ask(url, deadline_s) for url in urls]
+
+
+def _ask(url: str, deadline_s: float) -> Future[EngineState]:
+    """Ask one engine in a thread of its own."""
+    answer: Future[EngineState] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(scrape(url, deadline_s))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the answer gets it
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="engine", daemon=True).start()
+    return answer
+
+
+def check_engines(urls: Sequence[str]) -> None:
+    """Refuse addresses of engines that cannot be watched side by side.
+
+    Raises:
+        InputError: where one is no address, or the same as another, or where there are too many.
+    """
+    if len(urls) > _MOST_ENGINES:
+        raise InputError(f"{len(urls)} engines are more than {_MOST_ENGINES}: name fewer")
+    seen = set()
+    for url in urls:
+        address = address_of(url)
+        where = (address.host, address.port, address.paths[0].partition("?")[0])
+        if where in seen:
+            raise InputError(
+                f"--engine names {shown_url(url)} twice: what it does would be counted twice"
+            )
+        seen.add(where)
+
+
+def shown_url(url: str) -> str:
+    """Return an address as it may be shown: a query may hold a key.
+
+    >>> shown_url("http://localhost:8000/metrics?api_key=secret")
+    'http://localhost:8000/metrics'
+    """
+    return url.partition("#")[0].partition("?")[0]
 
 
 def _is_whole(state: EngineState) -> bool:
@@ -80,6 +141,11 @@ def address_of(url: str) -> Address:
     >>> address_of("http://localhost:8000/engine-1/metrics").paths
     ('/engine-1/metrics',)
     """
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise InputError(
+            "the address of an engine holds a name or password: leave it out, for metrics are "
+            "asked for without one"
+        )
     endpoint = endpoint_of(url, "chat")
     parts = urlsplit(url)
     path = parts.path.rstrip("/")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rightrig.watching.deriving import derived
-from rightrig.watching.engines.scraping import scrape
-from rightrig.watching.exporting.replicas import together
-from rightrig.watching.states import Moment
+from rightrig.watching.engines.joining import joined
+from rightrig.watching.engines.scraping import ask_all, shown_url
+from rightrig.watching.states import EngineState, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,12 +18,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rightrig.watching.expected import Expected
-    from rightrig.watching.states import Derived, EngineState, Snapshot
+    from rightrig.watching.states import Derived, Snapshot
 
 PERIOD_S: Final = 5.0
 """Between two readings of the engines."""
 DEADLINE_S: Final = 3.0
 """For an engine to answer."""
+ENDED: Final = "it is not asked any more"
 _LAST_S: Final = 1.0
 
 
@@ -81,19 +81,21 @@ class Asking:
 
     def _ask_always(self) -> None:
         """Ask at each period."""
-        pool = ThreadPoolExecutor(max(len(self._urls), 1), thread_name_prefix="engine")
         next_s = time.monotonic()
-        while not self._ending.wait(max(next_s - time.monotonic(), 0.0)):
-            next_s = max(next_s + self._period_s, time.monotonic())
-            engines = tuple(pool.map(lambda url: scrape(url, DEADLINE_S), self._urls))
-            self._asked = Asked(engines, self._derived(engines))
-        pool.shutdown(wait=False)
+        try:
+            while not self._ending.wait(max(next_s - time.monotonic(), 0.0)):
+                next_s = max(next_s + self._period_s, time.monotonic())
+                engines = tuple(one.result() for one in ask_all(self._urls, DEADLINE_S))
+                self._asked = Asked(engines, self._derived(engines))
+        finally:  # whatever ended it: nobody is to take old answers for new ones
+            urls = map(shown_url, self._urls)
+            self._asked = Asked(tuple(EngineState(url, time.time(), trouble=ENDED) for url in urls))
 
     def _derived(self, engines: tuple[EngineState, ...]) -> Derived | None:
         """Return what follows from this reading and the one before it."""
         snapshot = self._snapshot()
         if snapshot is None:
             return None
-        now = Moment(snapshot, together(engines))
+        now = Moment(snapshot, joined(engines))
         before, self._before = self._before, now
         return None if before is None else derived(before, now, self._expected)

@@ -7,7 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from rightrig.demand.objective import Slo
 from rightrig.watching.exporting.cards import MachineLines
 from rightrig.watching.exporting.engines import engine_sheet
 from rightrig.watching.exporting.lines import Writer, page
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
 STARTING: Final = "starting"
 """Trouble before the first reading."""
 _END: Final = b"# EOF\n"
+
+
+def _bytes(text: str) -> bytes:
+    """Return a text as it is sent, whatever a machine's name or a word of the shell is made of."""
+    return text.encode("utf-8", "replace")
 
 
 class Exporter:
@@ -65,10 +69,10 @@ class Exporter:
         with self._lock:
             self._look()
             if is_open not in self._pages:
-                self._pages[is_open] = page(self._sheets, is_open=is_open).encode()
+                self._pages[is_open] = _bytes(page(self._sheets, is_open=is_open))
             whole = self._pages[is_open]
             # The one value that changes without a reading.
-            age = page([self._age()], is_open=is_open).encode()
+            age = _bytes(page([self._age()], is_open=is_open))
         return whole + age + _END if is_open else whole + age
 
     def trouble(self) -> str:
@@ -89,11 +93,10 @@ class Exporter:
 
     def _others(self, asked: Asked) -> Iterator[Sheet]:
         """Yield the lines of engines and of the plan."""
-        slo = Slo() if self._expected is None else self._expected.slo
         for state in asked.engines:
             # So that an engine that goes down is the same series as before.
             model = self._models[state.url] = state.model or self._models.get(state.url, "")
-            yield engine_sheet(state, model, self._host, slo)
+            yield engine_sheet(state, model, self._host, self._expected)
         yield self._plan
         if asked.derived is not None:
             name = "" if self._expected is None else self._expected.name

@@ -30,16 +30,29 @@ MOST_CONNECTIONS: Final = 32
 _IDLE_S: Final = 30.0
 """For a request to come, and for an answer to be taken."""
 _MOST_PORT: Final = 65_535
+_OF_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
+"""Faults that another port mends."""
 _POLL_S: Final = 0.25
 _PLAIN: Final = "text/plain; charset=utf-8"
 _MARKDOWN: Final = "text/markdown; charset=utf-8"
 _INDEX: Final = b"rightrig watch export: /metrics /healthz /runbooks/SLUG\n"
 
 
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+_OPEN: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
 @lru_cache(maxsize=64)
-def content_type(accept: str) -> str:
-    """Return the format that a scraper wants, as prometheus-client understands it."""
-    return choose_encoder(accept)[1]
+def wants_open(accept: str) -> bool:
+    """Whether a scraper wants OpenMetrics, as prometheus-client understands it.
+
+    Only that: what further versions and ways to escape it would take makes no difference to names
+    of letters and ``_``.
+    """
+    try:
+        return choose_encoder(accept)[1].startswith("application/openmetrics-text")
+    except (TypeError, ValueError):  # of a version that is none
+        return False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,8 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            kind = content_type(self.headers.get("Accept", ""))
-            is_open = kind.startswith("application/openmetrics-text")
+            is_open = wants_open(self.headers.get("Accept", ""))
+            kind = _OPEN if is_open else _PROMETHEUS
             self._send(self.server.exporter.text(is_open=is_open), kind)
         elif path == "/healthz":
             trouble = self.server.exporter.trouble()
@@ -109,6 +122,8 @@ class Server(ThreadingMixIn, HTTPServer):
         """
         if not 0 <= port <= _MOST_PORT:
             raise InputError(f"--port is {port}: from 1 to {_MOST_PORT}, or 0 for any free one")
+        if not host.isascii() or not host.isprintable() or not host.strip():
+            raise InputError(f"--host is {host[:80]!a}: give an address such as 127.0.0.1 or ::1")
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.exporter = exporter
         self._open: dict[socket.socket, None] = {}
@@ -117,9 +132,12 @@ class Server(ThreadingMixIn, HTTPServer):
         self._thread: threading.Thread | None = None
         try:
             super().__init__((host, port), _Handler)
-        except socket.gaierror:
-            raise InputError(f"--host {host[:80]!r} is no address of this machine") from None
         except OSError as error:
+            if error.errno not in _OF_PORT:
+                raise InputError(
+                    f"--host {host[:80]!r} is no address of this machine ({error.strerror}): "
+                    "127.0.0.1 is for itself alone, 0.0.0.0 for everybody who reaches it"
+                ) from None
             taken = error.errno == errno.EADDRINUSE
             raise InputError(
                 f"{host} port {port} {'is taken' if taken else 'cannot be listened at'} "

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rightrig.watching.engines.scraping import address_of
-from rightrig.watching.exporting.asking import Asking
+from rightrig.watching.engines.scraping import check_engines
+from rightrig.watching.exporting.asking import PERIOD_S, Asking
 from rightrig.watching.exporting.exporter import Exporter
 from rightrig.watching.exporting.server import Server
 from rightrig.watching.reading.collector import Collector
@@ -50,8 +50,7 @@ def export(settings: Settings) -> None:
         InputError: for a host, port or engine that is none.
         MissingError: without any package or program that could read cards.
     """
-    for url in settings.engines:
-        address_of(url)
+    check_engines(settings.engines)
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -60,7 +59,13 @@ def export(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, end)
     with (
         Collector(settings.every_s) as collector,
-        Asking(settings.engines, settings.expected, collector.latest) as asking,
+        Asking(
+            settings.engines,
+            settings.expected,
+            collector.latest,
+            # Not more often than cards are read: what is told of both would come and go.
+            max(PERIOD_S, settings.every_s),
+        ) as asking,
     ):
         exporter = Exporter(collector.latest, asking.latest, settings.expected)
         with Server(exporter, settings.host, settings.port) as server:

@@ -69,6 +69,8 @@ class Assembler:
             told = json.loads(line)
         except ValueError:  # the last may have been cut
             return False
+        if not isinstance(told, dict):  # a maker's library may print what it likes
+            return False
         if "cards" in told:
             for one in told["cards"]:
                 self._take_card(one)
@@ -105,7 +107,7 @@ class Assembler:
         return CardState(
             index=card.index, name=card.name, uuid=card.uuid, bus_id=card.bus_id,
             vendor=card.vendor, trouble=trouble, memory_total_bytes=card.memory_total_bytes,
-            health=Health(xids=dict(self._xids.get(_key(card), {}))),
+            health=Health(xids=dict(self._xids.get(_key(card.uuid, card.index), {}))),
         )  # fmt: skip
 
     def _take_xids(self, xids: Iterable[tuple[int, int]]) -> None:
@@ -114,7 +116,7 @@ class Assembler:
             known = self._known.get(index)
             if known is None or known.card is None:
                 continue
-            counts = self._xids.setdefault(_key(known.card), Counter())
+            counts = self._xids.setdefault(_key(known.card.uuid, index), Counter())
             counts[xid] += 1
             health = replace(known.card.health, xids=dict(counts))
             known.card = replace(known.card, health=health)
@@ -132,14 +134,13 @@ class Assembler:
             return
         if "slow" in told:
             known.slow = told["slow"]
-            known.parts = self._slow_parts(known)
+            known.parts = self._slow_parts(index, known)
         known.card = _card(index, self._vendor, known, told["fast"])
 
-    def _slow_parts(self, known: _Known) -> dict[str, Any]:
+    def _slow_parts(self, index: int, known: _Known) -> dict[str, Any]:
         """Return the parts of a card that seldom change."""
         slow = known.slow
-        uuid = known.fixed.get("uuid", "")
-        xids = self._xids.get(uuid, Counter[int]())
+        xids = self._xids.get(_key(known.fixed.get("uuid", ""), index), Counter[int]())
         return {
             "health": Health(**slow.get("health", {}), xids=dict(xids)),
             "links": tuple(LinkState(**link) for link in slow.get("links", ())),
@@ -150,9 +151,9 @@ class Assembler:
         }
 
 
-def _key(card: CardState) -> str:
+def _key(uuid: str, index: int) -> str:
     """Return what a card is told by across readers: its own number where it has one."""
-    return card.uuid or f"#{card.index}"
+    return uuid or f"#{index}"
 
 
 def _named(fixed: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Feed:
         self._ending = threading.Event()
         self._wake_out, self._wake_in = os.pipe()
         self._thread = threading.Thread(
-            target=self._keep, name=f"rightrig-{source.vendor}", daemon=True
+            target=self._run, name=f"rightrig-{source.vendor}", daemon=True
         )
 
     def latest(self) -> Told | None:
@@ -146,6 +146,14 @@ class Feed:
                 process.wait(_LAST_S)
         os.close(self._wake_in)
         os.close(self._wake_out)
+
+    def _run(self) -> None:
+        """Keep a reader going; should a defect end that, take nothing old for new."""
+        try:
+            self._keep()
+        finally:
+            if not self._ending.is_set():
+                self._told = Told(time.time(), trouble=ENDED, restarts=dict(self._restarts))
 
     def _keep(self) -> None:
         """Keep a reader going until nobody wants it."""

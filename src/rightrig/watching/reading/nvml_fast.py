@@ -6,6 +6,7 @@ Keys are those of :mod:`rightrig.watching.states`, values in its units.
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import pynvml as nvml
@@ -150,10 +151,12 @@ class Gpm:
             or asker.ask("nvmlGpmMetricsGet", request) is None
         ):
             return {}
+        told = {name: request.metrics[place] for place, (name, _) in enumerate(_GPM)}
+        # Of two samples that lie too close the driver says that a share is not a number.
         return {
-            name: request.metrics[place].value / 100.0
-            for place, (name, _) in enumerate(_GPM)
-            if not request.metrics[place].nvmlReturn
+            name: one.value / 100.0
+            for name, one in told.items()
+            if not one.nvmlReturn and math.isfinite(one.value)
         }
 
     def _start(self, asker: Asker, handle: object) -> None:

@@ -38,7 +38,6 @@ _SLOW_PERIODS: Final = 10
 _GPM_S: Final = 0.2
 """Between two samples of performance counters, where there is only one reading."""
 _EARLY_S: Final = 0.005
-_MOST_NAMES: Final = 10_000
 
 
 def say(**line: object) -> None:
@@ -101,8 +100,6 @@ class Card:
         if is_slow:
             found["slow"] = slow(self._asker, self.handle, self._names)
             self._partitioned(found["slow"]["mig"])
-            if len(self._names) > _MOST_NAMES:
-                self._names.clear()
         found["fast"] = fast(self._asker, self.handle, self._gpm, self._slowdown_celsius)
         return found
 

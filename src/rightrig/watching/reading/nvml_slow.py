@@ -77,7 +77,7 @@ def slow(asker: Asker, handle: object, names: Names) -> dict[str, Any]:
     Args:
         asker: Of this card.
         handle: Of this card.
-        names: Of programs that were seen before; those of new ones are added.
+        names: Of the programs that were seen last; afterwards of those that are here now.
     """
     ask = asker.ask
     fields = asker.fields(handle, _FIELDS)
@@ -223,6 +223,8 @@ def _processes(asker: Asker, handle: object, names: Names) -> Iterator[dict[str,
         answers = (asker.ask(name, handle) for name in functions)
         for one in next((answer for answer in answers if answer is not None), ()):
             found.setdefault(int(one.pid), one.usedGpuMemory)
+    for pid in names.keys() - found.keys():
+        del names[pid]  # the number may become another program's
     for pid in sorted(found)[:_MOST_PROCESSES]:
         if pid not in names:
             path = text(Asker().ask("nvmlSystemGetProcessName", pid))

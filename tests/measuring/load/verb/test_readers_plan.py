@@ -86,7 +86,7 @@ def test_an_engine_that_takes_no_share_of_memory_is_made_again(
         ('{"plans": []}', "holds no plan that meets its question"),
         ('{"plans": [{}], "question": {}}', "rig: Field required"),
         ('{"plans": [{"rig": 3}], "question": {}}', "rig: Input should be"),
-        ('{"deployment": {}}', "Field required"),
+        ('{"deployment": {}}', "Field required; write one with rightrig plan"),
         ('{"plans": 3}', "holds no plan"),
         ("[]", "not an object"),
         ("{", "is not JSON"),
