@@ -17,7 +17,7 @@ from rightrig.errors import InputError
 from rightrig.facts.catalog import shipped
 from rightrig.web.answering import Done, Failed, Progress, Question, answered
 from rightrig.web.problems import ProblemError
-from rightrig.web.workers import Workers
+from rightrig.web.workers import Workers, _Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -169,7 +169,7 @@ def test_who_goes_as_the_process_tells_how_far_it_is_is_noticed(
         may_tell.wait(20.0)
         return Progress(0.5, "")
 
-    monkeypatch.setattr("rightrig.web.workers._Worker.hear", hear)
+    monkeypatch.setattr(_Worker, "hear", hear)
 
     async def work() -> None:
         workers = made()

@@ -25,6 +25,8 @@ print(json.dumps([dataclasses.asdict(driver.condition()), dataclasses.asdict(dri
                   driver.version()]))
 """
 
+NOT_SUPPORTED: Final = 3
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -47,6 +49,7 @@ def test_what_a_driver_says_is_read_and_what_it_does_not_stays_unknown(library: 
     state: dict[str, object] = {
         "gpu0.pcie_lanes": 8, "gpu0.ecc_uncorrected": 3, "gpu0.rows_uncorrected": 2,
         "gpu0.temperature": 91, "gpu0.reasons": 0x24, "gpu0.power_limit": 500_000,
+        "gpu0.error.nvmlDeviceGetComputeRunningProcesses_v2": NOT_SUPPORTED,
     }  # fmt: skip
     condition, sight, version = said(library, state)
     assert (condition["lanes_count"], condition["most_lanes_count"]) == (8, 16)
@@ -58,7 +61,7 @@ def test_what_a_driver_says_is_read_and_what_it_does_not_stays_unknown(library: 
     assert (sight["temperature_celsius"], sight["power_w"]) == (91.0, 71.0)
     assert sight["clock_hz"] == 3.45e8
     assert version == "550.54.15"
-    # The stand-in has no such function, as drivers of old cards have not.
+    # Drivers of old cards do not tell.
     assert condition["processes_count"] is None
 
 

@@ -282,6 +282,14 @@ int nvmlDeviceGetTotalEccErrors(device *d, unsigned kind, unsigned ever, u64 *ou
   *out = (u64)or_else(d, key, 0);
   return 0;
 }
+int nvmlDeviceGetRemappedRows(device *d, unsigned *corr, unsigned *unc, unsigned *pending, unsigned *failed) {
+  ENTER(d);
+  *corr = (unsigned)or_else(d, "rows_corrected", 0);
+  *unc = (unsigned)or_else(d, "rows_uncorrected", 0);
+  *pending = (unsigned)or_else(d, "rows_pending", 0);
+  *failed = (unsigned)or_else(d, "rows_failed", 0);
+  return 0;
+}
 int nvmlDeviceGetTemperatureThreshold(device *d, unsigned kind, unsigned *out) {
   long long v; ENTER(d);
   int e = kind == 1 ? number(d, "slowdown", &v) : NOT_SUPPORTED;

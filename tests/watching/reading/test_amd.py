@@ -6,6 +6,7 @@ The outputs are written by hand in the form of the programs; no machine printed 
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -140,9 +141,8 @@ def test_amd_smi_is_run_where_there_is_no_library(
 ) -> None:
     metric = tmp_path / "metric.json"
     metric.write_text(json.dumps({"gpu_data": [METRIC]}))
-    put(
-        "amd-smi", f"case $1 in static) cat {FIXTURES}/mi300x.amd-smi.json;; *) cat {metric};; esac"
-    )
+    static = shlex.quote(str(FIXTURES / "mi300x.amd-smi.json"))
+    put("amd-smi", f"case $1 in static) cat {static};; *) cat {shlex.quote(str(metric))};; esac")
     snapshot = read_once()
     assert (snapshot.trouble, snapshot.driver) == ("", "6.12.12")
     first, second = snapshot.cards[:2]
