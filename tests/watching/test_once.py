@@ -444,7 +444,8 @@ def test_every_redraws_a_terminal_within_its_width(
     os.close(parent)
     assert out.count(b" UTC, over ") >= 3
     assert b"\x1b[1A" in out
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.decode())
+    # Ctrl-C may come between the bytes of one sign.
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.decode(errors="replace"))
     assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= columns
     last = plain[plain.rindex(" UTC, over ") :]
     assert "Plan: meta-llama/Llama-3.3-70B-Instruct" in last

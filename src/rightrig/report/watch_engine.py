@@ -66,7 +66,7 @@ def _load(watched: Watched) -> Iterator[_Row]:
     yield "running / waiting", running, held, ""
     yield "KV cache used", percent(engine.kv_used_ratio), "", ""
     if engine.preemptions_count is not None:
-        yield "preemptions", count_text(engine.preemptions_count), "", ""
+        yield "preemptions", count_text(engine.preemptions_count), "", "since its start"
 
 
 def _most(count: float | None) -> str:
