@@ -129,10 +129,9 @@ def _thresholds(catalog: Catalog, file: str | None) -> Thresholds:
     """Return the thresholds of what a file says was planned."""
     if file is None:
         return thresholds_of(None)
-    from rightrig.measuring.load.readers_plan import read_plan
-    from rightrig.watching.expecting import expected_of
+    from rightrig.watching.expecting import expected_in
 
-    return thresholds_of(expected_of(read_plan(file), catalog))
+    return thresholds_of(expected_in(file, catalog))
 
 
 def _address(url: str, option: str) -> str:

@@ -15,7 +15,7 @@ from rightrig.quantities import MIB, MILLION, show_bytes, show_seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rightrig.demand.objective import Metric, Objective
+    from rightrig.demand.objective import Metric
     from rightrig.watching.expected import Expected
 
 OURS: Final = "a choice of rightrig"
@@ -205,13 +205,10 @@ def _links_count(expected: Expected) -> int | None:
 
 
 def _budgets(expected: Expected) -> tuple[Budget, ...]:
-    """Return what may be missed, one a metric: of two percentiles the higher is the tail's."""
-    highest: dict[Metric, Objective] = {
-        objective.metric: objective for objective in expected.slo.objectives()
-    }
+    """Return what may be missed, one a metric."""
     return tuple(
         Budget(one.metric, one.percentile, one.limit_s, (100 - one.percentile) / 100.0)
-        for one in highest.values()
+        for one in expected.promised.values()
     )
 
 
