@@ -15,11 +15,11 @@ from rightrig.verbs.price_ages import today
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.facts.catalog import Catalog
+    from rightrig.measuring.addresses import Address
     from rightrig.measuring.load.readers_plan import Planned
     from rightrig.planning.questions.lock_in import LockIn
     from rightrig.report.schema.checklist import ChecklistJson
     from rightrig.watching.checklist.evidence import Evidence, RulesSeen
-    from rightrig.watching.checklist.outside import Address
     from rightrig.watching.expected import Expected
 
 _LOGS: Final = tuple(map(Path, ("/var/log/journal", "/var/log/syslog", "/var/log/messages")))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from rightrig import __version__
-from rightrig.errors import InputError
+from rightrig.measuring.addresses import address_in
 from rightrig.report.document import Paragraph
 from rightrig.verbs.found import Found
 from rightrig.watching.dashboard.board import dashboard
@@ -138,14 +137,9 @@ def _address(url: str, option: str) -> str:
     """Return an address as it was given.
 
     Raises:
-        InputError: where it is none of HTTP.
+        InputError: where it is none of HTTP, or holds a password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or not url.isprintable():
-        raise InputError(
-            f"{option} {url!r} is no address of HTTP: give one such as "
-            f"https://example.com{_PATHS[option]}"
-        )
+    address_in(url, option=option, example=f"https://example.com{_PATHS[option]}")
     return url
 
 

@@ -13,9 +13,12 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rightrig.facts.reading import plain
+
+if TYPE_CHECKING:
+    from rightrig.measuring.addresses import Address
 
 LONGEST_DEADLINE_S: Final = 600.0
 LATE: Final = "no answer in time"
@@ -23,15 +26,6 @@ ABSENT: Final = "no such host"
 _CHUNK_BYTES: Final = 1 << 16
 _OK: Final = 200
 _MOVED: Final = range(300, 400)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Who is asked."""
-
-    host: str
-    port: int
-    is_tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +42,11 @@ class Reply:
     trouble: str = ""
 
 
-def read(server: Server, path: str, deadline_s: float, most_bytes: int) -> Reply:
+def read(address: Address, path: str, deadline_s: float, most_bytes: int) -> Reply:
     """Return what a server answers at a path; never raises for its faults.
 
     Args:
-        server: Who is asked.
+        address: Who is asked; its path and query do not count.
         path: Begins with a slash; may have a query.
         deadline_s: For everything, names and handshakes too, in seconds.
         most_bytes: Of an answer.
@@ -60,7 +54,7 @@ def read(server: Server, path: str, deadline_s: float, most_bytes: int) -> Reply
     deadline_s = min(deadline_s, LONGEST_DEADLINE_S)
     if deadline_s <= 0.0:
         return Reply(trouble=LATE)
-    exchange = _Exchange(server, path, deadline_s, most_bytes)
+    exchange = _Exchange(address, path, deadline_s, most_bytes)
     threading.Thread(target=exchange.run, name="rightrig-asking", daemon=True).start()
     if not exchange.is_done.wait(deadline_s):
         exchange.end()
@@ -75,7 +69,7 @@ class _Exchange:
     The thread is told to end by its socket: closed, it reads nothing any more.
     """
 
-    server: Server
+    address: Address
     path: str
     deadline_s: float
     most_bytes: int
@@ -112,8 +106,8 @@ class _Exchange:
 
     def _connected(self) -> http.client.HTTPConnection:
         """Return a connection."""
-        host, port = self.server.host, self.server.port
-        if self.server.is_tls:
+        host, port = self.address.host, self.address.port
+        if self.address.is_tls:
             context = ssl.create_default_context()
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 host, port, timeout=self.deadline_s, context=context

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from rightrig.watching.checklist.outside import Address
+    from rightrig.measuring.addresses import Address
 
 
 def text(body: str, status: int = 200, **headers: str) -> Callable[..., None]:

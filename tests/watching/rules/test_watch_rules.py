@@ -106,7 +106,7 @@ def test_counters_are_a_file_of_the_exporter(program: Program, names: Any) -> No
 )
 def test_what_is_no_address_is_refused(program: Program, words: str) -> None:
     (line,) = program.refusal(words)
-    assert "is no address of HTTP: give one such as https://example.com/" in line
+    assert "is no address of http or https: give one such as https://example.com/" in line
 
 
 def test_a_file_that_is_no_plan_is_refused(program: Program, tmp_path: Path) -> None:

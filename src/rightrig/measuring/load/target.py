@@ -7,9 +7,9 @@ import math
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import urlsplit
 
 from rightrig.errors import InputError, MissingError
+from rightrig.measuring.addresses import PORTS, address_in
 from rightrig.quantities import check_positive
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 Api = Literal["chat", "completions"]
 PATHS: Final[dict[Api, str]] = {"chat": "/chat/completions", "completions": "/completions"}
-_PORTS: Final = {"http": 80, "https": 443}
-_LONGEST_URL: Final = 2048
+_KEY_REMEDY: Final = "leave it out and name the variable of the environment that holds the key"
 _LONGEST_TIMEOUT_S: Final = 86_400.0
 _OURS: Final = frozenset(
     ("host", "content-length", "content-type", "transfer-encoding", "accept-encoding", "connection")
@@ -89,7 +88,7 @@ class Endpoint:
     def host_header(self) -> str:
         """The host as HTTP names it: without the usual port, and IPv6 in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = _PORTS["https" if self.is_tls else "http"]
+        usual = PORTS["https" if self.is_tls else "http"]
         return host if self.port == usual else f"{host}:{self.port}"
 
 
@@ -104,30 +103,15 @@ def endpoint_of(url: str, api: Api) -> Endpoint:
     >>> endpoint_of("https://host/openai/v1/", "completions").path
     '/openai/v1/completions'
     """
-    shown = url if len(url) <= 100 else f"{url[:97]}..."  # noqa: PLR2004 - a terminal's width
-    example = "give one such as http://localhost:8000"
-    if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise InputError(f"{shown!r} is no address: {example}")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise InputError(f"{shown!r} is no address ({error}): {example}") from error
-    if parts.username is not None or parts.password is not None:
-        raise InputError(
-            "the address holds a name or password: leave it out and name the variable of the "
-            "environment that holds the key"
-        )
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise InputError(f"{shown!r} is no address of http or https: {example}")
-    base = _base_path(parts.path)
-    query = f"?{parts.query}" if parts.query else ""
+    address = address_in(url, password_remedy=_KEY_REMEDY)
+    base = _base_path(address.path)
+    query = f"?{address.query}" if address.query else ""
     return Endpoint(
-        host=parts.hostname,
-        port=_PORTS[parts.scheme] if port is None else port,
+        host=address.host,
+        port=address.port,
         path=f"{base}{PATHS[api]}{query}",
         base_path=base,
-        is_tls=parts.scheme == "https",
+        is_tls=address.is_tls,
     )
 
 

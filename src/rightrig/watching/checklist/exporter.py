@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from rightrig.errors import MissingError
 from rightrig.watching.checklist.evidence import MetricsSeen, Sample
 from rightrig.watching.checklist.names import AGE, NAMES
-from rightrig.watching.checklist.outside import Address, read
+from rightrig.watching.checklist.outside import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rightrig.measuring.addresses import Address
 
 
 def read_exporter(address: Address) -> MetricsSeen:
@@ -20,7 +22,7 @@ def read_exporter(address: Address) -> MetricsSeen:
     Raises:
         MissingError: where the extra ``watch`` is not installed.
     """
-    path = "" if address.base.endswith("metrics") else "/metrics"
+    path = "" if address.path.endswith("metrics") else "/metrics"
     reply = read(address, path)
     if reply.trouble:
         return MetricsSeen(address.shown, trouble=reply.trouble)

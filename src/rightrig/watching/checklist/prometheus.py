@@ -21,10 +21,12 @@ from rightrig.watching.checklist.evidence import (
     Sample,
 )
 from rightrig.watching.checklist.names import NAMES
-from rightrig.watching.checklist.outside import Address, address_of, read
+from rightrig.watching.checklist.outside import address_of, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rightrig.measuring.addresses import Address
 
 _SPAN: Final = "5m"
 """How far back the newest value is looked for: what is older counts as absent."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from rightrig.errors import InputError
-from rightrig.measuring.load.target import endpoint_of
-from rightrig.watching.asking import LONGEST_DEADLINE_S, Server, read
+from rightrig.measuring.addresses import address_in
+from rightrig.watching.asking import LONGEST_DEADLINE_S, read
 from rightrig.watching.engines.parsing import (
     UnreadableError,
     state_of_iterations,
@@ -22,21 +21,13 @@ from rightrig.watching.states import EngineState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rightrig.measuring.addresses import Address
+
 MOST_BYTES: Final = 8_000_000
 _MOST_ENGINES: Final = 64
 _OK: Final = 200
 _PATHS: Final = ("/metrics", "/prometheus/metrics")
 """Where metrics lie; TensorRT-LLM serves its own under the second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the metrics of a server may lie, in the order in which to ask."""
-
-    host: str
-    port: int
-    is_tls: bool
-    paths: tuple[str, ...]
 
 
 def scrape(url: str, deadline_s: float = 3.0) -> EngineState:
@@ -54,7 +45,7 @@ def scrape(url: str, deadline_s: float = 3.0) -> EngineState:
         InputError: where the address is none.
         MissingError: where the extra ``watch`` is not installed.
     """
-    address = address_of(url)
+    address, paths = pages_of(url)
     if not 0.0 < deadline_s <= LONGEST_DEADLINE_S:
         raise InputError(
             f"a deadline of {deadline_s:g} s is none: give more than 0 and at most "
@@ -62,7 +53,7 @@ def scrape(url: str, deadline_s: float = 3.0) -> EngineState:
         )
     end_s = time.monotonic() + deadline_s
     found: list[EngineState] = []
-    for path in address.paths:
+    for path in paths:
         state, is_final = _read(url, address, path, end_s)
         found.append(replace(state, url=shown_url(url)))
         if is_final or _is_whole(state):
@@ -107,8 +98,8 @@ def check_engines(urls: Sequence[str]) -> None:
         raise InputError(f"{len(urls)} engines are more than {_MOST_ENGINES}: name fewer")
     seen = set()
     for url in urls:
-        address = address_of(url)
-        where = (address.host, address.port, address.paths[0].partition("?")[0])
+        address, paths = pages_of(url)
+        where = (address.host, address.port, paths[0].partition("?")[0])
         if where in seen:
             raise InputError(
                 f"--engine names {shown_url(url)} twice: what it does would be counted twice"
@@ -130,36 +121,28 @@ def _is_whole(state: EngineState) -> bool:
     return state.generation_tokens is not None or bool(state.latencies)
 
 
-def address_of(url: str) -> Address:
-    """Return where the metrics of an address lie.
+def pages_of(url: str) -> tuple[Address, tuple[str, ...]]:
+    """Return a server, and the paths at which its metrics may lie, in the order in which to ask.
 
     Raises:
         InputError: where it is no address of http or https, or holds a password.
 
-    >>> address_of("http://localhost:8000/v1").paths
+    >>> pages_of("http://localhost:8000/v1")[1]
     ('/metrics', '/prometheus/metrics')
-    >>> address_of("http://localhost:8000/engine-1/metrics").paths
+    >>> pages_of("http://localhost:8000/engine-1/metrics")[1]
     ('/engine-1/metrics',)
     """
-    if "@" in url.partition("//")[2].partition("/")[0]:
-        raise InputError(
-            "the address of an engine holds a name or password: leave it out, for metrics are "
-            "asked for without one"
-        )
-    endpoint = endpoint_of(url, "chat")
-    parts = urlsplit(url)
-    path = parts.path.rstrip("/")
-    query = f"?{parts.query}" if parts.query else ""
+    address = address_in(url, option="--engine")
+    query = f"?{address.query}" if address.query else ""
+    path = address.path
     base = path.removesuffix("/v1")
     whole = [path] if path.endswith("metrics") else [f"{base}{one}" for one in _PATHS]
-    paths = tuple(f"{one}{query}" for one in whole)
-    return Address(endpoint.host, endpoint.port, endpoint.is_tls, paths)
+    return address, tuple(f"{one}{query}" for one in whole)
 
 
 def _read(url: str, address: Address, path: str, end_s: float) -> tuple[EngineState, bool]:
     """Return one path's answer as a state, and whether no other path would answer better."""
-    server = Server(address.host, address.port, address.is_tls)
-    reply = read(server, path, end_s - time.monotonic(), MOST_BYTES)
+    reply = read(address, path, end_s - time.monotonic(), MOST_BYTES)
     at_s = time.time()
     if reply.trouble:
         return EngineState(url, at_s, trouble=reply.trouble), reply.status in {0, _OK}
