@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rightrig.errors import InputError
 from rightrig.watching import asking
@@ -226,6 +228,15 @@ def test_an_exporter_tells_what_it_last_read_and_how_old_that_is() -> None:
 @pytest.mark.parametrize("page", ["{", "a{b=c} 1", 'a{b="c"', "a b c d", "a one"])
 def test_what_is_no_page_of_metrics_is_a_trouble_or_nothing(page: str) -> None:
     seen = seen_of("http://e", page)
+    assert seen.samples == ()
+
+
+PIECES: Final = ('x{a="b"} 1\n', "# TYPE x counter\n", "{", "}", '"', "x", " ", "1e999", "\\")
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join) | st.text(max_size=200))
+def test_a_page_of_garbage_is_a_trouble_or_has_no_sample(text: str) -> None:
+    seen = seen_of("http://e", text)
     assert seen.samples == ()
 
 

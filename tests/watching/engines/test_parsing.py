@@ -20,11 +20,8 @@ from hypothesis import strategies as st
 
 from rightrig.watching.engines.histograms import all_count, quantile_bounds_s, within_count
 from rightrig.watching.engines.joining import joined
-from rightrig.watching.engines.parsing import (
-    UnreadableError,
-    state_of_iterations,
-    state_of_metrics,
-)
+from rightrig.watching.engines.parsing import state_of_iterations, state_of_metrics
+from rightrig.watching.exposition import UnreadableError
 from rightrig.watching.states import EngineState, Histogram
 
 URL = "http://127.0.0.1:8000"

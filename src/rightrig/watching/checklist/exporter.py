@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rightrig.errors import MissingError
 from rightrig.watching.checklist.evidence import MetricsSeen, Sample
 from rightrig.watching.checklist.names import AGE, NAMES
 from rightrig.watching.checklist.outside import read
+from rightrig.watching.exposition import UnreadableError, samples_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rightrig.measuring.addresses import Address
 
@@ -36,27 +36,15 @@ def seen_of(source: str, text: str) -> MetricsSeen:
         MissingError: where the extra ``watch`` is not installed.
     """
     try:
-        from prometheus_client.parser import (  # noqa: PLC0415 - an extra
-            text_string_to_metric_families,
-        )
-    except ImportError as error:
-        raise MissingError(
-            "reading metrics needs prometheus-client: pip install 'rightrig[watch]'"
-        ) from error
-    try:
-        found = [
-            (sample.name, dict(sample.labels), float(sample.value))
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        ]
-    except (ValueError, IndexError, KeyError) as error:
-        return MetricsSeen(source, trouble=f"it is no page of metrics ({str(error)[:60]})")
+        found = list(samples_of(text))
+    except UnreadableError as error:
+        return MetricsSeen(source, trouble=str(error))
     # What an exporter last read may be older than its page.
     ages = [value for name, _, value in found if name == AGE and math.isfinite(value)]
     return MetricsSeen(source, tuple(_kept(found, max(ages, default=0.0))))
 
 
-def _kept(found: list[tuple[str, dict[str, str], float]], age_s: float) -> Iterator[Sample]:
+def _kept(found: list[tuple[str, Mapping[str, str], float]], age_s: float) -> Iterator[Sample]:
     """Yield the samples that the checklist is about; NaN is none."""
     for name, labels, value in found:
         if name in NAMES and math.isfinite(value):

@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rightrig.errors import MissingError
 from rightrig.facts.reading import plain
 from rightrig.watching.engines.histograms import histogram_of, merged
 from rightrig.watching.engines.names import ENGINES, HOW, TENSORRT_LLM
+from rightrig.watching.exposition import UnreadableError, samples_of
 from rightrig.watching.states import EngineState
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ _RANKS: Final = ("pp_rank", "tp_rank", "moe_ep_rank")
 _MOST_WAYS: Final = 64
 """In which requests end; each is a series of its own wherever it is kept."""
 _LONGEST_NAME: Final = 200
-
-
-class UnreadableError(Exception):
-    """A text is no metrics of an engine; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +110,9 @@ def _wanted(engine: Engine) -> frozenset[str]:
 
 def _samples(engine: Engine, lines: Sequence[str]) -> Iterator[_Sample]:
     """Yield the samples of lines."""
-    try:
-        from prometheus_client.parser import (  # noqa: PLC0415 - of an extra
-            text_string_to_metric_families,
-        )
-    except ImportError as error:
-        raise MissingError("engines take an extra: pip install 'rightrig[watch]'") from error
     start = len(engine.prefix) + 1
-    try:
-        for family in text_string_to_metric_families("\n".join(lines) + "\n"):
-            for sample in family.samples:
-                yield _Sample(sample.name[start:], sample.labels, float(sample.value))
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise UnreadableError(f"its metrics cannot be read: {plain(str(error), 120)}") from error
+    for name, labels, value_count in samples_of("\n".join(lines) + "\n"):
+        yield _Sample(name[start:], labels, value_count)
 
 
 def _told_once(samples: Iterator[_Sample]) -> list[_Sample]:

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Final
 from rightrig.errors import InputError
 from rightrig.measuring.addresses import address_in
 from rightrig.watching.asking import LONGEST_DEADLINE_S, read
-from rightrig.watching.engines.parsing import (
-    UnreadableError,
-    state_of_iterations,
-    state_of_metrics,
-)
+from rightrig.watching.engines.parsing import state_of_iterations, state_of_metrics
+from rightrig.watching.exposition import UnreadableError
 from rightrig.watching.states import EngineState
 
 if TYPE_CHECKING:
