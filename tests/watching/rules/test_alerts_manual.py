@@ -7,8 +7,11 @@ from typing import Final
 
 from rightrig.watching.rules.alerts import ALERTS
 from rightrig.watching.rules.thresholds import thresholds_of
+from rightrig.watching.runbooks import RUNBOOKS
+from rightrig.watching.xids import xids
 
-PAGE: Final = Path(__file__).parents[3] / "docs/how-to/alert-on-a-machine.md"
+ROOT: Final = Path(__file__).parents[3]
+PAGE: Final = ROOT / "docs/how-to/alert-on-a-machine.md"
 
 
 def waited(for_s: int) -> str:
@@ -29,3 +32,13 @@ def test_the_manual_lists_every_alert_with_its_severity_wait_page_and_sources() 
     start = lines.index("| alert | severity | after | page | from DCGM too | of a plan |") + 2
     end = lines.index("", start)
     assert lines[start:end] == rows
+
+
+def test_the_counts_of_readme_and_changelog_are_those_of_the_tables() -> None:
+    both = sum(alert.sources == "ours and DCGM" for alert in ALERTS)
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{both} of {len(ALERTS)} do from NVIDIA's DCGM exporter too" in readme
+    assert f"one of {len(RUNBOOKS)} [runbooks]" in readme
+    changes = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    assert f"write {len(ALERTS)} alerts" in changes
+    assert f"{len(RUNBOOKS)} pages, {len(xids())} XIDs" in changes
