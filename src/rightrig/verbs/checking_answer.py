@@ -102,16 +102,11 @@ def evidence_of(catalog: Catalog, words: ChecklistWords) -> Evidence:
 
 def _made(catalog: Catalog, planned: Planned) -> tuple[Deployment | None, Expected | None, str]:
     """Return one machine of a plan and what to expect of it, or why there is none."""
-    from rightrig.verbs.deploying import deploy
     from rightrig.watching.expecting import expected_of
+    from rightrig.watching.shares import share_of
 
     try:
-        expected = expected_of(planned, catalog)
-        count = round(planned.peak_requests_per_s / expected.peak_requests_per_s)
-        choices, replicas = planned.choices, planned.choices.replicas
-        if replicas is not None:
-            choices = dataclasses.replace(choices, replicas=replicas // count)
-        return deploy(catalog, planned.model, planned.rig, choices), expected, ""
+        return share_of(planned, catalog).deployment, expected_of(planned, catalog), ""
     except InputError as error:
         return None, None, str(error)
 

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.costs.rig_rent import cheapest_for
 from rightrig.deployment.limits import LAYERED
-from rightrig.deployment.propose import propose
-from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError
-from rightrig.facts.models import find_llm
-from rightrig.facts.reach import is_confined
 from rightrig.interval import Interval, sum_if_independent
 from rightrig.measuring.load.readers_plan import read_plan
 from rightrig.prediction.drafting import timer_for
 from rightrig.prediction.memory_fit import fit
 from rightrig.prediction.predict import predict
-from rightrig.prediction.regimes import Lengths, next_moments
-from rightrig.prediction.serving import at_rate
+from rightrig.prediction.regimes import next_moments
 from rightrig.quantities import HOURS_PER_MONTH, MIB
 from rightrig.watching.expected import Expected, ExpectedCard, ExpectedRate
+from rightrig.watching.shares import peak_users, share_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rightrig.deployment.deployment import Deployment
-    from rightrig.deployment.propose import Choices
-    from rightrig.deployment.rig import CardGroup, Rig
+    from rightrig.deployment.rig import CardGroup
     from rightrig.facts.catalog import Catalog
     from rightrig.facts.gpu import Fabric
-    from rightrig.facts.llm import Llm
     from rightrig.measuring.load.readers_plan import Planned
     from rightrig.prediction.memory_fit import CardFit, Fit
     from rightrig.prediction.predict import Prediction
+    from rightrig.watching.shares import Share
 
 _LINK_BYTES_PER_S: Final = {2: 25e9, 3: 25e9, 4: 25e9, 5: 50e9}
 """One direction of one NVLink by generation: NVIDIA's whitepapers on V100, A100, H100 and
@@ -78,7 +70,7 @@ def expected_of(planned: Planned, catalog: Catalog, engines_count: int = 1) -> E
     Raises:
         InputError: where the catalogue does not know the model or the rig.
     """
-    share = _share(planned, catalog)
+    share = share_of(planned, catalog)
     deployment, room = share.deployment, _room(share)
     speed = _speed(share, room)
     rate = None if speed is None else speed.output_tokens_per_s
@@ -109,7 +101,7 @@ def expected_of(planned: Planned, catalog: Catalog, engines_count: int = 1) -> E
     return one if share.count == 1 else _part(one, share, engines_count)
 
 
-def _part(one: Expected, share: _Share, engines_count: int) -> Expected:
+def _part(one: Expected, share: Share, engines_count: int) -> Expected:
     """Return what to expect of those rigs of a plan that are watched, from that of one.
 
     Args:
@@ -148,67 +140,7 @@ def _part(one: Expected, share: _Share, engines_count: int) -> Expected:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """What one rig carries of a plan that may name several equal ones.
-
-    A plan names the rig of one machine, and replicas over all machines that it rents.
-
-    Attributes:
-        count: Equal rigs.
-    """
-
-    planned: Planned
-    deployment: Deployment
-    lengths: Lengths
-    count: int
-
-    @property
-    def capacity_requests_per_s(self) -> Interval | None:
-        """What the plan says that one rig carries."""
-        whole = self.planned.capacity_requests_per_s
-        return None if whole is None else whole.scaled(1.0 / self.count)
-
-
-def _share(planned: Planned, catalog: Catalog) -> _Share:
-    """Return one rig's share of a plan, proposed anew."""
-    try:
-        rig = parse_rig(planned.rig, catalog)
-        choices = planned.choices
-        count = _rigs_count(choices, rig)
-        if count > 1:
-            choices = replace(choices, replicas=(choices.replicas or 1) // count)
-        deployment = propose(catalog, _llm(planned.model, catalog), rig, choices)
-    except InputError as error:
-        raise InputError(
-            f"the plan's deployment cannot be made from this catalogue: {error}; name the "
-            "catalogue that it was planned with (--catalog), or plan again"
-        ) from error
-    lengths = Lengths(float(planned.input_tokens), float(max(planned.output_tokens, 2)))
-    return _Share(planned, deployment, lengths, count)
-
-
-def _rigs_count(choices: Choices, rig: Rig) -> int:
-    """Return how many equal rigs the replicas of a plan need."""
-    replicas = choices.replicas or 1
-    engine_cards = (choices.tp or 1) * (choices.pp or 1) * (choices.attention_dp or 1)
-    count, rest = divmod(replicas * engine_cards, rig.cards_count)
-    return count if count > 1 and rest == 0 and replicas % count == 0 else 1
-
-
-def _llm(model: str, catalog: Catalog) -> Llm:
-    """Return the planned model; one of the hub is fetched, where that is allowed."""
-    return find_llm(model, catalog, fetch=None if is_confined() else _fetch)
-
-
-def _fetch(hub_id: str) -> Path:
-    """Fetch a configuration; the room of networks is imported by those who need it."""
-    from rightrig.fetching.hub import fetch_config  # noqa: PLC0415 - see above
-
-    return fetch_config(hub_id)
-
-
-def _rent_usd_per_hour(share: _Share, catalog: Catalog) -> float | None:
+def _rent_usd_per_hour(share: Share, catalog: Catalog) -> float | None:
     """Return what one rig costs: as the plan says, else the cheapest offer."""
     if share.planned.cost_usd_per_hour is not None:
         return share.planned.cost_usd_per_hour / share.count
@@ -225,7 +157,7 @@ def _cost_usd_per_output_token(
     return rate_tokens_per_s.reciprocal().scaled(rent_usd_per_hour / _SECONDS_PER_HOUR)
 
 
-def _room(share: _Share) -> Fit | None:
+def _room(share: Share) -> Fit | None:
     """Return the fit of one sequence of the planned length; ``None`` where it is not modelled."""
     tokens = int(share.lengths.input_tokens + share.lengths.output_tokens)
     try:
@@ -234,21 +166,10 @@ def _room(share: _Share) -> Fit | None:
         return None
 
 
-def _speed(share: _Share, room: Fit | None) -> Prediction | None:
+def _speed(share: Share, room: Fit | None) -> Prediction | None:
     """Return what is predicted at the planned peak; ``None`` where no speed is modelled."""
-    deployment, lengths = share.deployment, share.lengths
-    if share.planned.prefill_replicas_count or room is None or room.max_concurrency < 1:
-        return None
-    try:
-        predict(deployment, lengths, 1)
-    except InputError:
-        return None
-    replicas = deployment.parallelism.replicas
-    rate = share.planned.peak_requests_per_s / share.count / replicas
-    timer = timer_for(deployment, lengths)
-    flow = at_rate(timer, lengths, rate, room.max_concurrency / replicas)
-    users = max(math.ceil(float(flow.running_seqs) * replicas), 1)
-    return predict(deployment, lengths, min(users, room.max_concurrency))
+    users = None if room is None else peak_users(share, room)
+    return None if users is None else predict(share.deployment, share.lengths, users)
 
 
 def _draw_w(speed: Prediction) -> Interval | None:
