@@ -68,6 +68,14 @@ class Loop:
         means = {name: level["latencies"][name]["statistics"]["mean"] for name in ("tpot", "ttft")}
         return {f"{n}_s": mean["mid_s"] for n, mean in means.items()} | {RATE: level[RATE]}
 
+    def spread_ratio(self, name: str) -> float:
+        """Return by how much equal loads differed: most over least, less one, of the worst users.
+
+        What a machine does not repeat, nothing can predict more closely.
+        """
+        rounds = [values for (_, one), values in self.truth.items() if one == name]
+        return max(max(values) / min(values) for values in rounds) - 1.0
+
     def errors(self, asked_at: Iterable[int] = ASKED_AT) -> dict[tuple[int, str], float]:
         """Refit, and return predicted over measured, less one, at some users."""
         self.ask(self.mine, "calibrate --mine")
