@@ -67,7 +67,7 @@ def test_vllm_serves_arc_but_not_gaudi() -> None:
     assert broken(replace(awq, rig=parse_rig("1xarc-b580", CATALOG))) == ()
     assert first_broken(replace(awq, rig=parse_rig("1xgaudi3", CATALOG))) == (
         "RT-FORMAT",
-        "vLLM does not run on Gaudi, as gaudi3 is",
+        "vLLM does not run on Gaudi, as gaudi3 is; use another --runtime",
     )
 
 
@@ -98,7 +98,7 @@ def test_rt_format_keeps_bf16_off_turing() -> None:
         "RT-FORMAT",
         (
             "vLLM loads bf16 from compute capability 8.0; t4 has 7.5, where it loads fp16, fp8, "
-            "fp8-block, int8, awq, gptq and 3 more"
+            "fp8-block, int8, awq, gptq and 3 more (--weights)"
         ),
     )
 
@@ -387,7 +387,7 @@ def test_fp8_on_amd_wants_an_architecture_with_fp8_arithmetic() -> None:
 
 def test_vllm_does_not_run_on_old_architectures_of_amd() -> None:
     reason = format_reason(VLLM, CATALOG.gpu("mi50-16gb"), "fp16")
-    assert reason == "vLLM does not run on GCN, as mi50-16gb is"
+    assert reason == "vLLM does not run on GCN, as mi50-16gb is; use another --runtime"
 
 
 def test_the_checkpoint_is_stored_in_its_own_format() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
+from rightrig.facts.quantization import USUAL_MIXES
+
 if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.facts.gpu import Gpu
@@ -65,7 +67,7 @@ def format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str | None:
         return _vendor_format_reason(runtime, gpu, format_name, loaded)
     floor = runtime.weight_formats.get(format_name)
     if floor is None:
-        return f"{runtime.name} does not load {format_name}; it loads {_some(loaded)}"
+        return f"{runtime.name} does not load {format_name}; it loads {_some(loaded)} (--weights)"
     own, below = gpu.compute_capability, runtime.weight_formats_below.get(format_name)
     if is_between(own, floor, None):
         limit = f"below compute capability {below} only"
@@ -73,7 +75,7 @@ def format_reason(runtime: Runtime, gpu: Gpu, format_name: str) -> str | None:
         limit = f"from compute capability {floor}"
     return (
         f"{runtime.name} loads {format_name} {limit}; {gpu.slug} has {own}, where it loads "
-        f"{_some(loaded)}"
+        f"{_some(loaded)} (--weights)"
     )
 
 
@@ -82,7 +84,10 @@ def _vendor_format_reason(
 ) -> str:
     """Return why a runtime does not load a format on a card of another maker than NVIDIA."""
     if not loaded:
-        return f"{runtime.name} does not run on {gpu.architecture}, as {gpu.slug} is"
+        return (
+            f"{runtime.name} does not run on {gpu.architecture}, as {gpu.slug} is; use another "
+            "--runtime"
+        )
     return (
         f"{runtime.name} on {gpu.slug} loads {_some(loaded)}, not {format_name}; "
         "choose one of those with --weights, or another --runtime"
@@ -90,11 +95,13 @@ def _vendor_format_reason(
 
 
 def _some(names: tuple[str, ...]) -> str:
-    """Return a list of formats that stays readable.
+    """Return a list of formats that stays readable; of GGUF mixes, the usual ones come first.
 
     >>> _some(("bf16", "fp16"))
     'bf16, fp16'
     """
+    usual = tuple(name for name in USUAL_MIXES if name in names)
+    names = (*usual, *(name for name in names if name not in usual))
     shown = ", ".join(names[:_MOST_NAMED]) or "nothing that rightrig knows"
     return f"{shown} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else shown
 

@@ -95,6 +95,8 @@ GGUF_MIXES: Final = (
 )  # fmt: skip
 """File types of llama.cpp whose mixes rightrig knows tensor by tensor (work.gguf_mix), about from
 small to large; its ``bf16`` is the format of that name."""
+USUAL_MIXES: Final = ("q4_k_m", "q8_0", "q6_k", "q5_k_m", "q3_k_m", "q2_k")
+"""Those of them that are published of most models, the most usual first."""
 
 
 def weight_format(name: str) -> WeightFormat:
