@@ -111,6 +111,35 @@ class Families(Record):
     source: str
 
 
+class Stack(Record):
+    """Versions that are known to work with one version of a runtime.
+
+    What is not known, or does not apply, is empty.
+
+    Attributes:
+        version: Of the runtime.
+        image: Its published container image with the tag.
+        python: Versions of Python that its packages are for.
+        torch, cuda, nccl: Of its packages, as their own requirements pin them.
+        least_driver: Oldest driver of NVIDIA that this CUDA runs on.
+        packages: Other packages that it pins, by name.
+        package: What pip installs: ``vllm==0.33.0``.
+        date: When this was read, ``2026-11-21``.
+    """
+
+    version: str
+    image: str = ""
+    package: str = ""
+    python: str = ""
+    torch: str = ""
+    cuda: str = ""
+    nccl: str = ""
+    least_driver: str = ""
+    packages: Mapping[str, str] = Field(default_factory=dict)
+    date: str
+    source: str
+
+
 class Runtime(Record):
     """An inference engine at one version.
 
@@ -139,6 +168,7 @@ class Runtime(Record):
         memory_rule: What its memory fraction multiplies.
         default_memory_ratio: That fraction's default.
         changes: What other versions do differently.
+        stacks: Versions that work together, newest runtime first.
     """
 
     slug: str
@@ -166,5 +196,6 @@ class Runtime(Record):
     default_memory_ratio: float | None = None
     statements: tuple[Statement, ...] = ()
     changes: tuple[Change, ...] = ()
+    stacks: tuple[Stack, ...] = ()
     sources: tuple[Source, ...] = ()
     note: str = ""

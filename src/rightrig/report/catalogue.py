@@ -15,7 +15,7 @@ from rightrig.report.record import listed_json, tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rightrig.facts.runtime import Runtime
+    from rightrig.facts.runtime import Runtime, Stack
     from rightrig.facts.system import System
     from rightrig.report.schema.rigs import RigsJson
     from rightrig.report.schema.runtimes import RuntimesJson
@@ -108,5 +108,22 @@ def runtime_document(runtime: Runtime) -> Document:
         Paragraph(f"{runtime.name} {runtime.version}".rstrip(), "title"),
         Paragraph(f"Runs under {systems}." if systems else "Its systems are not recorded.", "dim"),
         Grid(("topic", "statement", "source"), tuple(rows)),
+        *(block for stack in runtime.stacks for block in _stack_blocks(stack)),
         *tail(runtime.note, runtime.sources),
+    )
+
+
+def _stack_blocks(stack: Stack) -> Document:
+    """Return the versions that work together with one version of a runtime."""
+    driver = f"{stack.least_driver} or newer" if stack.least_driver else ""
+    named = (
+        ("package", stack.package), ("image", stack.image), ("Python", stack.python),
+        ("PyTorch", stack.torch), ("CUDA", stack.cuda), ("NCCL", stack.nccl),
+        ("NVIDIA driver", driver), *stack.packages.items(),
+    )  # fmt: skip
+    rows = tuple((name, value) for name, value in named if value)
+    return (
+        Paragraph(f"Versions that work together, for {stack.version} ({stack.date})", "title"),
+        Grid(("what", "version"), rows),
+        Paragraph(f"Source: {stack.source}", "dim"),
     )

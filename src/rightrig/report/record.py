@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rightrig.report.schema.runtimes import RuntimeListedJson, RuntimeRecordJson
 
 
-LEFT_OUT: Final = frozenset({"sources", "note", "statements"})
+LEFT_OUT: Final = frozenset({"sources", "note", "statements", "stacks"})
 """Fields that lists do without; ``show`` has them."""
 
 

@@ -66,6 +66,22 @@ class VersionChangeJson(TypedDict):
     source: str
 
 
+class StackJson(TypedDict):
+    """Versions that are known to work with one version of a runtime; unknown ones are empty."""
+
+    version: str
+    image: str
+    package: str
+    python: str
+    torch: str
+    cuda: str
+    nccl: str
+    least_driver: str
+    packages: dict[str, str]
+    date: str
+    source: str
+
+
 class RuntimeListedJson(TypedDict):
     """An engine in short."""
 
@@ -98,6 +114,7 @@ class RuntimeListedJson(TypedDict):
 class RuntimeRecordJson(RuntimeListedJson):
     """An inference engine at one version."""
 
+    stacks: list[StackJson]
     statements: list[StatementJson]
     sources: list[SourceJson]
     note: str
