@@ -31,6 +31,7 @@ def planned(rig: str = "1xh100-sxm", **changes: object) -> Planned:
     one = Planned(
         origin="plan", model="llama-3.1-8b", rig=rig, choices=Choices("vllm"),
         prefill_replicas_count=0, peak_requests_per_s=9.0, input_tokens=1_000, output_tokens=300,
+        longest_tokens=1_300,
         slo=Slo(ttft_p99_s=1.0), capacity_requests_per_s=Interval.exact(12.0),
         cost_usd_per_hour=3.6, words="",
     )  # fmt: skip

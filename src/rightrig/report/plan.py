@@ -28,6 +28,7 @@ class Extra:
 
     Attributes:
         source: Where the traffic is from; empty for fixed lengths.
+        longest_tokens: Longest prompt and answer together of that traffic; 0 for fixed lengths.
         every_reason: Whether each rejected card has a line of its own.
         hinges: What the answer hangs on.
         least: Without a plan, how far each objective would have to give way.
@@ -36,6 +37,7 @@ class Extra:
     """
 
     source: str = ""
+    longest_tokens: int = 0
     every_reason: bool = False
     hinges: Hinges | None = None
     least: tuple[LeastObjective, ...] = ()

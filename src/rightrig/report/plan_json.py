@@ -50,6 +50,8 @@ def plan_json(plan: Plan, extra: Extra | None = None) -> PlanJson:
             for one in plan.relaxations
         ],
     }
+    if extra.longest_tokens:
+        found["question"]["longest_tokens"] = extra.longest_tokens
     if extra.hinges is not None:
         found["hinges"] = _hinges_json(extra.hinges)
     if extra.least:

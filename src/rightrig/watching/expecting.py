@@ -71,18 +71,30 @@ def expected_of(planned: Planned, catalog: Catalog, engines_count: int = 1) -> E
         InputError: where the catalogue does not know the model or the rig.
     """
     share = share_of(planned, catalog)
-    deployment, room = share.deployment, _room(share)
+    return expected_of_share(share, _rent_usd_per_hour(share, catalog), engines_count)
+
+
+def expected_of_share(
+    share: Share, rent_usd_per_hour: float | None, engines_count: int = 1
+) -> Expected:
+    """Return what the rigs of a share let one expect; see :func:`expected_of`.
+
+    Args:
+        share: One rig of a plan, and how many of them there are.
+        rent_usd_per_hour: Of that rig; ``None`` where none is known.
+        engines_count: Replicas that are watched together.
+    """
+    planned, deployment, room = share.planned, share.deployment, _room(share)
     speed = _speed(share, room)
     rate = None if speed is None else speed.output_tokens_per_s
     full = room if speed is None else speed.fit
     memory = None if full is None else _memory(full)
-    rent_usd_per_hour = _rent_usd_per_hour(share, catalog)
     one = Expected(
         name=f"{planned.model} on {planned.rig}, {planned.choices.runtime}",
         model=planned.model,
         rig=planned.rig,
         runtime=deployment.runtime.slug,
-        cards=_cards(deployment),
+        cards=expected_cards(deployment),
         peak_requests_per_s=planned.peak_requests_per_s / share.count,
         slo=planned.slo,
         capacity_requests_per_s=share.capacity_requests_per_s,
@@ -256,7 +268,7 @@ def _kv_tokens(card: CardFit, room: Fit) -> float | None:
     return room_bytes / card.kv_sequence_bytes * room.context_tokens
 
 
-def _cards(deployment: Deployment) -> tuple[ExpectedCard, ...]:
+def expected_cards(deployment: Deployment) -> tuple[ExpectedCard, ...]:
     """Return the kinds of cards of one machine."""
     rig = deployment.rig
     return tuple(_card(group, is_alone=rig.cards_per_node == 1) for group in rig.groups)

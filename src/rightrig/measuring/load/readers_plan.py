@@ -27,7 +27,7 @@ from rightrig.interval import Interval
 from rightrig.quantities import HOURS_PER_MONTH, show_users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _KIND: Final = "JSON of rightrig plan, predict or simulate"
 _MOST_BYTES: Final = 64_000_000
@@ -45,6 +45,7 @@ class Planned:
         peak_requests_per_s: What it must carry: the asked rate and the headroom of the plan; of a
             prediction its own rate, of a limit that was found the limit.
         input_tokens, output_tokens: Mean lengths.
+        longest_tokens: Longest prompt and answer together; where a file says no more, those means.
         slo: What was promised; empty where nothing was.
         capacity_requests_per_s: What the file says it carries within the objectives.
         cost_usd_per_hour: Rent that the file says; ``None`` where it names none.
@@ -59,6 +60,7 @@ class Planned:
     peak_requests_per_s: float
     input_tokens: int
     output_tokens: int
+    longest_tokens: int
     slo: Slo
     capacity_requests_per_s: Interval | None
     cost_usd_per_hour: float | None
@@ -106,6 +108,7 @@ class _Question(_Part):
     rate_requests_per_s: PositiveFloat
     input_tokens: PositiveInt
     output_tokens: PositiveInt
+    longest_tokens: PositiveInt | None = None
     headroom_ratio: NonNegativeFloat = 0.0
 
 
@@ -129,6 +132,17 @@ class _Predicted(_Part):
 
 class _Lengths(_Part):
     mean_tokens: PositiveFloat
+    p99_tokens: PositiveFloat = 1.0
+
+    @property
+    def usual_tokens(self) -> int:
+        """The mean, in whole tokens."""
+        return max(round(self.mean_tokens), 1)
+
+    @property
+    def long_tokens(self) -> int:
+        """The 99th percentile, in whole tokens; the mean where a file does not say it."""
+        return max(round(self.p99_tokens), self.usual_tokens)
 
 
 class _Traffic(_Part):
@@ -183,6 +197,11 @@ def read_plan(text: str) -> Planned:
     return _read(path, partial(_predicted, document))
 
 
+def plan_in(document: Mapping[str, Any], index: int = 1) -> Planned:
+    """Return one of the plans that ``plan --json`` prints; the first is number 1."""
+    return _planned(Path("plan.json"), document, index)
+
+
 def _read(path: Path, reader: Callable[[], Planned]) -> Planned:
     """Return what a reader makes of a file; what it lacks becomes one sentence."""
     try:
@@ -194,7 +213,7 @@ def _read(path: Path, reader: Callable[[], Planned]) -> Planned:
         raise no_file(path, _KIND, said) from error
 
 
-def _planned(path: Path, document: dict[str, Any], index: int) -> Planned:
+def _planned(path: Path, document: Mapping[str, Any], index: int) -> Planned:
     """Return one of the plans."""
     plans = document["plans"]
     count = len(plans) if isinstance(plans, list) else 0
@@ -227,6 +246,7 @@ def _planned(path: Path, document: dict[str, Any], index: int) -> Planned:
         peak_requests_per_s=peak,
         input_tokens=asked.input_tokens,
         output_tokens=asked.output_tokens,
+        longest_tokens=asked.longest_tokens or asked.input_tokens + asked.output_tokens,
         slo=_slo(document["question"]),
         capacity_requests_per_s=Interval.exact(one.capacity_requests_per_s),
         cost_usd_per_hour=one.rent_usd_per_month / HOURS_PER_MONTH or None,
@@ -235,7 +255,7 @@ def _planned(path: Path, document: dict[str, Any], index: int) -> Planned:
     )
 
 
-def _slo(question: dict[str, Any]) -> Slo:
+def _slo(question: Mapping[str, Any]) -> Slo:
     """Return the objectives of a question."""
     names = (f"{name}_s" for name in OBJECTIVES)
     return Slo.model_validate({name: question[name] for name in names if name in question})
@@ -260,6 +280,7 @@ def _of_prediction(found: _Predicted) -> Planned:
         peak_requests_per_s=found.requests_per_s.mid_requests_per_s,
         input_tokens=round(found.input_tokens),
         output_tokens=round(found.output_tokens),
+        longest_tokens=round(found.input_tokens) + round(found.output_tokens),
         slo=Slo(),
         capacity_requests_per_s=None,
         cost_usd_per_hour=None,
@@ -281,8 +302,9 @@ def _of_simulation(found: _Simulated) -> Planned:
         choices=_choices(found.deployment),
         prefill_replicas_count=0,
         peak_requests_per_s=rate,
-        input_tokens=max(round(found.traffic.prompts.mean_tokens), 1),
-        output_tokens=max(round(found.traffic.answers.mean_tokens), 1),
+        input_tokens=found.traffic.prompts.usual_tokens,
+        output_tokens=found.traffic.answers.usual_tokens,
+        longest_tokens=found.traffic.prompts.long_tokens + found.traffic.answers.long_tokens,
         slo=Slo.model_validate(limits),
         capacity_requests_per_s=limit,
         cost_usd_per_hour=None if found.price is None else found.price.rent_usd_per_hour,

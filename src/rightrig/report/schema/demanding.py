@@ -11,6 +11,7 @@ class WorkloadJson(TypedDict):
     rate_requests_per_s: float
     input_tokens: int
     output_tokens: int
+    longest_tokens: NotRequired[int]  # of a trace or preset
 
 
 class SloJson(TypedDict):
