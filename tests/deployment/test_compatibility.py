@@ -98,7 +98,7 @@ def test_rt_format_keeps_bf16_off_turing() -> None:
         "RT-FORMAT",
         (
             "vLLM loads bf16 from compute capability 8.0; t4 has 7.5, where it loads fp16, fp8, "
-            "fp8-block, int8, awq, gptq and 3 more (--weights)"
+            "fp8-block, int8, awq, gptq and 1 more (--weights)"
         ),
     )
 

@@ -111,6 +111,11 @@ class FormatRule:
     def check(self, subject: Deployment) -> str | None:
         """Return why not."""
         name = stored_format(subject)
+        if subject.llm.has_experts and name in subject.runtime.experts_without:
+            return (
+                f"{subject.runtime.name} loads {name} for models without experts only, and "
+                f"{subject.llm.name} has some; use --weights fp8, or another --runtime"
+            )
         reasons = (format_reason(subject.runtime, g.gpu, name) for g in subject.rig.groups)
         return next((reason for reason in reasons if reason), None)
 

@@ -117,7 +117,8 @@ class Stack(Record):
     What is not known, or does not apply, is empty.
 
     Attributes:
-        version: Of the runtime.
+        version: Of the runtime, as its record has it.
+        release: What its packages call it, where the record names a commit.
         image: Its published container image with the tag.
         python: Versions of Python that its packages are for.
         torch, cuda, nccl: Of its packages, as their own requirements pin them.
@@ -128,6 +129,7 @@ class Stack(Record):
     """
 
     version: str
+    release: str = ""
     image: str = ""
     package: str = ""
     python: str = ""
@@ -152,6 +154,7 @@ class Runtime(Record):
         weight_formats: Format → the compute capability from which it loads, as ``"7.5"``;
             for other vendors see ``vendor_weight_formats``, by architecture or vendor.
         weight_formats_below: Format → the compute capability from which it does not load.
+        experts_without: Formats that it does not load for a model with experts.
         native_formats: Format → the compute capability from which it is multiplied in that
             format rather than in 16 bits.
         kv_formats: Formats of the KV cache.
@@ -182,6 +185,7 @@ class Runtime(Record):
     min_compute_capability: str | None = None
     weight_formats: Mapping[str, str] = Field(default_factory=dict)
     weight_formats_below: Mapping[str, str] = Field(default_factory=dict)
+    experts_without: tuple[str, ...] = ()
     native_formats: Mapping[str, str] = Field(default_factory=dict)
     vendor_weight_formats: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     kv_formats: tuple[str, ...] = ()

@@ -123,7 +123,10 @@ def _stack_blocks(stack: Stack) -> Document:
     )  # fmt: skip
     rows = tuple((name, value) for name, value in named if value)
     return (
-        Paragraph(f"Versions that work together, for {stack.version} ({stack.date})", "title"),
+        Paragraph(
+            f"Versions that work together, for {stack.release or stack.version} ({stack.date})",
+            "title",
+        ),
         Grid(("what", "version"), rows),
         Paragraph(f"Source: {stack.source}", "dim"),
     )

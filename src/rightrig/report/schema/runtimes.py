@@ -70,6 +70,7 @@ class StackJson(TypedDict):
     """Versions that are known to work with one version of a runtime; unknown ones are empty."""
 
     version: str
+    release: str
     image: str
     package: str
     python: str
