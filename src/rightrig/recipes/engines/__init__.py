@@ -1,0 +1,1 @@
+"""Engines: how each is started."""
