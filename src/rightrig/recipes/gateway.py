@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ENGINE_PORT: Final = 8000
 """Where vLLM listens; a pool's service forwards it."""
 _GATEWAY_PORT: Final = 8080
+_KEYS: Final = ("general_settings:", "  master_key: os.environ/LITELLM_MASTER_KEY")
+"""Without a key LiteLLM serves whoever reaches it."""
 
 
 def litellm_config(table: RoutingTable) -> str:
@@ -27,12 +29,15 @@ def litellm_config(table: RoutingTable) -> str:
     ``max_input_tokens`` below the prompt hands it to the next by ``context_window_fallbacks``.
     LiteLLM counts the tokens with a tokenizer of its own, so that borders are approximate.
     """
-    return "\n".join([*_litellm_head(table), *_litellm_models(table), *_litellm_router(table), ""])
+    return "\n".join(
+        [*_litellm_head(table), *_litellm_models(table), *_litellm_router(table), *_KEYS, ""]
+    )
 
 
 def _litellm_head(table: RoutingTable) -> Iterator[str]:
     """Yield what the reader should know."""
-    yield "# LiteLLM proxy: litellm --config config.yaml"
+    yield "# LITELLM_MASTER_KEY=sk-... litellm --config config.yaml --host 127.0.0.1 --port 4000"
+    yield "# Clients send the master key, or a key that was made with it."
     yield f"# Clients ask for the model {' or '.join(table.names)}."
     yield "# api_base is the address of a pool: replace it by that of your service."
     if _has_sizes(table):
@@ -84,7 +89,8 @@ def nginx_config(table: RoutingTable) -> str:
         ]
     lines += [
         "    server {",
-        f"        listen {_GATEWAY_PORT};",
+        "        # On this machine only: nothing here checks keys.",
+        f"        listen 127.0.0.1:{_GATEWAY_PORT};",
         "        client_max_body_size 64m;",
     ]
     for name in table.names:
@@ -140,6 +146,7 @@ def _location(table: RoutingTable, name: str) -> Iterator[str]:
     yield "    proxy_http_version 1.1;"
     yield '    proxy_set_header Connection "";'
     yield "    proxy_buffering off;  # tokens are streamed"
+    yield "    proxy_connect_timeout 2s;"
     yield "    proxy_read_timeout 600s;"
     yield "}"
 

@@ -1,0 +1,1 @@
+"""Places: where engines are started: containers, clusters, services of one machine."""
