@@ -67,6 +67,7 @@ LISTED_JSON: Final = (
     ("tenants --mode shared", "tenants llama-2-7b --weights awq --on rtx-4090"),
     ("tenants --layouts", "tenants --layouts --on h100-sxm"),
     ("tenants --layouts", "tenants --layouts --on h100-sxm --profile 3g.40gb,2g.20gb,2g.20gb"),
+    ("recipe", "recipe qwen3-8b --on 2xh100-sxm --replicas 2"),
     ("ask choose-gpu", "ask choose-gpu llama-2-7b --among l4,rtx-4090"),
     ("ask gpu-count", "ask gpu-count llama-2-70b --context 4096"),
     ("ask many-or-one", "ask many-or-one llama-3.3-70b --many 16xrtx-4090 --one 2xh100-sxm"),

@@ -79,6 +79,10 @@ def plan(
     engine: Annotated[str, typer.Option(help="With --sweep: local or ray.")] = "local",
     jobs: Annotated[int | None, typer.Option(help="With --sweep: processes.")] = None,
     save: Annotated[str | None, typer.Option(help="With --sweep: folder of results.")] = None,
+    recipe_folder: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="DIR", help="Folder for the first plan's recipe."),
+    ] = None,
 ) -> Found[PlanAnswerJson]:
     """The best rigs for traffic, latency, budget; why others lost."""
     given = dict(locals())

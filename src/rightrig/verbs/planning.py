@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.catalog import Catalog
     from rightrig.planning.planned import Plan
+    from rightrig.report.document import Document, Paragraph
     from rightrig.report.plan import Extra
     from rightrig.report.schema.planning import (
         PlanAnswerJson,
@@ -42,6 +43,7 @@ class Mode:
         by: Deadline of a job.
         growth, start: Growth of the rate, and from when.
         engine, jobs, save: How a sweep is run.
+        recipe_folder: Where the recipe of the first plan goes.
     """
 
     own: str | None = None
@@ -56,6 +58,7 @@ class Mode:
     engine: str = "local"
     jobs: int | None = None
     save: str | None = None
+    recipe_folder: str | None = None
 
 
 def answer_given(catalog: Catalog, given: Mapping[str, Any]) -> Found[PlanAnswerJson]:
@@ -109,7 +112,10 @@ def _check_mode(asked: Asked, mode: Mode) -> None:
         raise InputError("--sweep takes its models from the file; leave MODEL out")
     _check_details(asked, mode)
     _check_bounds(asked.bounds, mode)
-    shown = {"--explain": mode.explain, "--growth": mode.growth, "--simulate": asked.simulate}
+    shown = {
+        "--explain": mode.explain, "--growth": mode.growth, "--simulate": asked.simulate,
+        "--recipe": mode.recipe_folder,
+    }  # fmt: skip
     wrong = next((name for name, value in shown.items() if value), None)
     if given and wrong is not None:
         raise InputError(f"{wrong} is about a plan for traffic; drop it, or {given[0]}")
@@ -162,15 +168,54 @@ def _plan(catalog: Catalog, asked: Asked, mode: Mode) -> Found[PlanJson]:
 
         watcher().compiling()
     found, question = search(catalog, asked)
+    told: Document = ()
+    if mode.recipe_folder is not None and found.plans:
+        # By the words that were asked: a model of a file has no name that is known elsewhere.
+        kept: PlanJson = {**plan_json(found), "model": asked.model}
+        told = (_keep_recipe(catalog, kept, mode.recipe_folder),)
     extra = _explained(found, question, mode) if mode.explain or mode.growth else Extra()
-    extra = replace(extra, source=question.source, every_reason=mode.why)
+    extra = replace(
+        extra, source=question.source, every_reason=mode.why, longest_tokens=_longest(question)
+    )
     return Found(
         charts=lambda: plan_charts(plan_json(found, extra)),
         data=lambda: plan_json(found, extra),
-        document=lambda: plan_document(found, extra),
+        document=lambda: (*plan_document(found, extra), *told),
         yes=bool(found.plans),
         records=records_of(found, catalog),
     )
+
+
+def _keep_recipe(catalog: Catalog, found: PlanJson, folder: str) -> Paragraph:
+    """Write the recipe of the first plan that has one into a folder; return what to tell of it.
+
+    A plan stays an answer where its engine cannot be started by a recipe.
+    """
+    from rightrig.measuring.load.readers_plan import plan_in
+    from rightrig.report.document import Paragraph
+    from rightrig.verbs.recipe_answer import recipe_of_plan, write_files
+
+    refused = []
+    for number in range(1, len(found["plans"]) + 1):
+        name = "the first plan" if number == 1 else f"plan {number}"
+        try:
+            planned = plan_in(found, number)
+            made = recipe_of_plan(catalog, planned, f"rightrig plan {found['model']} …")
+        except InputError as error:
+            refused.append(f"There is no recipe of {name}: {error}.")
+            continue
+        write_files("--recipe", folder, made.files)
+        failed = [proof for proof in made.proofs if proof.state == "fail"]
+        told = f"The recipe of {name}: {folder}/README.md."
+        said = [*refused, told, *(f"{proof.subject}: {proof.said}." for proof in failed)]
+        return Paragraph(" ".join(said), "warn" if refused or failed else "plain")
+    return Paragraph(" ".join(refused), "bad")
+
+
+def _longest(question: Posed) -> int:
+    """Return the longest prompt and answer together of a trace or preset; 0 for fixed lengths."""
+    drawn = question.requests
+    return 0 if drawn is None else int((drawn.input_tokens + drawn.output_tokens).max())
 
 
 def _explained(found: Plan, question: Posed, mode: Mode) -> Extra:

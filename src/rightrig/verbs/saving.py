@@ -54,24 +54,29 @@ def save(folder: str, name: str, lines: Iterable[str]) -> None:
     save_bytes(folder, name, "".join(lines).encode())
 
 
-def save_bytes(folder: str, name: str, content: bytes) -> None:
+def save_bytes(folder: str, name: str, content: bytes, option: str = "--save") -> None:
     """Write a file into a folder, which is made when it is not there."""
-    path = make_folder(folder)
+    path = make_folder(folder, option)
     try:
         (path / name).write_bytes(content)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _unwritable(option, folder, error) from error
 
 
-def make_folder(folder: str) -> Path:
-    """Return a folder, which is made when it is not there."""
+def make_folder(folder: str, option: str = "--save") -> Path:
+    """Return a folder, which is made when it is not there.
+
+    Args:
+        folder: Its name.
+        option: That names it, for messages.
+    """
     if not folder.strip():
-        raise InputError("--save is empty: name a folder, such as --save out")
+        raise InputError(f"{option} is empty: name a folder, such as {option} out")
     try:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise _unwritable(folder, error) from error
+        raise _unwritable(option, folder, error) from error
     return path
 
 
@@ -89,7 +94,7 @@ def write_file(option: str, file: str, lines: Iterable[str]) -> None:
         raise InputError(f"{option} {file[:80]!r} cannot be written: {reason}") from error
 
 
-def _unwritable(folder: str, error: Exception) -> InputError:
+def _unwritable(option: str, folder: str, error: Exception) -> InputError:
     """Return the error for a folder that takes no file."""
     reason = getattr(error, "strerror", None) or str(error)
-    return InputError(f"--save {folder[:80]}: cannot be written to: {reason}")
+    return InputError(f"{option} {folder[:80]}: cannot be written to: {reason}")

@@ -27,6 +27,7 @@ from rightrig.verbs import (
     prices,
     probe,
     profile,
+    recipe,
     risk_bits,
     risk_fleet,
     risk_runs,
@@ -61,9 +62,9 @@ class Verb:
     answer: Callable[..., Found[Any]]
 
 
-LOCAL: Final = frozenset({"save", "sweep", "engine", "jobs", "mine"})
+LOCAL: Final = frozenset({"save", "sweep", "engine", "jobs", "mine", "prove", "recipe_folder"})
 """Words that name folders to write into, and what only its own machine should or can do."""
-FILES: Final = frozenset({"file", "trace"})
+FILES: Final = frozenset({"file", "trace", "deployment"})
 """Words that name a file to read."""
 GROUPS: Final = {
     "cost": "Rent, ownership, energy, $/M tokens, break-even.",
@@ -89,6 +90,7 @@ VERBS: Final = tuple(
         ("finetune", finetune.finetune),
         ("fleet", fleet.fleet),
         ("tenants", tenants.tenants),
+        ("recipe", recipe.recipe),
         ("compare", compare.compare),
         ("accuracy", accuracy.accuracy),
         ("cost rent", cost_owning.rent),

@@ -36,6 +36,7 @@ _BY_TEXT: Final[dict[str, dict[str, Any]]] = {
     "predict": {"model": _8B, "on": ["1xrtx-4090"], "concurrency": "16"},
     "simulate": {**_ONE_CARD, "rate": "2/s", "requests": 1000, "ttft_p99": "1s"},
     "plan": {"model": _QWEN, "rate": "9/s", "e2e_p95": "20s", "gpu": "l4", "top": 3},
+    "recipe": {"model": _8B, "on": "1xh100-sxm", "concurrency": 16},
     "finetune": {"model": "llama-3.2-1b", "on": "2xl40s", "tokens": "1M"},
     "fleet": {"file": {"name": "fleet.toml", "text": _FLEET}},
     "tenants": {"model": "llama-2-7b", "weights": "awq", "on": "h100-sxm"},
