@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from real_engine import environment, template, tiny_llama
+from real_engine import asked, environment, template, tiny_llama
 
 from rightrig.store import open_store
 
@@ -25,20 +24,6 @@ def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep runs in a store of this test."""
     monkeypatch.setenv("RIGHTRIG_DB", str(tmp_path / "runs.db"))
     monkeypatch.setenv("RIGHTRIG_MACHINE", "")
-
-
-def asked(engine: RealEngine, text: str, tokens: int) -> Any:
-    """Return the answer of the engine to one question, without any of our client."""
-    body = {
-        "model": engine.model, "messages": [{"role": "user", "content": text}],
-        "max_tokens": tokens, "temperature": 0.0,
-    }  # fmt: skip
-    request = urllib.request.Request(  # noqa: S310 - the engine of this test
-        f"{engine.url}/v1/chat/completions", json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
-    )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        return json.load(answer)
 
 
 def test_the_engine_says_the_same_each_time_and_as_much_as_is_asked(engine: RealEngine) -> None:

@@ -55,6 +55,12 @@ def test_litellm_has_an_entry_a_pool_with_its_weight_and_address() -> None:
     assert entries[0]["litellm_params"]["api_base"] == "http://chat-1-1xrtx-4090:8000/v1"
 
 
+def test_neither_gateway_serves_strangers() -> None:
+    assert litellm(TABLE)["general_settings"]["master_key"] == "os.environ/LITELLM_MASTER_KEY"
+    assert "--host 127.0.0.1" in litellm_config(TABLE)
+    assert "listen 127.0.0.1:8080;" in nginx_config(TABLE)
+
+
 def test_litellm_hands_long_prompts_to_the_next_size() -> None:
     config = litellm(TABLE)
     # Every entry has a limit: LiteLLM gives one without it that of another with the same model.

@@ -7,13 +7,15 @@ the model is made on the spot, and the engine is told to stay off the hub.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 import subprocess
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -104,6 +106,20 @@ def template(size: str = "tiny", **options: str) -> str:
     return " ".join(
         word if "{" in word else shlex.quote(word) for word in (*words, str(tiny_llama(size)))
     )
+
+
+def asked(engine: RealEngine, text: str, tokens: int) -> Any:
+    """Return the answer of the engine to one question, without any of our client."""
+    body = {
+        "model": engine.model, "messages": [{"role": "user", "content": text}],
+        "max_tokens": tokens, "temperature": 0.0,
+    }  # fmt: skip
+    request = urllib.request.Request(  # noqa: S310 - of a test
+        f"{engine.url}/v1/chat/completions", json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return json.load(answer)
 
 
 @contextmanager

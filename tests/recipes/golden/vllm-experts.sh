@@ -1,0 +1,30 @@
+vllm serve Qwen/Qwen3-235B-A22B-FP8 \
+  --served-model-name Qwen/Qwen3-235B-A22B-FP8 \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --tensor-parallel-size 2 \
+  --pipeline-parallel-size 1 \
+  --data-parallel-size 4 \
+  --enable-expert-parallel \
+  --dtype bfloat16 \
+  --kv-cache-dtype bfloat16 \
+  --max-model-len 8192 \
+  --max-num-seqs 1024 \
+  --max-num-batched-tokens 8192 \
+  --enable-chunked-prefill \
+  --gpu-memory-utilization 0.92 \
+  --enable-prefix-caching
+# --served-model-name: what clients call it
+# --host: every interface; serve.sh has 127.0.0.1, since it asks for no key
+# --tensor-parallel-size: the plan: tp2·dp4
+# --pipeline-parallel-size: the plan: tp2·dp4
+# --data-parallel-size: the plan: tp2·dp4: groups attend to separate sequences
+# --enable-expert-parallel: whole experts are dealt over 8 cards
+# --dtype: activations in 16 bits, as the fit counts them
+# --kv-cache-dtype: the fit counts 16 bits a value
+# --max-model-len: longest prompt and answer together
+# --max-num-seqs: the fit: 208 sequences of 8,192 tokens, 8 promised
+# --max-num-batched-tokens: the fit counts the activations of a step of so many tokens
+# --enable-chunked-prefill: longer prompts are cut into steps of that size
+# --gpu-memory-utilization: of the whole card: weights, activations, graphs and cache
+# --enable-prefix-caching: prompts that begin alike share their cache

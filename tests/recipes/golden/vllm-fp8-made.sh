@@ -1,0 +1,30 @@
+vllm serve meta-llama/Llama-3.3-70B-Instruct \
+  --served-model-name meta-llama/Llama-3.3-70B-Instruct \
+  --host 0.0.0.0 \
+  --port 8000 \
+  --tensor-parallel-size 2 \
+  --pipeline-parallel-size 1 \
+  --quantization fp8_per_tensor \
+  --dtype bfloat16 \
+  --kv-cache-dtype fp8 \
+  --max-model-len 8192 \
+  --max-num-seqs 1024 \
+  --max-num-batched-tokens 8192 \
+  --enable-chunked-prefill \
+  --gpu-memory-utilization 0.92 \
+  --enable-prefix-caching
+# --served-model-name: what clients call it
+# --host: every interface; serve.sh has 127.0.0.1, since it asks for no key
+# --tensor-parallel-size: the plan: tp2
+# --pipeline-parallel-size: the plan: tp2
+# --quantization: makes FP8 of the 16-bit weights while it loads
+# --dtype: activations in 16 bits, as the fit counts them
+# --kv-cache-dtype: the fit counts 8 bits a value
+# --max-model-len: longest prompt and answer together
+# --max-num-seqs: the fit: 58 sequences of 8,192 tokens, 8 promised
+# --max-num-batched-tokens: the fit counts the activations of a step of so many tokens
+# --enable-chunked-prefill: longer prompts are cut into steps of that size
+# --gpu-memory-utilization: of the whole card: weights, activations, graphs and cache
+# --enable-prefix-caching: prompts that begin alike share their cache
+# Note: meta-llama/Llama-3.3-70B-Instruct is gated: accept its licence on the Hugging Face hub and set HF_TOKEN, else the download ends with error 401 or 403.
+# Note: The checkpoint brings no scales for a KV cache in FP8, so the engine takes 1.0: compare answers with those of a 16-bit cache before use.
