@@ -25,6 +25,8 @@ from rightrig.recipes.versions import lock_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from program import Program
+
     from rightrig.recipes.launch import Launch
     from rightrig.recipes.serving import Serving
 
@@ -157,3 +159,15 @@ def test_a_fraction_of_free_memory_frees_less_than_one_of_the_card() -> None:
     assert "leaves 1.58 GiB more" in whole.effect
     # Of the 61 GiB that weights and activations leave.
     assert "leaves 1.22 GiB more" in free.effect
+
+
+@pytest.mark.parametrize("rig", ["1xh100-sxm", "2n:8xh100-sxm", "1xh100-sxm@mig=3g.40gb"])
+def test_what_stands_beside_it_are_commands_that_answer(rig: str, program: Program) -> None:
+    found = serving("llama-3.1-8b", rig, runtime="vllm")
+    text = readme(found, vllm.launch_of(found), (), ()).text
+    commands = re.findall(r"`rightrig ([^`]+)`", text.partition("## Beside it")[2])
+    assert commands
+    for command in commands:
+        code, out, _ = program.run(command)
+        assert code in {0, 1}, command
+        assert out

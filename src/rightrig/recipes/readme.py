@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -91,11 +92,30 @@ def readme(
         proofs=_markdown(_proofs(proofs)),
         files=_markdown(_Table(("file", "what it is"), tuple(
             (f"`{one.path}`", one.about) for one in files if one.path != PATH))),
+        beside=_markdown(_Table(("question", "command"), tuple(_beside(serving)))),
         has_topology=any(one.path == "topology.sh" for one in files),
         has_load_test=any(one.path == "load-test.sh" for one in files),
         sources=list(_sources(serving)),
     )  # fmt: skip
     return File(PATH, text, "what to expect, and what to check first")
+
+
+def _beside(serving: Serving) -> Iterator[Row]:
+    """Yield what else the rig asks for, and the command that answers it."""
+    rig = shlex.quote(serving.deployment.rig.text)
+    model = shlex.quote(serving.name)
+    if not any(group.mig for group in serving.deployment.rig.groups):
+        yield "what supplies, circuits and cooling it needs", f"`rightrig cost electrical {rig}`"
+    yield "which rigs are near it in money and memory", f"`rightrig rigs show {rig}`"
+    if serving.prediction is None:
+        return
+    asked = f"{model} --on {rig}"
+    if serving.deployment.rig.nodes_count == 1 and tuple(_rent(serving)):
+        against = f"`rightrig cost break-even {asked} --rent --against api:0.59,0.79`"
+        yield "when it pays against an API at $0.59 and $0.79 a million tokens", against
+    users = serving.concurrency
+    shared = f"`rightrig predict {asked} --concurrency {users} --prefix-hit 0.5`"
+    yield "what prompts gain that share their first half", shared
 
 
 def _promises(serving: Serving) -> Iterator[str]:
