@@ -72,7 +72,7 @@ def recipe(
     flash_attention: o.FlashAttention = True,
     os: o.OperatingSystem = None,
 ) -> Found[RecipeAnswerJson]:
-    """How to run it: commands, containers, clusters, and checks that prove them."""
+    """How to run it, and checks that prove it."""
     from rightrig.verbs.recipe_answer import Asked, Choices, answer_of
 
     fixed = Choices(

@@ -97,6 +97,7 @@ class RuntimeListedJson(TypedDict):
     min_compute_capability: NotRequired[str]
     weight_formats: dict[str, str]
     weight_formats_below: dict[str, str]
+    experts_without: list[str]
     native_formats: dict[str, str]
     vendor_weight_formats: dict[str, list[str]]
     kv_formats: list[str]
