@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.demand.objective import Slo
+from rightrig.deployment.limits import LAYERED
 from rightrig.errors import InputError
 from rightrig.prediction.drafting import speculating
 from rightrig.prediction.memory_fit import fit
@@ -60,7 +61,7 @@ def serving_of(deployment: Deployment, use: Use) -> Serving:
     lengths = Lengths(float(use.input_tokens), float(max(use.output_tokens, 2)))
     if use.speculation is not None and use.acceptance_ratio is not None:
         lengths = speculating(lengths, use.speculation.tokens_count, use.acceptance_ratio)
-    if not _is_modelled(deployment) or serving.fit.verdict in _UNPREDICTED:
+    if not _is_modelled(deployment) or not _is_held(serving):
         return serving
     return replace(serving, prediction=predict(deployment, lengths, use.concurrency))
 
@@ -84,6 +85,16 @@ def unpredicted(deployment: Deployment, use: Use) -> Serving:
         checkpoint_wanted=wanted,
         asked=use.asked,
     )
+
+
+def _is_held(serving: Serving) -> bool:
+    """Whether memory holds what is promised: of full length, or in an engine that pages of mean."""
+    if serving.fit.verdict not in _UNPREDICTED:
+        return True
+    if serving.fit.verdict == "offload" or serving.runtime.slug in LAYERED:
+        return False
+    mean = min(serving.input_tokens + serving.output_tokens, serving.context_tokens)
+    return fit(serving.deployment, mean, serving.concurrency).verdict not in _UNPREDICTED
 
 
 def _is_modelled(deployment: Deployment) -> bool:
