@@ -235,5 +235,4 @@ def test_one_machine_listens_to_itself_and_several_to_each_other() -> None:
 
 def test_there_is_no_systemd_beside_linux() -> None:
     mac = serving(LLAMA, "1xm3-ultra-512gb", runtime="llama.cpp")
-    assert systemd.reason(mac) is not None
-    assert systemd.files(mac, vllm.launch_of(replicas())) == ()
+    assert "systemd is of Linux" in (systemd.reason(mac) or "")

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 import pytest
+from launch_text import launch_text
+from paged_servings import DRAFT, EXPERTS, LARGE, LATENT, SERVINGS, SMALL
 from servings import serving
 
 from golden import golden
 from rightrig.errors import InputError
 from rightrig.recipes.engines.vllm import launch_of, reason
 from rightrig.recipes.serving import Serving, Speculation
-
-SMALL: Final = "meta-llama/Llama-3.1-8B-Instruct"
-LARGE: Final = "meta-llama/Llama-3.3-70B-Instruct"
-EXPERTS: Final = "Qwen/Qwen3-235B-A22B-FP8"
-LATENT: Final = "deepseek-ai/DeepSeek-R1"
-DRAFT: Final = "meta-llama/Llama-3.2-1B-Instruct"
-
-SERVINGS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
-    "one-card": (SMALL, "1xh100-sxm", {}),
-    "four-cards": (LARGE, "4xh100-sxm", {}),
-    "fp8-made": (LARGE, "2xh100-sxm", {"weights": "fp8", "kv": "fp8"}),
-    "experts": (EXPERTS, "8xh100-sxm", {"tp": 2, "attention_dp": 4}),
-    "latent": (LATENT, "8xh200-sxm", {"kv": "fp8"}),
-    "two-machines": (LATENT, "2n:8xh100-sxm", {}),
-    "adapters": (SMALL, "1xl40s", {"loras": 4, "lora_rank": 16}),
-    "drafts": (
-        LARGE,
-        "4xh100-sxm",
-        {"draft": DRAFT, "use": {"speculation": Speculation(5, "draft", DRAFT)}},
-    ),
-}
 
 
 def asked(model: str, on: str, **choices: Any) -> Serving:
@@ -49,15 +30,8 @@ def values(found: Serving) -> dict[str, str | None]:
 def test_a_command_is_the_one_that_was_read(name: str) -> None:
     model, on, choices = SERVINGS[name]
     found = asked(model, on, **choices)
-    launch = launch_of(found)
-    lines = [launch.text]
-    if launch.node_flags:
-        lines += [" ".join(launch.node_words("0", "LEADER", is_worker=False)[-8:])]
-        lines += [" ".join(launch.node_words("1", "LEADER", is_worker=True)[-9:])]
-    lines += [f"# {flag.name}: {flag.why}" for flag in launch.flags if flag.why]
-    lines += [f"# Note: {note}" for note in launch.notes]
     assert reason(found) is None
-    golden(f"vllm-{name}.sh", "\n".join(lines) + "\n")
+    golden(f"vllm-{name}.txt", launch_text(launch_of(found)))
 
 
 def test_the_limits_are_those_of_the_fit() -> None:

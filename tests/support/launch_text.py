@@ -24,6 +24,10 @@ def _lines(launch: Launch) -> Iterator[str]:
     yield shlex.join((*launch.entry, *launch.positional))
     for flag in launch.flags:
         yield f"  {shlex.join(flag.words)}  # {flag.why}"
+    if launch.node_flags:
+        for rank in ("0", "1"):
+            words = launch.node_words(rank, "LEADER", is_worker=rank != "0")
+            yield f"# machine {rank}: {shlex.join(words[len(launch.words) :])}"
     for file in launch.files:
         yield f"# --- {file.path}: {file.about}"
         yield file.text.rstrip("\n")

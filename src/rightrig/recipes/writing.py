@@ -54,8 +54,8 @@ class Place:
     """Where a deployment may run.
 
     Attributes:
-        files: Makes its files.
-        reason: Says why there are none, or ``None``.
+        files: Makes its files, where there is no reason against them.
+        reason: Says why there are none, or ``None``; asked here, once for every place.
     """
 
     name: str

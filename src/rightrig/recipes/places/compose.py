@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rightrig.errors import InputError
 from rightrig.facts.gpu import PROCESSOR
 from rightrig.quantities import GIB
 from rightrig.recipes.launch import File
@@ -67,12 +66,10 @@ class _Engine:
 def files(serving: Serving, launch: Launch) -> tuple[File, ...]:
     """Return ``compose.yaml``, and nginx's configuration where it has several engines.
 
-    Raises:
-        InputError: where :func:`reason` has something against it.
+    Args:
+        serving: One that :func:`reason` has nothing against.
+        launch: Of its engine.
     """
-    against = reason(serving, launch)
-    if against:
-        raise InputError(against)
     engines = tuple(_engines(serving, launch))
     found = File(PATH, _text(serving, launch, engines), "the engines as containers of one machine")
     if len(engines) == 1:

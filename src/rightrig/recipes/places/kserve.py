@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rightrig.errors import InputError
 from rightrig.recipes.launch import File
 from rightrig.recipes.places.containers import object_name
 from rightrig.recipes.places.kubernetes import labels_of, storage_file, title_of
@@ -28,12 +27,10 @@ _INSIDE: Final = {"networking.kserve.io/visibility": "cluster-local"}
 def files(serving: Serving, launch: Launch) -> tuple[File, ...]:
     """Return the manifests.
 
-    Raises:
-        InputError: where :func:`reason` has something against it.
+    Args:
+        serving: One that :func:`reason` has nothing against.
+        launch: Of its engine.
     """
-    against = reason(serving, launch)
-    if against:
-        raise InputError(against)
     text = render(
         "kserve.yaml",
         title=title_of(serving, launch),

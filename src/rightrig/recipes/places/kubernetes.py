@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rightrig.errors import InputError
 from rightrig.recipes.launch import File
 from rightrig.recipes.patience import startup_s
 from rightrig.recipes.places.containers import object_name
@@ -51,12 +50,10 @@ _GROUPS: Final = _Workload("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet")
 def files(serving: Serving, launch: Launch) -> tuple[File, ...]:
     """Return the manifests.
 
-    Raises:
-        InputError: where :func:`reason` has something against it.
+    Args:
+        serving: One that :func:`reason` has nothing against.
+        launch: Of its engine.
     """
-    against = reason(serving, launch)
-    if against:
-        raise InputError(against)
     return (
         storage_file(serving, launch, FOLDER),
         _workload_file(serving, launch),

@@ -65,11 +65,12 @@ def reason(serving: Serving) -> str | None:
 def files(serving: Serving, launch: Launch) -> tuple[File, ...]:
     """Return a configuration for ``serve run``, and a RayService for Kubernetes.
 
-    Nothing where :func:`reason` says why. The published image is for NVIDIA's cards, and so is
-    the RayService.
+    The published image is for NVIDIA's cards, and so is the RayService.
+
+    Args:
+        serving: One that :func:`reason` has nothing against.
+        launch: Of its engine.
     """
-    if reason(serving):
-        return ()
     stack, values = ray_stack(), _values(serving, launch)
     config = render("ray-serve.yaml", **values, stack=stack, is_embedded=False)
     found = (File("ray/serve.yaml", config, "Ray Serve LLM: serve run ray/serve.yaml"),)

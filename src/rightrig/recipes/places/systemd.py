@@ -47,10 +47,10 @@ def reason(serving: Serving) -> str | None:
 def files(serving: Serving, launch: Launch) -> tuple[File, ...]:
     """Return a template of a service, a target, and an environment for each instance.
 
-    Nothing where :func:`reason` says why.
+    Args:
+        serving: One that :func:`reason` has nothing against.
+        launch: Of its engine.
     """
-    if reason(serving):
-        return ()
     cards = engines_cards(serving)
     return (
         File(_UNIT, _service(serving, launch), "a service of systemd, an instance an engine"),
