@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 LEADER_VARIABLE: Final = "$(LWS_LEADER_ADDRESS)"
 RANK_VARIABLE: Final = "$(LWS_WORKER_INDEX)"
 """Set in pods by LeaderWorkerSet (v0.10.0, api/leaderworkerset/v1/leaderworkerset_types.go)."""
-"""Of nodes, by NVIDIA's GPU feature discovery: the driver's name, hyphens for spaces."""
 PROCESS_BYTES: Final = 4.0 * GIB
 """Host memory of one process with a card, without weights. An assumption."""
 _RESOURCES: Final = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu"}
