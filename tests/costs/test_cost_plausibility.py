@@ -72,7 +72,7 @@ def test_at_batch_32_the_4090_wins_and_not_the_h100() -> None:
     # F16 rule 9: W110 and W111, 1.42 times.
     costs = {"h100": 0.1188e-6, "rtx-4090": 0.08373e-6}
     (found,) = implausible_winner(Contest("h100", costs))
-    assert "costs 1.42 times as much a token as rtx-4090" in found.reason
+    assert "costs 1.42 times as much as rtx-4090, which wins" in found.reason
     assert implausible_winner(Contest("rtx-4090", costs)) == ()
 
 

@@ -155,8 +155,8 @@ class WinnerRule:
         if ratio <= 1.0 + TIE_RATIO:
             return None
         return (
-            f"{subject.winner} is stated to win and costs {ratio:.2f} times as much a token as "
-            f"{subject.cheapest}: {subject.cheapest} wins by the figures"
+            f"{subject.winner} is stated to win and costs {ratio:.2f} times as much as "
+            f"{subject.cheapest}, which wins by the figures"
         )
 
 

@@ -37,7 +37,7 @@ def tariff_of_region(catalog: Catalog, text: str) -> PowerFact:
     found = _of_place(catalog, _place(words))
     wanted = next((name for name in CUSTOMERS if name in found and customer in {"", name}), None)
     if wanted is not None:
-        return found[wanted]
+        return catalog.power_fact(found[wanted])
     if found:
         raise InputError(
             f"no tariff of {plain(words, 40)} is of {customer} customers; it has {', '.join(found)}"
@@ -62,13 +62,13 @@ def _place(words: str) -> str:
     )
 
 
-def _of_place(catalog: Catalog, place: str) -> dict[str, PowerFact]:
-    """Return who pays → the tariff, of one region; states are found without their country."""
+def _of_place(catalog: Catalog, place: str) -> dict[str, str]:
+    """Return who pays → the slug, of one region; states are found without their country."""
     found = {}
     for slug in catalog.slugs("power"):
         region, customer = _split(slug)
         if customer and region in {place, f"us-{place}"}:
-            found[customer] = catalog.power_fact(slug)
+            found[customer] = slug
     return found
 
 

@@ -95,6 +95,23 @@ class Comparison:
     second: ComparedSystem
 
 
+def _counted(rate: StatedRate) -> tuple[str, ...]:
+    """Return what a rate counts, in words."""
+    directions = {1: "one direction", 2: "both directions"}
+    return (
+        rate.quantity,
+        directions.get(rate.directions_count, f"{rate.directions_count} directions"),
+        "sparse" if rate.is_sparse else "dense",
+        f"operands of {_width(rate.format_bits)}",
+        f"sums of {_width(rate.accumulate_bits)}",
+    )
+
+
+def _width(bits: int) -> str:
+    """Return a width in words; 0 is one that nobody states."""
+    return f"{bits} bits" if bits else "an unstated width"
+
+
 class RatioRule:
     """Rates are divided only by rates of the same direction, sparsity and accumulation."""
 
@@ -102,21 +119,11 @@ class RatioRule:
 
     def check(self, subject: RateRatio) -> str | None:
         """Return why not."""
-        first, second = subject.first, subject.second
-        pairs = (
-            ("quantity", first.quantity, second.quantity),
-            ("directions", first.directions_count, second.directions_count),
-            ("sparse", first.is_sparse, second.is_sparse),
-            ("bits of operands", first.format_bits, second.format_bits),
-            ("bits of sums", first.accumulate_bits, second.accumulate_bits),
-        )
-        unlike = [f"{name} {one} and {other}" for name, one, other in pairs if one != other]
+        both = zip(_counted(subject.first), _counted(subject.second), strict=True)
+        unlike = [f"{one} beside {other}" for one, other in both if one != other]
         if not unlike:
             return None
-        return (
-            f"a ratio of {subject.value_ratio:.2f} compares {'; '.join(unlike)}; take both rates "
-            "dense, of one direction and one accumulation"
-        )
+        return f"the rates are unlike: {', '.join(unlike)}; count both alike"
 
 
 class UnitsRule:
@@ -139,10 +146,11 @@ class UnitsRule:
         ratio = subject.understood_bytes / stated_bytes
         if abs(ratio - 1.0) <= _ROUNDED_RATIO:
             return None
+        unit = f"GB{found['rate'] or ''}"
         return (
-            f"{subject.text!r} is {stated_bytes / GB:,.3f} GB and was read as "
-            f"{subject.understood_bytes / GB:,.3f} GB, {ratio:.3f} times as much; read the unit "
-            "again"
+            f"{subject.text!r} is {stated_bytes / GB:,.3f} {unit} and stands for "
+            f"{subject.understood_bytes / GB:,.3f} {unit}, {ratio:.3f} times as much; read the "
+            "unit again"
         )
 
 
@@ -160,9 +168,8 @@ class TrainingRule:
         if subject.needed_bytes <= subject.memory_bytes:
             return None
         return (
-            f"a duration of a training that needs {subject.needed_bytes / GB:,.1f} GB a card and "
-            f"has {subject.memory_bytes / GB:,.1f} GB; take more cards, or say that it does not "
-            "fit"
+            f"the training needs {subject.needed_bytes / GB:,.1f} GB a card, which has "
+            f"{subject.memory_bytes / GB:,.1f} GB; take more cards, or say that it does not fit"
         )
 
 
