@@ -59,7 +59,10 @@ check: $(STAMP) ## format, lint, types, layers, spelling
 	.venv/bin/ruff check -q .
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache --no-logo
-	.venv/bin/typos src docs tests benchmarks fuzz scripts README.md CONTRIBUTING.md CHANGELOG.md
+	.venv/bin/typos src docs tests benchmarks fuzz scripts examples README.md CONTRIBUTING.md CHANGELOG.md
+	@# The claims quote others.
+	.venv/bin/typos --config typos-prose.toml --exclude '*.py' --exclude published-figures.md \
+	  docs examples src/rightrig/watching/data/runbooks README.md CONTRIBUTING.md CHANGELOG.md
 	$(PY) -m rightrig.facts.index --check
 
 # Tests whose programs other targets install: gigabytes, or minutes to build.
@@ -119,7 +122,7 @@ gateways: $(STAMP) ## start nginx, LiteLLM and Ray Serve with the configurations
 # atheris has no wheels for every Python of ours, so that it gets an environment of its own.
 FUZZ := .cache/fuzz-venv/bin/python
 FUZZ_INPUTS ?= 150000
-FUZZ_TARGETS ?= gguf safetensors index config record rig quantity trace
+FUZZ_TARGETS ?= gguf safetensors index config record rig quantity trace claims
 fuzz: $(STAMP) ## give a million inputs to the parsers (atheris; FUZZ_INPUTS a target)
 	@test -x $(FUZZ) || $(PY) -m venv .cache/fuzz-venv
 	@$(PY) -m uv pip install -q --python $(FUZZ) atheris pydantic numpy

@@ -12,6 +12,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rightrig.audit.auditing import audit
+from rightrig.audit.figure import read_figures
 from rightrig.demand.trace import read_trace
 from rightrig.deployment.rig import parse_rig
 from rightrig.errors import InputError, RightrigError
@@ -24,6 +26,7 @@ from rightrig.facts.sizes import with_file_sizes
 from rightrig.facts.tensor_names import part_of_tensor
 from rightrig.facts.user_files import FoundFile, read_record
 from rightrig.quantities import parse
+from rightrig.report.audit_texts import reason_of, recomputed_text
 from rightrig.work.weights import total_params_count, weight_bytes
 
 if TYPE_CHECKING:
@@ -111,8 +114,15 @@ def trace(data: bytes, folder: Path) -> None:
     assert (requests.output_tokens >= 1).all()  # noqa: S101 - the invariant
 
 
+def claims(data: bytes, folder: Path) -> None:
+    """Read a table of published figures, and compute and judge each of them."""
+    for found in audit(read_figures(_written(folder, "fuzzed.csv", data)), shipped()):
+        reason_of(found)
+        recomputed_text(found)
+
+
 TARGETS: Final[dict[str, Callable[[bytes, Path], None]]] = {
-    f.__name__: f for f in (gguf, safetensors, index, config, record, rig, quantity, trace)
+    f.__name__: f for f in (gguf, safetensors, index, config, record, rig, quantity, trace, claims)
 }
 
 
@@ -180,5 +190,11 @@ def seeds() -> dict[str, bytes]:
         "trace": (
             b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
             b"2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
+        ),
+        "claims": (
+            b"id,claimed,unit,expression,lint\n"
+            b'A,"1,599",USD,"gpu(""rtx-4090"",""launch_price_usd"")",\n'
+            b'B,2-3,x,"{""a"": said(""A"")/(2*USD), ""b"": 2.5}",\n'
+            b'C,28,x,at_most(3),"like_for_like(""link"",""dense"",""sparse"")"\n'
         ),
     }

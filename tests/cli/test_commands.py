@@ -21,7 +21,7 @@ SCRIPT = Path(sys.executable).with_name("rightrig")
 MOST_BYTES = 200_000
 VERBS = (
     "fit", "fits", "predict", "simulate", "plan", "fleet", "tenants", "compare", "accuracy",
-    "calibrate", "ask",
+    "audit", "calibrate", "ask",
 )  # fmt: skip
 QUESTIONS = (
     "choose-gpu", "gpu-count", "many-or-one", "tiers", "consumer-or-datacenter", "overkill",

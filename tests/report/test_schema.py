@@ -68,6 +68,7 @@ COMMANDS: Final = (
     "tenants --layouts --on h100-sxm --profile 4g.40gb,4g.40gb",
     "tenants --layouts --on h100-sxm --profile 3g.40gb --recipe nvidia-smi",
     "accuracy",
+    "audit",
     "gpus list",
     "gpus show rtx-4090",
     "models list",

@@ -45,6 +45,31 @@ def test_plain_text_aligns_numbers_to_the_right() -> None:
     ]  # fmt: skip
 
 
+LONG = Grid(
+    ("id", "of", "size", "why"),
+    (("A", "word " * 20, "1", "because " * 20), ("B", "x", "22", "")), numeric=(2,), below=3,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_sentences_stand_under_their_row_and_wide_cells_are_wrapped(width: int) -> None:
+    lines = plain_text((LONG,), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines).split()).count("because") == 20
+    assert lines[0].split() == ["id", "of", "size"]
+    assert lines[2].startswith("A   word word")
+    assert lines[-2].startswith("      because")
+    assert lines[-1].split() == ["B", "x", "22"]
+    console = Console(file=io.StringIO(), width=width)
+    show_on(console, (LONG,))
+    assert console.file.getvalue().splitlines() == lines  # type: ignore[attr-defined]
+
+
+def test_an_address_is_not_broken() -> None:
+    url = f"https://example.com/{'a' * 120}"
+    assert f"      {url}" in plain_text((Grid(("id", "why"), (("A", url),), below=1),)).splitlines()
+
+
 def test_no_line_of_a_file_is_wrapped() -> None:
     text = f"key:\n  - {'word ' * 30}end\n"
     assert plain_text((Paragraph(text),)) == text

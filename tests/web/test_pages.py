@@ -63,7 +63,7 @@ def rows_of(client: TestClient, path: str) -> list[str]:
         ("/measured", ("58 of 58 rows predicted", "golden_speed.csv: 38 rows, shipped")),
         ("/accuracy", ("measured nearby", "this GPU and runtime", "argonne-lcf")),
         ("/claims", ("llmfit", "24.900", "none of its 38 rows breaks a rule")),
-        ("/api", ("54 verbs", "/api/v1/cost/break-even", "needed", "curl")),
+        ("/api", ("55 verbs", "/api/v1/cost/break-even", "needed", "curl")),
     ],
 )
 def test_a_page_shows_its_facts(client: TestClient, path: str, facts: tuple[str, ...]) -> None:

@@ -257,3 +257,13 @@ def test_files_of_a_question_are_gone_after_it(tmp_path: Path) -> None:
     assert str(tmp_path) not in told.message
     assert "runs.csv" in told.message
     assert not folder.exists()
+
+
+def test_a_table_of_claims_is_sent_and_judged(tmp_path: Path) -> None:
+    text = 'claimed,unit,expression\n700,W,"gpu(""h100-sxm"", ""board_power_w"")"\n350,W,700*W\n'
+    question = Question(("audit",), {"file": {"name": "claims.csv", "text": text}})
+    told = answered(shipped(), question, tmp_path / "one", lambda _: None)
+    assert isinstance(told, Done)
+    assert not told.yes
+    claims = json.loads(told.body)["claims"]
+    assert [claim["verdict"] for claim in claims] == ["correct", "wrong"]

@@ -33,6 +33,7 @@ class Grid:
         rows: Texts, a cell a column.
         numeric: Columns that hold numbers.
         spare: Columns that a narrow terminal may leave out, in this order.
+        below: A column of sentences that a terminal prints under its row, over the whole width.
     """
 
     headers: tuple[str, ...]
@@ -40,6 +41,7 @@ class Grid:
     numeric: tuple[int, ...] = ()
     title: str = ""
     spare: tuple[int, ...] = ()
+    below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Final, Literal
@@ -22,6 +23,9 @@ _STYLES: Final = {
 _GLYPHS: Final = "█▓▒░▚▞▌▄▀"
 _PIPE_WIDTH: Final = 100
 _CHART_WIDTH: Final = 36
+_GAP: Final = 2
+_INDENT: Final = 6
+_LEAST_COLUMN: Final = 6
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -42,7 +46,7 @@ def plain_text(document: Document, width: int = _PIPE_WIDTH) -> str:
         elif isinstance(block, Paragraph):
             lines += textwrap.wrap(block.text, width, break_on_hyphens=False) or [""]
         elif isinstance(block, Grid):
-            lines += _plain_grid(block)
+            lines += _plain_grid(block) if block.below is None else below_lines(block, width)
         else:
             lines += _drawn_lines(block)
     return "\n".join(lines) + "\n"
@@ -63,6 +67,65 @@ def _plain_grid(grid: Grid) -> list[str]:
     title = [grid.title] if grid.title else []
     rule = "  ".join("─" * width for width in widths)
     return [*title, line(grid.headers), rule, *(line(row) for row in grid.rows)]
+
+
+def below_lines(grid: Grid, width: int) -> list[str]:
+    """Return a table whose sentences stand under their rows, wrapped as their cells are.
+
+    Hundreds of rows stay readable so; only an address may be wider than ``width``.
+    """
+    below = grid.below
+    beside = [i for i in range(len(grid.headers)) if i != below]
+    rows = [grid.headers, *grid.rows]
+    natural = [max(len(row[i]) for row in rows) for i in beside]
+    widths = _shared(natural, width - _GAP * (len(beside) - 1))
+    rule = (" " * _GAP).join("─" * most for most in widths)
+    numeric = [i in grid.numeric for i in beside]
+    lines = [grid.title] if grid.title else []
+    for number, row in enumerate(rows):
+        lines += _cell_lines([row[i] for i in beside], widths, numeric)
+        if number == 0:
+            lines.append(rule)
+        elif below is not None and row[below]:
+            indent = " " * _INDENT
+            lines += textwrap.wrap(
+                row[below], width, initial_indent=indent, subsequent_indent=indent,
+                break_on_hyphens=False, break_long_words=False,
+            )  # fmt: skip
+    return lines
+
+
+def _shared(natural: list[int], room: int) -> list[int]:
+    """Return widths of columns that fit a room: the narrow ones as they are, the wide ones equal.
+
+    >>> _shared([6, 40, 10, 90], 60)
+    [6, 22, 10, 22]
+    """
+    widths = list(natural)
+    left, order = (
+        max(room, _LEAST_COLUMN * len(natural)),
+        sorted(range(len(natural)), key=natural.__getitem__),
+    )
+    for done, i in enumerate(order):
+        widths[i] = min(natural[i], left // (len(order) - done))
+        left -= widths[i]
+    return widths
+
+
+def _cell_lines(cells: list[str], widths: list[int], numeric: list[bool]) -> list[str]:
+    """Return one row of a table, of as many lines as its fullest cell needs."""
+    wrapped = [
+        textwrap.wrap(cell, width, break_on_hyphens=False) or [""]
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    lines = []
+    for parts in itertools.zip_longest(*wrapped, fillvalue=""):
+        shown = [
+            part.rjust(width) if is_number else part.ljust(width)
+            for part, width, is_number in zip(parts, widths, numeric, strict=True)
+        ]
+        lines.append((" " * _GAP).join(shown).rstrip())
+    return lines
 
 
 def _drawn_lines(block: Bars | Chart, width: int = _PIPE_WIDTH) -> list[str]:
@@ -126,6 +189,9 @@ def show_on(console: Console, document: Document) -> None:
             console.print(
                 block.text, style=_STYLES[block.style], markup=False, soft_wrap=block.is_file
             )
+        elif isinstance(block, Grid) and block.below is not None:
+            for line in below_lines(block, console.width):
+                console.print(line, markup=False, soft_wrap=True)
         elif isinstance(block, Grid):
             _rich_grid(console, block)
         else:

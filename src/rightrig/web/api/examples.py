@@ -42,6 +42,7 @@ _BY_TEXT: Final[dict[str, dict[str, Any]]] = {
     "tenants": {"model": "llama-2-7b", "weights": "awq", "on": "h100-sxm"},
     "compare": {"rigs": ["rtx-4090", "h100-sxm"]},
     "accuracy": {},
+    "audit": {"claimed": "98 tok/s", "by": 'decode_roof("llama-2-70b", "h100-sxm", "awq")'},
     "cost rent": {"rig": "8xa100-sxm-80gb", "spot": True},
     "cost own": {"rig": "2xrtx-4090", "against": "1xl4"},
     "cost energy": {"rig": "4xrtx-4090", "against": "2xa100-sxm-80gb"},
