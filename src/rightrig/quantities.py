@@ -52,6 +52,7 @@ _EXAMPLE: Final[dict[Dimension, str]] = {
     "money": "$4000", "money_per_month": "$4000/month or $5.50/h", "power": "2.4kW",
     "count": "1000 or 8k",
 }  # fmt: skip
+ONE_VALUE: Final = "it takes one value, not a range; ask once with each end"
 _NUMBER: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)")
 
 
@@ -75,6 +76,8 @@ def parse(text: str, dimension: Dimension, *, name: str = "value", limit: float 
     25769803776.0
     """
     cleaned = text.strip().replace(",", "").removeprefix("$").strip()
+    if ".." in cleaned:
+        raise InputError(f"{name} is {text[:64]!r}: {ONE_VALUE}")
     match = _NUMBER.fullmatch(cleaned) if len(cleaned) <= 64 else None  # noqa: PLR2004 - no number is longer
     if match is None:
         raise InputError(f"{name} is {text[:64]!r}: write a number such as {_EXAMPLE[dimension]}")

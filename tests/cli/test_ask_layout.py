@@ -39,6 +39,8 @@ SENTENCES = (
     ("ask buy-or-rent --price 9 --rent 1", "--power is missing"),
     ("ask buy-or-rent --gpu rtx-4090 --price 9..3", "write the lower price first"),
     ("ask buy-or-rent --gpu rtx-4090 --resale 99999", "is not below the price"),
+    ("ask buy-or-rent --gpu rtx-4090 --resale 100%", "nothing is spent"),
+    ("ask buy-or-rent --gpu rtx-4090 --resale 130%", "it is a share from 0 to 100%"),
     ("ask buy-or-rent --gpu rtx-4090 --pue 0.5", "--pue is 0.5"),
     ("ask buy-or-rent --gpu rtx-4090 --hours-a-day 25", "--hours-a-day is 25"),
     ("ask buy-or-rent --gpu rtx-4090 --tariff nan", "--tariff is 'nan'"),
@@ -79,6 +81,15 @@ def test_numbers_of_the_json_are_those_of_the_text(program: Program) -> None:
     text = program.text(command)
     assert "after 2.7 to 3.6 months (2.4 to 3.2 if electricity were free)" in text
     assert program.json(command)["high_months_count"] == pytest.approx(3.6049, abs=1e-4)
+
+
+def test_a_share_of_the_price_comes_back_as_its_dollars_do(program: Program) -> None:
+    command = "ask buy-or-rent --price 1000 --rent 0.34/h --power 450W --tariff 0.08 --pue 1"
+    share = program.json(f"{command} --resale 30%")
+    dollars = program.json(f"{command} --resale 300")
+    assert (share["resale_usd"], share["resale_ratio"]) == (0.0, 0.3)
+    assert program.json(f"{command} --resale 0.3") == share
+    assert share["low_months_count"] == pytest.approx(dollars["low_months_count"])
 
 
 def test_a_year_of_growth_is_spread_over_twelve_months() -> None:

@@ -63,6 +63,8 @@ SENTENCES = (
     (f"{BREAK_EVEN} --rent", "compares a rig with itself"),
     (f"{BREAK_EVEN} --capex 800..600", "write the lower amount first"),
     (f"{BREAK_EVEN} --pue 0.5", "--pue is 0.5"),
+    (f"{BREAK_EVEN} --resale 0%..30%", "--resale is '0%..30%': it takes one value, not a range"),
+    (f"{BREAK_EVEN} --other 0..50/month", "--other is '0..50/month': it takes one value"),
     (f"{BREAK_EVEN} --tariff 0.3..0.1", "write the lower value first"),
     ("cost break-even llama-3.3-70b --on 8xh100-sxm --against api:acme", "is served by deepinfra"),
     (COMPARE, "how much work is there?"),
@@ -70,6 +72,8 @@ SENTENCES = (
     ("cost compare llama-3.3-70b api:groq api:nebius --use 1", "name a rig as well"),
     ("cost compare llama-2-7b 1xl4 1xl4 --use 1", "named twice"),
     (f"{SEEDS} --bill 1/h", "--bill has 1 values for 2 rigs"),
+    ("cost compare llama-2-7b own:1xl4 1xl40s --use 1 --bill 1/h,2/h", "write 1xl4 for own:1xl4"),
+    ("cost compare llama-2-7b own:1xl4 1xl4 --use 1 --bill 1/h,2/h", "leave out own:1xl4, or"),
     (f"{SEEDS} --tokens-per-s 9", "--tokens-per-s has 1 values for 2 rigs"),
     (f"{SEEDS} --batch 4 --ttft-p99 1s", "objectives of latency go without it"),
     (f"{SEEDS} --batch 0", "--batch is 0"),
@@ -133,6 +137,22 @@ def test_a_budget_of_500_a_month_rents_an_l40s_for_a_share_of_the_hours(program:
         command = f"cost tokens llama-3.1-8b --on 1xl40s --price {price} --budget 500/month"
         found = program.json(command)
         assert found["duty_ratio"] == pytest.approx(duty, abs=1e-3)
+
+
+def test_what_is_counted_of_electricity_is_said_where_no_power_is_given(program: Program) -> None:
+    command = "cost break-even llama-2-7b --on 1xrtx-4090 --capex 700 --price 0.34"
+    counted, *_ = [
+        text for text in program.json(command)["explanation"]["sentences"] if "--power" in text
+    ]
+    assert " W for the cards at work (predicted) and " in counted
+    assert " W for what is around them at all hours (estimated)" in counted
+    told = program.json(f"{command} --power 450W")["explanation"]["sentences"]
+    assert not any("--power" in text for text in told)
+
+
+def test_what_decides_is_named_in_plain_words(program: Program) -> None:
+    named = [one["input"] for one in program.json(f"{BREAK_EVEN} --against 0.5")["inputs"]]
+    assert "ratio of true to predicted speed (dense models on vLLM)" in named
 
 
 def test_charts_are_written(tmp_path: Path, program: Program) -> None:

@@ -221,8 +221,10 @@ def test_versus_lists_changes_with_reasons(program: Program) -> None:
         assert change["before"] != change["after"]
         assert change["reason"]
     lost = sum(change["after"] == "no" for change in found["changes"])
-    text = program.text("fits --on 4xrtx-4090 --versus 2xrtx-4090")
-    assert f"{lost} models no longer fit, 0 more do" in text
+    lines = program.lines("fits --on 4xrtx-4090 --versus 2xrtx-4090").splitlines()
+    assert f"{lost} models no longer fit, 0 more do" in " ".join(lines)
+    # A reason stands under its row, and no line is wider than a page.
+    assert max(len(line) for line in lines) <= 100
 
 
 def test_versus_runtime_lists_what_another_engine_changes_on_the_same_rig(program: Program) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
@@ -391,6 +392,15 @@ def test_a_terminal_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     with waiting.Terminal().shares() as tell:
         assert tell is not None
         tell(1.5)
+
+
+def test_too_few_sessions_for_the_asked_rate_say_so() -> None:
+    words = Words("1/s", None, None, None, "agent", None, None, None, 2000, 1)
+    *_, note = traffic_of(words, 131_072, finds_limit=False).notes
+    assert note.startswith("20 sessions are too few for 1 requests/s")
+    assert note.endswith("ask for --requests 160000 or more")
+    slow = replace(words, rate="0.001/s")
+    assert len(traffic_of(slow, 131_072, finds_limit=False).notes) == 1
 
 
 def test_sessions_stay_within_the_context_of_the_model() -> None:

@@ -139,6 +139,7 @@ def test_an_instance_is_a_card_with_its_share_of_everything() -> None:
     small = instance_gpu(h100, table("h100-sxm"), "1g.10gb")
     assert small.name.endswith("MIG 1g.10gb")
     assert small.slug == "h100-sxm", "prices and efficiencies are still looked up by the card"
+    assert (small.mig_profile, h100.mig_profile) == ("1g.10gb", "")
     assert small.sm_count == 16
     assert small.memory_bytes.mid == 9.75 * GIB
     assert small.memory_bandwidth_bytes_per_s == pytest.approx(3.35e12 / 8)

@@ -288,3 +288,17 @@ def test_no_cheaper_rig_meets_the_objectives(drawn: list[tuple[str, str, float |
 def test_the_names_of_what_serves_are_columns() -> None:
     assert set(COMBINATION) | set(MEASURES) < set(COLUMNS)
     assert len(set(COLUMNS)) == len(COLUMNS)
+
+
+def test_objectives_at_a_rate_that_was_not_offered_are_not_met_surely(compiled: None) -> None:
+    del compiled
+    loose = {"ttft_p99": "1h", "tpot_p99": "10s"}
+    rates = ["1/s", "0.001/s"]
+    found = rows_of(
+        swept(rigs="1xl40s", seeds=[1], slo=loose, demands=[{"preset": "agent", "rates": rates}])
+    )
+    assert [row["slo_met"] for row in found] == ["likely", "surely"]
+    assert "sessions are too few for 1 requests/s" in str(found[0]["reason"])
+    assert found[1]["reason"] == ""
+    (told,) = summary_of(found).reasons
+    assert told == ("simulated", str(found[0]["reason"]), 1)

@@ -280,7 +280,8 @@ def test_every_lever_makes_it_fit(asked: Deployment, context: int, concurrency: 
     assume(answer.verdict == "no")
     for lever in levers(answer):
         changed = lever.fit
-        assert changed.verdict in {"fits", "tight"}
+        on_host = {"offload"} if lever.costs == "speed" else set()
+        assert changed.verdict in {"fits", "tight"} | on_host
         if lever.costs != "traffic":
             assert changed.context_tokens == answer.context_tokens
             assert changed.concurrency == answer.concurrency

@@ -13,7 +13,10 @@ import rightrig
 from rightrig.deployment.propose import Choices, propose
 from rightrig.deployment.rig import Rig, parse_rig
 from rightrig.errors import InputError
-from rightrig.prediction.evidence import Evidence, Measured, Quantity, end_ratios
+from rightrig.facts.measured_here import MeasuredHere
+from rightrig.facts.mig import instance_gpu
+from rightrig.prediction.evidence import Evidence, Measured, Quantity, end_ratios, measured_of
+from rightrig.prediction.parameters import engine_for
 from rightrig.prediction.power import draw_of
 from rightrig.prediction.predict import Prediction, predict
 from rightrig.prediction.regimes import Lengths, decode_step
@@ -214,12 +217,27 @@ def test_weaker_evidence_never_narrows_an_interval(
         ("m2-ultra", "this GPU and runtime"),  # runs of llama.cpp
         ("rtx-4080", "same architecture"),
         ("h100-nvl", "same architecture"),
+        ("h100-sxm@mig=1g.10gb", "same architecture"),  # no run was of an instance
         ("m4-max", "same architecture"),
         ("p100-pcie-16gb", "datasheet only"),
     ],
 )
 def test_a_prediction_says_how_near_its_evidence_is(card: str, evidence: str) -> None:
     assert speed("llama-3.2-3b-instruct", f"1x{card}").evidence == evidence
+
+
+def test_runs_of_a_card_on_this_machine_are_not_of_its_instances() -> None:
+    engine = engine_for(CATALOG.runtime("vllm"))
+    here = MeasuredHere(
+        card="h100-sxm", era=engine.era, models=("llama",), parameters={}, ends={}, runs_count=3,
+        date="2026-11-22",
+    )  # fmt: skip
+    card = CATALOG.gpu("h100-sxm").model_copy(update={"measured_here": (here,)})
+    table = CATALOG.mig_table("h100-sxm")
+    assert table is not None
+    assert measured_of(card, engine, "llama").evidence == "measured on this machine"
+    instance = instance_gpu(card, table, "1g.10gb")
+    assert measured_of(instance, engine, "llama").evidence == "same architecture"
 
 
 def test_a_known_card_has_a_narrower_interval_than_a_sister_or_a_stranger() -> None:

@@ -24,14 +24,16 @@ from rightrig.planning.tenancy.mig_layouts import (
     stranded,
 )
 from rightrig.planning.tenancy.tenants import MigCard, Tenancy, tenancy
+from rightrig.recipes.engines import vllm
+from rightrig.recipes.making import Use, unpredicted
 from rightrig.recipes.mig import (
     creation,
     kubernetes,
     mig_parted,
     nvidia_smi,
     placed_creation,
-    resource_name,
 )
+from rightrig.recipes.places.kubernetes_pods import resource_name
 
 CATALOG: Final = shipped()
 H100: Final = CATALOG.gpu("h100-sxm")
@@ -129,13 +131,35 @@ def test_every_tenant_is_a_pod_that_asks_for_one_instance(seven: Tenancy) -> Non
     (container,) = pods["spec"]["template"]["spec"]["containers"]
     assert container["resources"]["limits"] == {"nvidia.com/mig-1g.10gb": 1}
     assert container["image"].startswith("vllm/vllm-openai:v")
-    assert container["args"] == [
-        "--model", "meta-llama/Llama-2-7b-hf", "--max-model-len", "4096", "--kv-cache-dtype",
-        "fp8",
-    ]  # fmt: skip
+    assert container["args"][0] == "CHECKPOINT"
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", pods["metadata"]["name"])
     selector = pods["spec"]["selector"]["matchLabels"]
     assert selector == pods["spec"]["template"]["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("weights", ["awq", "fp8"])
+def test_the_engine_of_a_tenant_is_started_with_every_limit_of_its_fit(weights: str) -> None:
+    asked = replace(TENANT, choices=Choices(weights=weights, kv="fp8"), count=1, concurrency=2)
+    found = tenancy(CATALOG, H100, [asked], profile="1g.10gb" if weights == "awq" else "2g.20gb")
+    text = kubernetes(found.cards)
+    _, pods = manifests(text)
+    (container,) = pods["spec"]["template"]["spec"]["containers"]
+    engine = found.cards[0].instances[0].engine
+    use = Use(context_tokens=4096, concurrency=2, input_tokens=1000, output_tokens=300)
+    words = vllm.launch_of(unpredicted(engine.fit.deployment, use)).words
+    assert container["args"] == list(words[2:])
+    limits = engine.fit.deployment.limits
+    for option, value in (
+        ("--max-model-len", "4096"),
+        ("--kv-cache-dtype", "fp8"),
+        ("--max-num-seqs", str(limits.max_seqs)),
+        ("--max-num-batched-tokens", str(limits.max_batched_tokens)),
+        ("--gpu-memory-utilization", f"{limits.memory_ratio:g}"),
+    ):
+        assert container["args"][container["args"].index(option) + 1] == value
+    assert ("fp8_per_tensor" in container["args"]) == (weights == "fp8")
+    wanted = "# Replace CHECKPOINT by a checkpoint of meta-llama/Llama-2-7b-hf in AWQ."
+    assert (wanted in text) == (weights == "awq")
 
 
 def test_instances_of_two_profiles_are_two_deployments() -> None:

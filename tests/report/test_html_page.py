@@ -169,6 +169,12 @@ def test_a_command_and_a_source_are_escaped_too() -> None:
     [
         ("https://example.org/a", "https://example.org/a"),
         ("github:a/b@12ab:c/d.md", "https://github.com/a/b/blob/12ab/c/d.md"),
+        ("github:a/b:c/d.md", "https://github.com/a/b/blob/HEAD/c/d.md"),
+        ("github:a/b: c/d.md", "https://github.com/a/b/blob/HEAD/c/d.md"),
+        ("github:a/b@v1.2-rc: c.md", "https://github.com/a/b/blob/v1.2-rc/c.md"),
+        ("github:a/b@12ab", "https://github.com/a/b/tree/12ab/"),
+        ("github:a/b", "https://github.com/a/b/tree/HEAD/"),
+        ("github:a/b: pull request 12", ""),
         ("pypi:vllm==0.33.0", ""),
         ("javascript:alert(1)", ""),
         ("data:text/html,x", ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rightrig.facts.measured_here import MeasuredHere
 from rightrig.facts.source import Record, Source
@@ -141,6 +141,7 @@ class Gpu(Record):
         throttle_celsius: Chip temperature at which the card slows down.
         measured_here: What runs on this very machine made of the speed model; never of a record
             that is shipped.
+        mig_profile: Of a MIG instance, its profile; empty for a whole card, as all records are.
     """
 
     slug: str
@@ -187,6 +188,7 @@ class Gpu(Record):
     unverified: tuple[str, ...] = ()
     note: str = ""
     measured_here: tuple[MeasuredHere, ...] = ()
+    mig_profile: str = Field(default="", exclude=True)
 
     @property
     def mount(self) -> Literal["slot", "board", "system"]:

@@ -170,6 +170,7 @@ def instance_gpu(gpu: Gpu, table: MigTable, name: str) -> Gpu:
             else gpu.pcie.model_copy(update={"peer_to_peer": False}),
             "fabric": None,
             "mig_instance_count": 0,
+            "mig_profile": profile.profile,
         }
     )
 

@@ -60,7 +60,8 @@ def measured_of(gpu: Gpu, engine: Engine, model: str = "") -> Measured:
         model: Slug of the model; empty where none in particular is asked for.
     """
     here = next((one for one in gpu.measured_here if one.era == engine.era), None)
-    if here is None or model not in here.models:
+    # Runs on this machine are kept by card: which were of an instance is not known.
+    if here is None or gpu.mig_profile or model not in here.models:
         return Measured(engine.era, vendor_of(gpu), evidence_of(gpu, engine))
     return Measured(engine.era, vendor_of(gpu), HERE, tuple(sorted(here.ends.items())))
 
@@ -74,12 +75,13 @@ def evidence_of(gpu: Gpu, engine: Engine) -> Evidence:
     """Return how close the measurements behind a card's speeds are.
 
     ``this GPU and runtime``: whole runs of that card under that era of the engine; ``same GPU``:
-    of the card under another; ``same architecture``: of a sister card.
+    of the card under another; ``same architecture``: of a sister card. No run was of a MIG
+    instance, to which the whole card is a sister.
     """
     known = tables("evidence")
-    if gpu.slug in known["runs"].get(engine.era, ()):
+    if not gpu.mig_profile and gpu.slug in known["runs"].get(engine.era, ()):
         return "this GPU and runtime"
-    if gpu.slug in known["cards"]:
+    if not gpu.mig_profile and gpu.slug in known["cards"]:
         return "same GPU"
     return "same architecture" if family_of(gpu)["name"] in known["families"] else "datasheet only"
 

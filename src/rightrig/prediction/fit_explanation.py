@@ -17,7 +17,14 @@ def explained(result: Fit) -> Explanation:
     split = result.deployment.parallelism
     need = f"{show_gib(card.required_bytes.mid)} of {show_gib(card.budget_bytes.mid)}"
     traffic = f"{result.concurrency} × {result.context_tokens:,} tokens"
-    if result.verdict == "no":
+    if result.verdict == "no" and card.verdict != "no":
+        first = (
+            f"The host would need {show_gib(result.host_bytes)} of "
+            f"{show_gib(result.host_budget_bytes)} for {traffic}, "
+            f"{show_gib(result.host_bytes - result.host_budget_bytes)} too much; the cards hold "
+            "their part."
+        )
+    elif result.verdict == "no":
         first = (
             f"Card {card.card} ({card.gpu}, {split.text}) would need {need} for {traffic}, "
             f"{show_gib(-card.free_bytes)} too much."

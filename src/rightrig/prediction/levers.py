@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rightrig.deployment.compatibility import broken
+from rightrig.deployment.deployment import Placement
 from rightrig.deployment.limits import LAYERED
 from rightrig.deployment.parallelism import splits_of
 from rightrig.prediction.memory_fit import Fit, fit
+from rightrig.quantities import show_gib
 from rightrig.work.weights import class_bits
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from rightrig.deployment.deployment import Deployment
     from rightrig.deployment.parallelism import Parallelism
     from rightrig.deployment.rig import Rig
+    from rightrig.prediction.memory_fit import Verdict
 
 _SMALL_SEQS: Final = 64
 _SMALL_BATCH: Final = 2048
@@ -39,7 +43,7 @@ class Lever:
 
     Attributes:
         change: What to do, in words.
-        costs: What it takes away: ``nothing``, ``traffic``, ``quality``, ``money``.
+        costs: What it takes away: ``nothing``, ``speed``, ``traffic``, ``quality``, ``money``.
         fit: The fit after the change.
     """
 
@@ -53,8 +57,8 @@ def levers(
 ) -> tuple[Lever, ...]:
     """Return the cheapest changes that make a fit out of ``no``, cheapest first.
 
-    Order: engine limits, another split of the same cards (free), another runtime, KV format,
-    weight format, fewer or shorter sequences, more cards.
+    Order: engine limits, another split of the same cards (free), another runtime, experts in host
+    memory, KV format, weight format, fewer or shorter sequences, more cards.
 
     Args:
         result: The fit that failed.
@@ -64,11 +68,17 @@ def levers(
     found: list[Lever] = []
     for lever in _candidates(result, others or {}):
         alike = sum(known.costs == lever.costs for known in found)
-        if lever.fit.verdict in {"fits", "tight"} and alike < _MOST_ALIKE:
+        if lever.fit.verdict in _helps(lever) and alike < _MOST_ALIKE:
             found.append(lever)
         if len(found) == limit:
             break
     return tuple(found)
+
+
+def _helps(lever: Lever) -> tuple[Verdict, ...]:
+    """Return the verdicts with which a change helps: in host memory only where it says so."""
+    on_host = lever.fit.deployment.placement.host_expert_layers
+    return ("fits", "tight", "offload") if on_host else ("fits", "tight")
 
 
 def _candidates(result: Fit, others: Mapping[str, Deployment]) -> Iterator[Lever]:
@@ -79,6 +89,7 @@ def _candidates(result: Fit, others: Mapping[str, Deployment]) -> Iterator[Lever
         again = _again(result, other)
         if again is not None:
             yield Lever(change, "nothing" if _keeps_quality(result, other) else "quality", again)
+    yield from _experts_on_host(result)
     yield from _formats(result)
     yield from _traffic(result)
     yield from _cards(result)
@@ -133,6 +144,29 @@ def _resplit(result: Fit) -> Iterator[Lever]:
         again = _again(result, replace(deployment, parallelism=changed))
         if again is not None:
             yield Lever(f"--tp {split.tp} --pp {split.pp}", "nothing", again)
+
+
+def _experts_on_host(result: Fit) -> Iterator[Lever]:
+    """Yield the fewest layers whose experts must lie in host memory, found by halving.
+
+    Not where layers are placed by the user, nor where the rig names its host memory: there, whole
+    layers were tried.
+    """
+    deployment = result.deployment
+    is_free = deployment.placement == Placement() and deployment.rig.host_memory_bytes is None
+    if deployment.runtime.slug not in LAYERED or not deployment.llm.has_experts or not is_free:
+        return
+
+    def hosted(count: int) -> Fit:
+        placed = replace(deployment, placement=Placement(host_expert_layers=count))
+        return fit(placed, result.context_tokens, result.concurrency)
+
+    counts = range(1, deployment.llm.layer_count + 1)
+    place = bisect_left(counts, 1, key=lambda count: int(hosted(count).verdict != "no"))
+    if place < len(counts):
+        found = hosted(counts[place])
+        need = show_gib(found.host_bytes)
+        yield Lever(f"--cpu-moe {counts[place]} ({need} of host memory)", "speed", found)
 
 
 def _formats(result: Fit) -> Iterator[Lever]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from rightrig.deployment.limits import LAYERED
 from rightrig.facts.quantization import KV_BITS
 from rightrig.interval import Interval, sum_if_independent
+from rightrig.prediction.card_room import cache_parts, longest_context, most_sequences
 from rightrig.prediction.engine_memory import CardShare, Component, Engine
 from rightrig.prediction.layered_engines import (
     file_bytes,
@@ -40,8 +41,6 @@ HOST_RATIO: Final = 0.85
 """Share of the host's memory that offloaded layers may take."""
 VERDICT_RANK: Final[dict[Verdict, int]] = {"fits": 0, "tight": 1, "offload": 2, "no": 3}
 """Best verdict first."""
-BOUNDLESS_SEQS: Final = 10_000_000
-"""Sequences of a card that keeps nothing for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,7 @@ class Fit:
         kv_sequence_ideal_bytes: The same without pages, padding and replication.
         max_context_tokens, max_concurrency: The largest possible, each with the other as asked.
         host_bytes: Host memory that llama.cpp needs.
+        offloaded_layers: Those that lie in host memory.
     """
 
     deployment: Deployment
@@ -116,6 +116,22 @@ class Fit:
     def binding(self) -> CardFit:
         """The card that decides: worst verdict, then least headroom."""
         return max(self.cards, key=lambda card: (VERDICT_RANK[card.verdict], -card.headroom_ratio))
+
+    @property
+    def lies_on_host(self) -> bool:
+        """Whether layers or experts lie in host memory."""
+        return bool(self.offloaded_layers or self.deployment.placement.host_expert_layers)
+
+    @property
+    def host_budget_bytes(self) -> float:
+        """What may lie in host memory: endless where the rig does not name it."""
+        limit = self.deployment.rig.host_memory_bytes
+        return math.inf if limit is None else HOST_RATIO * limit
+
+    @property
+    def is_short_of_host(self) -> bool:
+        """Whether the host has too little memory for the layers or experts that lie there."""
+        return self.lies_on_host and self.host_bytes > self.host_budget_bytes
 
     def explain(self) -> Explanation:
         """Return the reasons of the verdict."""
@@ -196,15 +212,15 @@ def _with_host(result: Fit) -> Fit:
     engine = engine_of(deployment)
     placement = placement_of(engine, visible_bytes(engines_of(deployment)[0]))
     slots = math.ceil(result.concurrency / replicas)
-    on_host = placement.devices.count(HOST)
-    is_split = on_host > 0 or bool(placement.host_experts)
-    return replace(
+    found = replace(
         result,
-        verdict="offload" if is_split and result.verdict != "no" else result.verdict,
         weights_bytes=file_bytes(deployment.llm, deployment.precision.weights),
         host_bytes=replicas * host_bytes(engine, result.context_tokens, slots, placement),
-        offloaded_layers=on_host,
+        offloaded_layers=placement.devices.count(HOST),
     )
+    if result.verdict == "no" or not found.lies_on_host:
+        return found
+    return replace(found, verdict="no" if found.is_short_of_host else "offload")
 
 
 def engines_of(deployment: Deployment) -> tuple[tuple[CardGroup, ...], ...]:
@@ -280,7 +296,7 @@ def _fit_card(
     total = seat.group.gpu.memory_bytes
     share = seat.share(context_tokens)
     budget = share.budget_bytes(total, limits.memory_ratio)
-    parts = (*share.fixed, *_cache_parts(share, context_tokens, concurrency))
+    parts = (*share.fixed, *cache_parts(share, context_tokens, concurrency))
     room_bytes = budget.mid - share.fixed_bytes.mid
     return CardFit(
         card=seat.index,
@@ -290,23 +306,12 @@ def _fit_card(
         components=parts,
         kv_bytes_per_token=share.kv_bytes_per_token,
         kv_sequence_bytes=share.kv_bytes(context_tokens),
-        max_context_tokens=_longest_context(seat, concurrency, deployment),
-        max_seqs=_most_sequences(share, context_tokens, room_bytes, deployment),
+        max_context_tokens=longest_context(seat.share, total, concurrency, deployment),
+        max_seqs=most_sequences(share, context_tokens, room_bytes, deployment),
         verdict=card_verdict(
             budget, sum_if_independent(part.size_bytes for part in parts if part.is_budgeted)
         ),
     )
-
-
-def _cache_parts(share: CardShare, context_tokens: int, concurrency: int) -> list[Component]:
-    """Return the cache of all sequences, and what steps scheduled ahead add to it."""
-    ahead = share.ahead_bytes(context_tokens, concurrency)
-    kv_bytes = share.cache_bytes(context_tokens, concurrency) - ahead
-    parts = [Component("kv", Interval.exact(kv_bytes), "closed form of the cache")]
-    if ahead:
-        basis = "what windows keep until a step scheduled ahead is done (vLLM since 0.26)"
-        parts.append(Component("steps_ahead", Interval.exact(ahead), basis))
-    return parts
 
 
 def card_verdict(budget_bytes: Interval, required_bytes: Interval) -> Verdict:
@@ -320,47 +325,13 @@ def card_verdict(budget_bytes: Interval, required_bytes: Interval) -> Verdict:
     return "tight" if spare >= 0.0 else "no"
 
 
-def _most_sequences(
-    share: CardShare, context_tokens: int, room_bytes: float, deployment: Deployment
-) -> int:
-    """Return how many sequences of one length the room takes, at most ``max_seqs``."""
-    if room_bytes <= 0.0:
-        return 0
-    # It is endless for a stage whose layers share the caches of another, or have none.
-    held = int(min(share.held_count(context_tokens, room_bytes), BOUNDLESS_SEQS))
-    # llama.cpp sets its slots at start; vLLM refuses to run more than its limit at once.
-    return held if _is_layered(deployment) else min(held, deployment.limits.max_seqs)
-
-
-def _longest_context(seat: _Seat, concurrency: int, deployment: Deployment) -> int:
-    """Return the longest context, up to the model's, that ``concurrency`` sequences may have.
-
-    For llama.cpp by buffers on a line, within 1 % of the exact from a whole batch up and too
-    short below that.
-    """
-    total = seat.group.gpu.memory_bytes
-
-    def holds(tokens: int) -> bool:
-        share = seat.share(tokens)
-        budget = share.budget_bytes(total, deployment.limits.memory_ratio)
-        return share.cache_bytes(tokens, concurrency) <= budget.mid - share.fixed_bytes.mid
-
-    low, high = 0, deployment.llm.max_context_tokens
-    if holds(high):
-        return high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
-
-
 def _try_offload(result: Fit) -> Fit:
     """Return the fit with layers moved to host memory, when the rig names enough of it.
 
     As many layers as fit stay on the cards (``-ngl``), found by halving.
     """
-    deployment, host_limit = result.deployment, result.deployment.rig.host_memory_bytes
-    if host_limit is None or len(engines_of(deployment)) > 1:
+    deployment = result.deployment
+    if deployment.rig.host_memory_bytes is None or len(engines_of(deployment)) > 1:
         return result
     low, high = -1, deployment.llm.layer_count
     while high - low > 1:
@@ -370,9 +341,7 @@ def _try_offload(result: Fit) -> Fit:
     if low < 0:
         return result
     found = fit(_with_gpu_layers(deployment, low), result.context_tokens, result.concurrency)
-    if found.host_bytes > HOST_RATIO * host_limit:
-        return result
-    return replace(found, deployment=deployment)
+    return result if found.is_short_of_host else replace(found, deployment=deployment)
 
 
 def _with_gpu_layers(deployment: Deployment, count: int) -> Deployment:

@@ -180,11 +180,12 @@ def _admitted(
     refuse_unmodelled(deployment)
     tokens = int(lengths.input_tokens + lengths.output_tokens)
     room = known or fit(deployment, tokens, concurrency or 1)
-    if room.verdict == "offload":
+    if room.lies_on_host:
+        hosted = room.offloaded_layers or deployment.placement.host_expert_layers
         raise InputError(
-            f"{room.offloaded_layers} layers of {deployment.llm.name} would lie in host memory, "
-            "and their speed is not modelled yet; ask for a smaller format, fewer tokens or more "
-            "cards"
+            f"{hosted} layers of {deployment.llm.name}, or their experts, would lie in host "
+            "memory, and their speed is not modelled yet; ask for a smaller format, fewer tokens "
+            "or more cards"
         )
     capacity = max(room.max_concurrency, 1)
     if concurrency is None:

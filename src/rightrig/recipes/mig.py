@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from rightrig.errors import InputError
 from rightrig.planning.tenancy.mig_layouts import sure_order
+from rightrig.recipes.engines import vllm
+from rightrig.recipes.engines.paged import CHECKPOINT
+from rightrig.recipes.making import Use, unpredicted
+from rightrig.recipes.places.containers import container_of, container_reason
+from rightrig.recipes.places.kubernetes_pods import resource_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from rightrig.planning.tenancy.engine import TenantEngine
     from rightrig.planning.tenancy.mig_layouts import Layout
     from rightrig.planning.tenancy.tenants import MigCard
+    from rightrig.recipes.serving import Serving
 
 FORMS: Final = ("nvidia-smi", "kubernetes")
 CONFIG: Final = "rightrig"
@@ -78,15 +84,6 @@ def placed_creation(layout: Layout) -> str:
     return ",".join(f"{_number(p.profile)}:{p.start}" for p in placed)
 
 
-def resource_name(profile: str) -> str:
-    """Return what a pod asks for: names of resources have no plus.
-
-    >>> resource_name("1g.10gb+me")
-    'nvidia.com/mig-1g.10gb.me'
-    """
-    return f"nvidia.com/mig-{profile.replace('+', '.')}"
-
-
 def mig_parted(layouts: Sequence[Layout]) -> str:
     """Return the configuration of ``nvidia-mig-parted`` for cards 0, 1 … of a node."""
     lines = ["version: v1", "mig-configs:", f"  {CONFIG}:"]
@@ -107,7 +104,8 @@ def kubernetes(cards: Sequence[MigCard]) -> str:
         cards: The cards of the node; those without tenants get a configuration only.
 
     Raises:
-        InputError: for tenants of a runtime whose container is not known here.
+        InputError: for tenants of a runtime whose container is not known here, or that it would
+            not start.
     """
     head = [
         "# The GPU operator must run with mig.strategy=mixed and",
@@ -162,16 +160,17 @@ def _deployments(cards: Iterable[MigCard]) -> Iterator[str]:
 
 def _deployment(name: str, engine: TenantEngine, profile: str, count: int) -> str:
     """Return one deployment: a pod a tenant, each with an instance of its own."""
-    runtime = engine.fit.deployment.runtime
-    if runtime.slug != "vllm":
-        raise InputError(
-            f"--recipe kubernetes writes pods of vLLM, and {engine.tenant.name} runs on "
-            f"{runtime.name}; use --recipe nvidia-smi"
-        )
-    version = engine.fit.deployment.version or runtime.version
-    arguments = ", ".join(json.dumps(word, ensure_ascii=False) for word in _arguments(engine))
+    serving = _serving(engine)
+    launch = vllm.launch_of(serving)
+    reason = vllm.reason(serving) or container_reason(serving, launch)
+    if reason:
+        raise InputError(f"--recipe kubernetes, {_comment(engine.tenant.name)}: {reason}")
+    container = container_of(serving, launch)
+    words = "\n".join(f"            - {_quoted(word)}" for word in container.args)
+    wanted = f"\n# Replace {CHECKPOINT} by {_comment(serving.checkpoint_wanted)}."
     return f"""\
-# {count} × {_comment(engine.tenant.name)}, each on an instance of {profile}{_weights_note(engine)}
+# {count} × {_comment(engine.tenant.name)}, each on an instance of {profile}\
+{wanted if serving.checkpoint_wanted else ""}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -186,28 +185,36 @@ spec:
     spec:
       containers:
         - name: engine
-          image: "vllm/vllm-openai:v{version}"
-          args: [{arguments}]
+          image: {_quoted(container.image)}
+          args:
+{words}
           resources:
             limits:
               {resource_name(profile)}: 1"""
 
 
-def _arguments(engine: TenantEngine) -> list[str]:
-    """Return the words of vLLM's command."""
-    tenant = engine.tenant
-    words = ["--model", tenant.llm.name, "--max-model-len", str(tenant.context_tokens)]
-    if tenant.choices.kv is not None:
-        words += ["--kv-cache-dtype", engine.fit.deployment.precision.kv]
-    return words
+def _serving(engine: TenantEngine) -> Serving:
+    """Return what the engine of a tenant is started for: with every limit of its fit."""
+    deployment, tenant = engine.fit.deployment, engine.tenant
+    if deployment.runtime.slug != "vllm":
+        raise InputError(
+            f"--recipe kubernetes writes pods of vLLM, and {tenant.name} runs on "
+            f"{deployment.runtime.name}; use --recipe nvidia-smi"
+        )
+    return unpredicted(
+        deployment,
+        Use(
+            context_tokens=tenant.context_tokens,
+            concurrency=tenant.concurrency,
+            input_tokens=round(tenant.lengths.input_tokens),
+            output_tokens=round(tenant.lengths.output_tokens),
+        ),
+    )
 
 
-def _weights_note(engine: TenantEngine) -> str:
-    """Return a second line of comment where the weights are not the checkpoint's own."""
-    weights = engine.fit.deployment.precision.weights
-    if weights == "checkpoint":
-        return ""
-    return f"\n# Planned with weights in {weights}: let --model name such a checkpoint."
+def _quoted(word: str) -> str:
+    """Return a word as YAML takes it."""
+    return json.dumps(word, ensure_ascii=False)
 
 
 def _comment(text: str) -> str:

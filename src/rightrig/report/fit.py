@@ -43,7 +43,7 @@ def fit_document(fit: Fit, changes: Sequence[Lever]) -> Document:
         Paragraph(_kv_sentence(fit)),
         Paragraph(_room_sentence(fit)),
     ]
-    if fit.verdict == "offload" or fit.host_bytes:
+    if fit.lies_on_host or fit.host_bytes:
         blocks.append(Paragraph(_host_sentence(fit)))
     blocks += [Paragraph(text) for text in (_bits_sentence(fit), _loading_sentence(fit)) if text]
     if changes:
@@ -153,8 +153,9 @@ def _room_sentence(fit: Fit) -> str:
     """Say how far context and concurrency could go, each with the other as asked."""
     limit = fit.deployment.llm.max_context_tokens
     whole = " (the model's own limit)" if fit.max_context_tokens == limit else ""
+    by = " by the cards alone" if fit.is_short_of_host else ""
     return (
-        f"Largest possible: {fit.max_context_tokens:,} tokens of context{whole} at concurrency "
+        f"Largest possible{by}: {fit.max_context_tokens:,} tokens of context{whole} at concurrency "
         f"{fit.concurrency:,}; {fit.max_concurrency:,} concurrent "
         f"sequence{'' if fit.max_concurrency == 1 else 's'} of {fit.context_tokens:,} tokens."
     )
@@ -171,7 +172,7 @@ def _host_sentence(fit: Fit) -> str:
 
 def _bits_sentence(fit: Fit) -> str:
     """Say how many bits a weight could take, and what so few cost."""
-    if fit.verdict == "offload":
+    if fit.lies_on_host:
         return ""
     room = format_room(fit)
     if room.bits_per_weight >= _SIXTEEN_BITS:

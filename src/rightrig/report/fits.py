@@ -76,7 +76,7 @@ def changes_document(before: Side, after: Side, found: Sequence[Change], asked: 
     rows = tuple(
         (c.before.llm.name, f"{c.before.verdict} → {c.after.verdict}", c.reason) for c in found
     )
-    grid = (Grid(("model", "verdict", f"on {after.text}"), rows),) if rows else ()
+    grid = (Grid(("model", "verdict", f"on {after.text}"), rows, below=2),) if rows else ()
     return (Paragraph(title, "title"), *grid)
 
 

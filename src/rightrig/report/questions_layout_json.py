@@ -96,6 +96,7 @@ def buy_or_rent_json(found: BuyOrRent) -> BuyOrRentJson:
         "price_low_usd": terms.price_low_usd,
         "price_high_usd": terms.price_high_usd,
         "resale_usd": terms.resale_usd,
+        "resale_ratio": terms.resale_ratio,
         "rent_usd_per_hour": terms.rent_usd_per_hour,
         "power_w": terms.power_w,
         "tariff_usd_per_kwh": terms.tariff_usd_per_kwh,

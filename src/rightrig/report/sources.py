@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rightrig.facts.source import Record
 
-_GITHUB: Final = re.compile(r"github:([\w.-]+/[\w.-]+)@(\w+):(\S+)")
+_GITHUB: Final = re.compile(r"github:([\w.-]+/[\w.-]+)(?:@([\w.-]+))?(?:: ?(\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class SourceLine:
         if self.reference.startswith(("https://", "http://")):
             return self.reference if " " not in self.reference else ""
         if found := _GITHUB.fullmatch(self.reference):
-            return f"https://github.com/{found[1]}/blob/{found[2]}/{found[3]}"
+            kind = "blob" if found[3] else "tree"
+            return f"https://github.com/{found[1]}/{kind}/{found[2] or 'HEAD'}/{found[3] or ''}"
         return ""
 
 

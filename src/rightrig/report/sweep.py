@@ -133,7 +133,7 @@ def _without_winner(summary: Summary) -> Document:
 
 
 def _not_simulated(summary: Summary) -> Document:
-    """Return the most frequent reasons of tasks that were not simulated."""
+    """Return the most frequent reasons of tasks that were not simulated, or not at their rate."""
     if not summary.reasons:
         return ()
     shown = tuple(

@@ -26,13 +26,18 @@ if TYPE_CHECKING:
     )
 
 
+def tenants_text(count: int) -> str:
+    """Return a number of tenants."""
+    return f"{count:,} tenant{'' if count == 1 else 's'}"
+
+
 def tenancy_document(found: Tenancy) -> Document:
     """Return the cards with their instances, what is stranded, the cost and the isolation."""
     if not found.cards:
         return _refusal(found)
     cards = _grouped(found.cards)
     title = (
-        f"{found.tenants_count:,} tenants on {len(found.cards):,} × {found.gpu.slug} by MIG: "
+        f"{tenants_text(found.tenants_count)} on {len(found.cards):,} × {found.gpu.slug} by MIG: "
         + "; ".join(
             f"{count:,} × ({c.layout.text})" if len(found.cards) > 1 else c.layout.text
             for c, count in cards

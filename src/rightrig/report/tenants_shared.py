@@ -16,6 +16,7 @@ from rightrig.report.tenants import (
     isolation_json,
     short_name,
     tenant_json,
+    tenants_text,
 )
 from rightrig.report.values import explanation_json, interval_json
 
@@ -46,8 +47,8 @@ def sharing_document(found: Sharing) -> Document:
         title = f"NO: not every tenant is served, even alone on one {found.gpu.slug}."
         return (Paragraph(title, "bad"), *asked_paragraphs(found.tenants), *reasons)
     title = (
-        f"{found.tenants_count:,} tenants on {len(found.cards):,} × {found.gpu.slug} without "
-        f"partitions: at most {found.most_busy_count} engines share a card"
+        f"{tenants_text(found.tenants_count)} on {len(found.cards):,} × {found.gpu.slug} without "
+        f"partitions: {_most_text(found.most_busy_count)}"
     )
     return (
         Paragraph(title, "title"),
@@ -168,3 +169,8 @@ def _row(shared: SharedEngine, count: int) -> tuple[str, ...]:
         show_seconds(speed.tpot_s.mid) if speed else "–",
         show_seconds(shared.busy.tpot_s.mid),
     )
+
+
+def _most_text(most_count: int) -> str:
+    """Return how many engines the fullest card has."""
+    return "each engine alone" if most_count == 1 else f"at most {most_count} engines share a card"

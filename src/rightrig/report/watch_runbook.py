@@ -46,15 +46,21 @@ def runbooks_document(pages: Sequence[Page]) -> Document:
         (
             page.slug,
             page.title,
-            ", ".join(page.alerts) or _NOTHING,
-            ", ".join(map(str, _xids_of(page.slug))) or _NOTHING,
+            _named(page),
         )
         for page in pages
     )
     return (
-        Grid(("runbook", "what it is", "alerts", "XIDs"), rows, spare=(3,)),
+        Grid(("runbook", "what it is", "alerts and XIDs"), rows, below=2),
         Paragraph("One of them: rightrig watch runbook NAME; an alert or an XID names one too."),
     )
+
+
+def _named(page: Page) -> str:
+    """Name the alerts and the XIDs of a page; empty where it has none."""
+    numbers = ", ".join(map(str, _xids_of(page.slug)))
+    xids_text = f"XID {numbers}" if numbers else ""
+    return "; ".join(text for text in (", ".join(page.alerts), xids_text) if text)
 
 
 def _xids_of(slug: str) -> tuple[int, ...]:

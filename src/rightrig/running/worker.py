@@ -87,7 +87,7 @@ def _after_the_first(key: str) -> Iterator[None]:
 
 def _lock_path(key: str) -> Path | None:
     """Return the file that workers of one key lock; ``None`` where nothing can be written."""
-    folder = user_cache_path("rightrig") / "locks"
+    folder = user_cache_path("rightrig", appauthor=False) / "locks"
     path = folder / f"{key}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,9 @@ def kernels_key() -> str:
 def _folder() -> str:
     """Return where compiled kernels are kept; empty where nothing can be written."""
     root = os.environ.get(_OWN)
-    path = (Path(root) if root else user_cache_path("rightrig") / "kernels") / kernels_key()
+    path = (
+        Path(root) if root else user_cache_path("rightrig", appauthor=False) / "kernels"
+    ) / kernels_key()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -15,7 +15,13 @@ from rightrig.facts.tariff import tariff_of_region
 from rightrig.interval import Interval
 from rightrig.planning.planned import Tariff
 from rightrig.planning.search import tariff_facts, tariff_of
-from rightrig.quantities import HOURS_PER_MONTH, SECONDS_PER_HOUR, check_positive, parse
+from rightrig.quantities import (
+    HOURS_PER_MONTH,
+    ONE_VALUE,
+    SECONDS_PER_HOUR,
+    check_positive,
+    parse,
+)
 from rightrig.verbs.risk_words import long_s
 
 if TYPE_CHECKING:
@@ -44,6 +50,8 @@ def share_ratio(text: str, name: str, most_ratio: float = 1.0) -> float:
     Raises:
         InputError: for no number, and one below 0 or above the most.
     """
+    if ".." in text:
+        raise InputError(f"{name} is {plain(text, _SHOWN)!r}: {ONE_VALUE}")
     match = _SHARE.fullmatch(text.strip()[:_SHOWN])
     if match is None:
         raise InputError(f"{name} is {plain(text, _SHOWN)!r}: write a share such as 10% or 0.1")

@@ -72,7 +72,9 @@ def buy_or_rent(
     speed_ratio: Annotated[
         float, typer.Option("--speed", help="Own card's speed over the rented one's.")
     ] = 1.0,
-    resale: Annotated[str | None, typer.Option(help="What it brings at the end.")] = None,
+    resale: Annotated[
+        str | None, typer.Option(help="At the end: $500, or a share of the price, 30%.")
+    ] = None,
     years: Annotated[float, typer.Option(help="How long it is kept.")] = 3.0,
 ) -> Found[BuyOrRentJson]:
     """After how many months buying has paid."""

@@ -20,7 +20,7 @@ from rightrig.planning.questions.scaling import (
 from rightrig.planning.search import tariff_facts, tariff_of
 from rightrig.prediction.gradient_sync import LEAST_STATE_BYTES_PER_WEIGHT
 from rightrig.quantities import HOURS_PER_MONTH, check_count, check_positive, parse
-from rightrig.verbs.amounts import span_years
+from rightrig.verbs.amounts import share_ratio, span_years
 from rightrig.verbs.naming import model_named
 from rightrig.work.weights import total_params_count
 
@@ -36,6 +36,8 @@ _MOST_PUE_RATIO: Final = 10.0
 _DAY_HOURS_COUNT: Final = 24.0
 _MOST_PARAMS_COUNT: Final = 1e14
 _MOST_STEP_S: Final = 1e5
+_SHARE: Final = re.compile(r".*%|0|0?\.\d+")
+"""A share as the verbs of ``cost`` take it; a machine brings no cents."""
 _PARAMS: Final = re.compile(r"(\d+\.?\d*|\.\d+)\s*([BbMm])")
 
 
@@ -61,19 +63,14 @@ def terms_of(catalog: Catalog, words: MoneyWords) -> tuple[Terms, tuple[Record, 
     origins: list[str] = []
     low, high = _price(words, gpu, origins)
     tariff, pue = _energy(catalog, words, origins)
-    resale = 0.0
-    if words.resale is not None:
-        resale = parse(words.resale, "money", name="--resale", limit=_MOST_USD)
-    if resale >= low:
-        raise InputError(
-            f"--resale of ${resale:,.0f} is not below the price of ${low:,.0f}: nothing is spent"
-        )
+    resale_usd, resale_ratio = _resale(words, low)
     hours = check_positive(words.day_hours_count, name="--hours-a-day", limit=_DAY_HOURS_COUNT)
     terms = Terms(
         name="machine" if gpu is None else gpu.slug,
         price_low_usd=low,
         price_high_usd=high,
-        resale_usd=resale,
+        resale_usd=resale_usd,
+        resale_ratio=resale_ratio,
         rent_usd_per_hour=_rent_usd_per_hour(catalog, words, gpu, origins),
         power_w=_power_w(words, gpu, origins),
         tariff_usd_per_kwh=tariff,
@@ -107,6 +104,23 @@ def _price(words: MoneyWords, gpu: Gpu | None, origins: list[str]) -> tuple[floa
         raise _lacks("--price", "$1700", gpu)
     origins.append(known[2])
     return known[0], known[1]
+
+
+def _resale(words: MoneyWords, price_usd: float) -> tuple[float, float]:
+    """Return what a machine brings at the end: dollars, or a share of its price; 0 of the other."""
+    text = "0%" if words.resale is None else words.resale.strip()
+    if _SHARE.fullmatch(text):
+        share = share_ratio(text, "--resale")
+        if share == 1.0:
+            raise InputError("--resale is 100% of the price: nothing is spent; write less")
+        return 0.0, share
+    resale = parse(text, "money", name="--resale", limit=_MOST_USD)
+    if resale >= price_usd:
+        raise InputError(
+            f"--resale of ${resale:,.0f} is not below the price of ${price_usd:,.0f}: nothing is "
+            "spent; a share of the price is written 30%"
+        )
+    return resale, 0.0
 
 
 def _rent_usd_per_hour(

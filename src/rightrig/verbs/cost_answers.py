@@ -193,13 +193,22 @@ def _contenders(asked: CostAsked, sides: Sequence[str], stated: Stated) -> tuple
     bills = dict(zip(rigs, _bills(stated.bill, len(rigs)), strict=True))
     owned = next((text for text in rigs if text.startswith(OWN)), None)
     if stated.bill is not None and owned is not None:
-        raise InputError(f"--bill states all that a rig costs: write {owned.removeprefix(OWN)}")
+        raise InputError(_of_a_bill(owned, sides))
     found = []
     for text in sides:
         money = replace(asked.money, price=bills.get(text))
         one = contender_of(replace(asked, money=money), text)
         found.append(_with_speed(one, float(asked.load.output), speeds.get(text)))
     return tuple(found)
+
+
+def _of_a_bill(owned: str, sides: Sequence[str]) -> str:
+    """Say that an owned side has no bill of its own, and what to write."""
+    rig = owned.removeprefix(OWN)
+    remedy = f"write {rig} for {owned}"
+    if rig in sides:
+        remedy = f"leave out {owned}, or compare both without --bill"
+    return f"--bill states all that a rig costs, bought or rented: {remedy}"
 
 
 def _bills(text: str | None, rigs_count: int) -> tuple[str | None, ...]:

@@ -12,6 +12,7 @@ from rightrig.demand.length_text import parse_lengths
 from rightrig.demand.pauses import Pause
 from rightrig.demand.presets import preset
 from rightrig.demand.scenario import Scenario, sample
+from rightrig.demand.short_draw import short_draw_text
 from rightrig.demand.trace import read_trace
 from rightrig.demand.workload import MAX_RATE_PER_S, MAX_REQUESTS
 from rightrig.errors import InputError
@@ -19,7 +20,10 @@ from rightrig.quantities import check_count, parse, show_number, show_seconds, s
 from rightrig.report.simulated import Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rightrig.demand.arrivals import AnyArrivals
+    from rightrig.demand.requests import Requests
 
 _USUAL_REQUESTS: Final = 10_000
 _USUAL_INPUT: Final = "1000"
@@ -115,8 +119,17 @@ def traffic_of(words: Words, most_tokens: int, *, finds_limit: bool) -> Traffic:
         source=f"preset {words.preset}" if words.preset else "",
         arrivals=_arrival_words(words, arrivals, None if finds_limit else rate_per_s),
         users_count=arrivals.users if isinstance(arrivals, ClosedLoop) else None,
-        notes=(preset(words.preset).summary,) if words.preset else (),
+        notes=tuple(_notes(words, requests)),
     )
+
+
+def _notes(words: Words, requests: Requests) -> Iterator[str]:
+    """Yield what to know of drawn requests."""
+    if words.preset:
+        yield preset(words.preset).summary
+    if words.rate_per_s is not None:
+        short = short_draw_text(requests, words.rate_per_s, "--requests")
+        yield from (short,) if short else ()
 
 
 def _recorded(words: Words, file: str, *, finds_limit: bool) -> Traffic:

@@ -99,7 +99,7 @@ def memory_drawing(fit: Fit) -> Drawing:
     seats = tuple(_seats(fit))
     longest_bytes = max(seat.card.total_bytes.mid for seat in seats)
     bars = [_bar(seat, longest_bytes) for seat in seats]
-    bars += [_host_bar(fit)] if fit.offloaded_layers or fit.verdict == "offload" else []
+    bars += [_host_bar(fit)] if fit.lies_on_host else []
     looks: dict[str, str] = {}
     for seat in seats:
         for part in seat.card.components:

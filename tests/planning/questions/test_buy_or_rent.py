@@ -42,6 +42,13 @@ def test_600_to_800_dollars_against_34_cents_pay_in_2_4_to_3_2_months() -> None:
     assert found.advice == "buy"
 
 
+def test_a_share_that_comes_back_is_taken_from_the_lowest_and_the_highest_price() -> None:
+    found = buy_or_rent(replace(TERMS, resale_ratio=0.5))
+    plain = buy_or_rent(TERMS)
+    assert found.low_months_count == pytest.approx(0.5 * plain.low_months_count)
+    assert found.high_months_count == pytest.approx(0.5 * plain.high_months_count)
+
+
 def test_buying_never_pays_where_electricity_costs_more_than_rent() -> None:
     found = buy_or_rent(replace(TERMS, rent_usd_per_hour=0.03))
     assert found.low_months_count == math.inf

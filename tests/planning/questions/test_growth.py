@@ -28,11 +28,14 @@ QUESTION = Question(
 
 
 @functools.cache
-def found(months: int = 36) -> Runway:
+def found(months: int = 36, simulated_ratio: float | None = None) -> Runway:
     cards = tuple(CATALOG.gpu(name) for name in ("rtx-4090", "l40s", "h100-sxm"))
     space = replace(space_of(CATALOG, QUESTION), gpus=cards)
     llm = CATALOG.llm("llama-3.1-8b")
     best = plan(llm, QUESTION, space).plans[0]
+    if simulated_ratio is not None:
+        carried = best.capacity_requests_per_s * simulated_ratio
+        best = replace(best, method="simulated", capacity_requests_per_s=carried)
     return runway(llm, QUESTION, space, best, 0.1, Span(START, months))
 
 
@@ -75,6 +78,18 @@ def test_every_step_carries_the_traffic_with_headroom_and_the_one_before_did_not
         assert step.engines_count * each > wanted
         assert step.months_count <= runs.span.months_count
         assert step.cards_count <= 12
+
+
+def test_other_engines_are_lessened_by_as_much_as_a_simulation_lessened_the_plan() -> None:
+    analytic = {step.engines_count: step.larger for step in found().steps}
+    halved = [step for step in found(simulated_ratio=0.5).steps if step.engines_count in analytic]
+    assert halved
+    for step in halved:
+        bound = analytic[step.engines_count]
+        assert step.larger is not None
+        assert bound is not None
+        assert step.larger.rent_usd_per_month == bound.rent_usd_per_month
+        assert step.larger.option.split == bound.option.split
 
 
 def test_the_budget_ends_where_the_next_engine_would_cost_more() -> None:

@@ -115,6 +115,17 @@ class Owning:
         hosts = capacity.hosts_power_w
         return capacity.power_w if hosts is None else sum_if_independent((capacity.power_w, hosts))
 
+    def power_sentences(self, capacity: Capacity) -> tuple[str, ...]:
+        """Say which draw is counted where the user states none."""
+        if self.power_w is not None or capacity.power_w is None:
+            return ()
+        counted = f"{capacity.power_w.mid:,.0f} W for the cards at work (predicted)"
+        hosts = capacity.hosts_power_w
+        if hosts is not None:
+            around = f"{hosts.mid:,.0f} W for what is around them at all hours (estimated)"
+            counted = f"{counted} and {around}"
+        return (f"Electricity counts {counted}; --power, of the whole rig at work, replaces that.",)
+
     def idle_power_w(self, capacity: Capacity) -> float:
         """Return what the rig draws without work: of a stated draw the share of idle cards."""
         if self.power_w is not None:

@@ -330,6 +330,9 @@ def _explain(found: BreakEven) -> Explanation:
     if found.months_count is not None and found.gross_months_count is not None:
         sentences.append(_months_sentence(found, found.months_count, found.gross_months_count))
     sentences += [_threshold_sentence(found), _sure_sentence(found)]
+    bill, capacity = found.own.bill, found.own.capacity
+    if isinstance(bill, Owning) and capacity is not None:
+        sentences += bill.power_sentences(capacity)
     threshold = found.threshold_tokens_per_month
     figures = (
         Figure("threshold_tokens_per_month", threshold, _tokens(threshold), "F12.7"),

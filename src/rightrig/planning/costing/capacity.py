@@ -212,7 +212,7 @@ def _bound_tokens_per_s(found: Prediction) -> float:
 
 def _why_not(room: Fit) -> str:
     """Return why a deployment serves nothing here."""
-    if room.verdict == "offload":
+    if room.lies_on_host:
         return "layers would lie in host memory, and their speed is not modelled"
     return "does not fit"
 

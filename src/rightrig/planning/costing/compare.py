@@ -204,12 +204,11 @@ def speed_inputs(contender: Contender) -> tuple[Uncertain, ...]:
     carried = _carried_requests_per_s(contender)
     factor = halved_ratio(carried)
     deployment = capacity.deployment
-    era, _, kind = capacity.class_key.partition(", ")
     own = f"{deployment.rig.text} {deployment.parallelism.text} {deployment.precision.weights}"
+    kind = "mixture-of-experts" if deployment.llm.has_experts else "dense"
+    shared = f"ratio of true to predicted speed ({kind} models on {deployment.runtime.name})"
     return (
-        Uncertain(
-            f"speed:{capacity.class_key}", f"speed of {kind} on {era}, predicted = 1", factor
-        ),
+        Uncertain(f"speed:{capacity.class_key}", shared, factor),
         Uncertain(
             f"speed:{own}", f"speed of {deployment.rig.text}", factor, "requests/s", carried.mid
         ),

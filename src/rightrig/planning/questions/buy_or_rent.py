@@ -33,7 +33,7 @@ class Terms:
     Attributes:
         name: Of the machine.
         price_low_usd, price_high_usd: What one costs to buy; equal where one price is known.
-        resale_usd: What one brings at the end.
+        resale_usd, resale_ratio: What one brings at the end: dollars, and a share of its price.
         rent_usd_per_hour: Of one, for the hours that it works.
         power_w: Of one while it works; it is switched off otherwise.
         pue_ratio: Energy of the site over that of the machine.
@@ -54,6 +54,7 @@ class Terms:
     use_ratio: float
     speed_ratio: float
     owned_years: float
+    resale_ratio: float = 0.0
     origins: tuple[str, ...] = ()
 
 
@@ -109,7 +110,7 @@ def buy_or_rent(terms: Terms) -> BuyOrRent:
     running = hourly * terms.use_ratio / terms.speed_ratio * HOURS_PER_MONTH
     months = terms.owned_years * MONTHS_PER_YEAR_COUNT
     low, high = (
-        count * max(price_usd - terms.resale_usd, 0.0)
+        count * max(price_usd * (1.0 - terms.resale_ratio) - terms.resale_usd, 0.0)
         for price_usd in (terms.price_low_usd, terms.price_high_usd)
     )
     return BuyOrRent(

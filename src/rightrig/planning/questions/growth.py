@@ -270,9 +270,26 @@ def _is_planned(option: EngineOption, planned: PlannedRig) -> bool:
 
 def _larger_engines(llm: Llm, question: Question, space: Space, planned: PlannedRig) -> Market:
     """Return the engines that each carry more than one of the plan's, with their offers."""
-    least = _LARGER_RATIO * planned.engine_requests_per_s(question.limits)
+    each = planned.engine_requests_per_s(question.limits)
     options = keeping_options(llm, question, space)
-    return market((o for o in options if o.rate_requests_per_s >= least), space.prices)
+    ratio = _simulated_ratio(options, planned, each)
+    judged = (replace(o, rate_requests_per_s=o.rate_requests_per_s * ratio) for o in options)
+    least = _LARGER_RATIO * each
+    return market((o for o in judged if o.rate_requests_per_s >= least), space.prices)
+
+
+def _simulated_ratio(
+    options: tuple[EngineOption, ...], planned: PlannedRig, each_requests_per_s: float
+) -> float:
+    """Return what an engine of the plan carries over its analytic bound: 1 if it was not simulated.
+
+    Only the plan is simulated. The others are lessened by as much as it was, or a kind of engine
+    would seem larger than itself.
+    """
+    own = next((option for option in options if _is_planned(option, planned)), None)
+    if planned.method == "analytic" or own is None:
+        return 1.0
+    return each_requests_per_s / own.rate_requests_per_s
 
 
 def _whole_capacity_requests_per_s(

@@ -15,7 +15,7 @@ import numpy as np
 from rightrig.deployment.limits import LAYERED
 from rightrig.planning.survey.fits_caches import Caches, runs
 from rightrig.planning.survey.fits_lines import NUMBERS_COUNT
-from rightrig.prediction.memory_fit import BOUNDLESS_SEQS
+from rightrig.prediction.card_room import BOUNDLESS_SEQS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

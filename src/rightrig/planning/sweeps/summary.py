@@ -85,7 +85,8 @@ class Summary:
     Attributes:
         best: By model and demand, in the order of the file.
         statuses_count: Tasks by what became of them.
-        reasons: Of those that were not simulated, the most frequent first.
+        reasons: Of those that were not simulated, or not at the rate of their demand, the most
+            frequent first.
     """
 
     best: tuple[Best, ...]
@@ -116,9 +117,7 @@ def summary_of(rows: Sequence[Row]) -> Summary:
         found = demands.setdefault((row["model"], row["demand"]), {})
         found.setdefault(serving, []).append(row)
     statuses = Counter(str(row["status"]) for row in rows)
-    told = Counter(
-        (str(row["status"]), str(row["reason"])) for row in rows if row["status"] != SIMULATED
-    )
+    told = Counter((str(row["status"]), str(row["reason"])) for row in rows if row["reason"])
     return Summary(
         best=tuple(
             _best(str(model), str(demand), [_contender(seeds) for seeds in found.values()])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import rightrig
 from rightrig.demand.requests import Requests
 from rightrig.demand.scenario import sample
+from rightrig.demand.short_draw import short_draw_text
 from rightrig.demand.workload import Workload
 from rightrig.errors import InputError
 from rightrig.prediction.memory_fit import fit
@@ -139,13 +140,23 @@ class SweepWork:
             return {"status": NO_FIT, "reason": room.explain().sentences[0]}
         setting = Setting(seed=seed, model_interval=self.intervals)
         outcome = simulate(deployment, requests, slo=self.slo, setting=setting)
-        return {"status": SIMULATED, "reason": "", **_measures(outcome, is_sure=self.intervals)}
+        short = _short_text(demand, requests)
+        measures = _measures(outcome, is_sure=self.intervals and not short)
+        return {"status": SIMULATED, "reason": short, **measures}
 
     def _requests(self, demand: Demand, most_tokens: int, seed: int) -> Requests:
         """Return the requests of a demand."""
         if isinstance(demand.traffic, Requests):
             return demand.traffic
         return sample(demand.traffic.within(most_tokens), self.requests_count, seed)
+
+
+def _short_text(demand: Demand, requests: Requests) -> str:
+    """Return that a draw does not offer the rate of its demand; of recorded requests nothing."""
+    rate = demand.rate_requests_per_s
+    if rate is None or isinstance(demand.traffic, Requests):
+        return ""
+    return short_draw_text(requests, rate, "requests =")
 
 
 def _check_one_token(requests: Requests, slo: Slo) -> None:
@@ -174,7 +185,8 @@ def _measures(outcome: Outcome, *, is_sure: bool) -> Row:
 def _met(outcome: Outcome, *, is_sure: bool) -> str:
     """Return whether the objectives are met.
 
-    Without the ends of the prediction's interval nothing is sure.
+    Nothing is sure without the ends of the prediction's interval, nor at a rate that was not
+    offered.
     """
     if not outcome.kept:
         return "no objective"

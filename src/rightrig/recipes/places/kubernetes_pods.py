@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from rightrig.facts.gpu import PROCESSOR
 from rightrig.prediction.host_loading import loading_host_bytes
 from rightrig.quantities import GIB
-from rightrig.recipes.mig import resource_name
 from rightrig.recipes.patience import file_bytes, startup_s, waiting_requests
 from rightrig.recipes.places.containers import (
     container_of,
@@ -152,6 +151,15 @@ def engines_count(serving: Serving) -> int:
 def claim_text(serving: Serving) -> str:
     """Return the disk that the weights want: a fifth more, and 10 GiB."""
     return size_text(1.2 * file_bytes(serving) + 10.0 * GIB)
+
+
+def resource_name(profile: str) -> str:
+    """Return what a pod asks for: names of resources have no plus.
+
+    >>> resource_name("1g.10gb+me")
+    'nvidia.com/mig-1g.10gb.me'
+    """
+    return f"nvidia.com/mig-{profile.replace('+', '.')}"
 
 
 def size_text(size_bytes: float) -> str:

@@ -74,6 +74,7 @@ class BuyOrRentJson(TypedDict):
     price_low_usd: float
     price_high_usd: float
     resale_usd: float
+    resale_ratio: float
     rent_usd_per_hour: float
     power_w: float
     tariff_usd_per_kwh: float
