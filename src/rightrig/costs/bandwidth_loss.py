@@ -14,6 +14,9 @@ def lost_work_ratio(lost_bandwidth_ratio: float, exposed_ratio: float) -> float:
     nothing where nothing is, and in between about in proportion to ``x``. It does not grow with
     the number of cards unless the exposed share does.
 
+    Source: Amdahl 1967, doi:10.1145/1465482.1465560, of a part that becomes slower. Validity: the
+    exposed share stays the same.
+
     Args:
         lost_bandwidth_ratio: Share of the bandwidth that is lost, below 1.
         exposed_ratio: Share of a step's time at full bandwidth that is waited for other cards.

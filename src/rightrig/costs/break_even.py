@@ -13,10 +13,12 @@ MONTHS_PER_YEAR_COUNT = HOURS_PER_YEAR / HOURS_PER_MONTH
 def break_even_months_count(
     net_price_usd: float, rented_usd_per_month: float, running_usd_per_month: float
 ) -> float:
-    """Return ``net price / (rent − running cost)`` in months (F12.4).
+    """Return ``net price / (rent − running cost)`` in months.
 
     Infinite where running the own machine costs as much as renting, or more: no month saves
     anything. Both sides must do the same work.
+
+    Source: definition, simple payback. Validity: money at no interest, both used alike every month.
 
     >>> round(break_even_months_count(800.0, 0.34 * 730.0, 0.45 * 0.08 * 730.0), 2)
     3.6
@@ -40,10 +42,13 @@ def break_even_use_ratio(
     running_usd_per_hour: float,
     owned_years: float,
 ) -> float:
-    """Return the share of all hours from which buying is cheaper: the inverse of F12.4.
+    """Return the share of all hours from which buying is cheaper.
 
     ``net price / ((rent − running cost) · 8760 h · years)``; infinite where an hour saves nothing,
     and above 1 where the machine would have to work more hours than there are.
+
+    Source: definition, ``break_even_months_count`` over the machine's life. Validity: money at no
+    interest.
 
     >>> round(break_even_use_ratio(1700.0, 0.34, 0.45 * 0.08, 3.0), 3)
     0.213
@@ -83,10 +88,12 @@ _ROUNDING_COUNT = 1e-9
 def threshold_tokens_per_month(
     fixed_usd_per_month: float, api_usd_per_token: float, marginal_usd_per_token: float = 0.0
 ) -> float:
-    """Return the tokens a month from which own engines cost less than an API (F12.7).
+    """Return the tokens a month from which own engines cost less than an API.
 
     ``fixed / (API price − marginal cost)``; infinite where each own token costs as much as the
     API's, or more.
+
+    Source: definition, the crossing of two lines. Validity: up to what the own engines carry.
 
     >>> round(threshold_tokens_per_month(730.0, 0.5e-6) / 1e6)
     1460

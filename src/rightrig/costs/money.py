@@ -17,7 +17,9 @@ def rent_usd_per_month(instance_usd_per_hour: float, instances_count: int) -> fl
 
 
 def energy_usd_per_month(power_w: float, pue_ratio: float, tariff_usd_per_kwh: float) -> float:
-    """Return what a constant draw costs: ``kW · PUE · 730 h · $/kWh`` (F12.3).
+    """Return what a constant draw costs: ``kW · PUE · 730 h · $/kWh``.
+
+    Source: definition. Validity: a constant draw and one tariff; demand charges are left out.
 
     >>> round(energy_usd_per_month(2340.0, 1.0, 0.12) * 12, 2)
     2459.81
@@ -33,7 +35,9 @@ def cost_usd_per_token(cost_usd_per_month: float, tokens_per_s: float) -> float:
 def owned_cost_usd_per_token(
     total_usd: float, tokens_per_s: float, owned_years: float, use_ratio: float = 1.0
 ) -> float:
-    """Return dollars a token of something owned: ``TCO / (tok/s · u · 3600 · 8760 · y)`` (F12.1).
+    """Return dollars a token of something owned: ``TCO / (tok/s · u · 3600 · 8760 · y)``.
+
+    Source: definition. Validity: one rate over the whole life, money at no interest.
 
     >>> round(owned_cost_usd_per_token(31470.0, 95.0, 3.0) * 1e6, 3)
     3.501

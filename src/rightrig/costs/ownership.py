@@ -12,7 +12,10 @@ _LEAST_RATE_PER_YEAR: Final = 1e-300
 def annuity_years(rate_per_year: float, owned_years: float) -> float:
     """Return what one dollar a year, paid at the end of each, is worth today, over a dollar a year.
 
-    ``a = (1 − (1 + r)^−Y) / r``, and ``Y`` where money costs nothing (F12.2).
+    ``a = (1 − (1 + r)^−Y) / r``, and ``Y`` where money costs nothing.
+
+    Source: the textbook formula (Brealey, Myers and Allen 2020). Validity: payments at the end of
+    each year, one rate.
 
     >>> round(annuity_years(0.08, 3.0), 4), annuity_years(0.0, 3.0)
     (2.5771, 3.0)
@@ -33,7 +36,10 @@ def discount_ratio(rate_per_year: float, after_years: float) -> float:
 
 
 def capital_recovery_per_year(rate_per_year: float, owned_years: float) -> float:
-    """Return the share of a price that equal payments a year must bring back: ``1 / a`` (F12.2).
+    """Return the share of a price that equal payments a year must bring back: ``1 / a``.
+
+    Source: the textbook formula (Brealey, Myers and Allen 2020). Validity: as
+    ``annuity_years``.
 
     >>> round(capital_recovery_per_year(0.08, 3.0), 6)
     0.388034
@@ -48,10 +54,13 @@ def present_value_usd(
     rate_per_year: float,
     owned_years: float,
 ) -> float:
-    """Return the cost of owning, in money of today (F12.2).
+    """Return the cost of owning, in money of today.
 
     ``price + a · running − resale / (1 + r)^Y``. At a rate of 0 it is the plain sum of what is
     paid: the usual "TCO".
+
+    Source: the textbook formula (Brealey, Myers and Allen 2020). Validity: equal running costs
+    every year, no taxes.
 
     >>> round(present_value_usd(30_000.0, 490.56, 9_000.0, 0.08, 3.0), 2)
     24119.73
@@ -70,9 +79,12 @@ def equal_cost_usd_per_year(
     rate_per_year: float,
     owned_years: float,
 ) -> float:
-    """Return the rent a year that costs as much as owning: present value over the annuity (F12.2).
+    """Return the rent a year that costs as much as owning: ``present value / a``.
 
     A rent below it is cheaper than owning, a rent above it is dearer.
+
+    Source: the textbook formula (Brealey, Myers and Allen 2020). Validity: as
+    ``present_value_usd``.
 
     >>> round(equal_cost_usd_per_year(200_000.0, 6_832.8, 0.0, 0.08, 3.0) / 12.0, 1)
     7036.6
@@ -85,6 +97,8 @@ def equal_cost_usd_per_year(
 
 def straight_line_usd_per_year(price_usd: float, resale_usd: float, life_years: float) -> float:
     """Return what the books lose a year: ``(price − resale) / life``.
+
+    Source: definition of straight-line depreciation. Validity: books, not markets.
 
     >>> straight_line_usd_per_year(30_000.0, 9_000.0, 3.0)
     7000.0

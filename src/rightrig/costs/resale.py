@@ -25,6 +25,9 @@ def kept_yearly_ratio(values: Iterable[tuple[float, float]]) -> float:
     Least squares of ``ln v = age · ln k`` through the price when new:
     ``k = exp(Σ age · ln v / Σ age²)``.
 
+    Source: definition, least squares through a fixed point. Validity: within the ages of the
+    values; a new generation takes a step.
+
     Args:
         values: Ages in years, each with the share of the price that is left.
 

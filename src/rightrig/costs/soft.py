@@ -34,6 +34,8 @@ def abandoned_usd_per_month(
 ) -> float:
     """Return what users who give up cost: ``rate · share · loss · seconds of a month``.
 
+    Source: definition. Validity: users who leave cost nothing else and do not come back at once.
+
     Args:
         rate_requests_per_s: All requests that come.
         abandoned_ratio: Share of them that take longer than their users wait: one minus the

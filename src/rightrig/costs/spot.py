@@ -10,6 +10,8 @@ def useful_usd_per_hour(spot_usd_per_hour: float, waste_ratio: float) -> float:
 
     Infinite where everything is lost.
 
+    Source: definition. Validity: work that is saved or can be done again.
+
     Args:
         spot_usd_per_hour: Price of an hour, kept or lost.
         waste_ratio: Share of the paid hours that is lost: to saving, to work that is done again,

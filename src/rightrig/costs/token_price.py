@@ -83,7 +83,9 @@ def request_usd(
     rate_requests_per_s: float,
     capacity_requests_per_s: float = math.inf,
 ) -> float | None:
-    """Return ``cost / (3600 · λ)``; ``None`` above what is carried: λ must not pass λ_max (F12.6).
+    """Return ``cost / (3600 · λ)``; ``None`` above what is carried: λ must not pass λ_max.
+
+    Source: definition. Validity: whole instances at a steady rate.
 
     >>> f"{request_usd(0.34, 100.0):.3g}", request_usd(0.34, 100.0, 80.0)
     ('9.44e-07', None)

@@ -136,6 +136,8 @@ def winkler_ratio(measured: float, predicted: Interval) -> float:
 
     ``(high − low + 2/α · (distance to the interval)) / measured`` with α = 0.2.
 
+    Source: Winkler 1972, doi:10.1080/01621459.1972.10481224. Validity: intervals of 80 %.
+
     >>> from rightrig.interval import Interval
     >>> round(winkler_ratio(100.0, Interval(90.0, 100.0, 110.0)), 3)
     0.2

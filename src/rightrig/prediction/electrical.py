@@ -81,7 +81,9 @@ class Feed:
 
 
 def feed_a(power_w: float, volts_v: float, power_factor_ratio: float) -> float:
-    """Return the current of a load on one phase: ``W / (V·pf)``; of three, over √3 (F13).
+    """Return the current of a load on one phase: ``W / (V·pf)``; of three, over √3.
+
+    Source: definition of alternating current. Validity: balanced phases.
 
     >>> round(feed_a(1440.0, 120.0, 1.0), 1)
     12.0
@@ -94,6 +96,9 @@ def feed_a(power_w: float, volts_v: float, power_factor_ratio: float) -> float:
 def circuit_continuous_w(volts_v: float, breaker_a: float, power_factor_ratio: float) -> float:
     """Return what a one-phase circuit carries for hours: ``0.8 · V · A · pf``.
 
+    Source: NFPA 70 (NEC), 210.20(A): a continuous load takes 80 % of a circuit. Validity: North
+    American rules.
+
     >>> round(circuit_continuous_w(120.0, 15.0, 1.0))
     1440
     """
@@ -101,7 +106,10 @@ def circuit_continuous_w(volts_v: float, breaker_a: float, power_factor_ratio: f
 
 
 def ups_va(power_w: float, power_factor_ratio: float) -> float:
-    """Return the rating of a UPS for a load: ``W / pf · 1.25`` (F13).
+    """Return the rating of a UPS for a load: ``W / pf · 1.25``.
+
+    Source: definition, with a quarter of spare. Validity: the rating in VA; its watts may bind
+    first.
 
     >>> round(ups_va(10_200.0, 0.95))
     13421
@@ -112,6 +120,9 @@ def ups_va(power_w: float, power_factor_ratio: float) -> float:
 def battery_j(power_w: float, backup_s: float) -> float:
     """Return the energy of the batteries that carry a load for a time, in J.
 
+    ``W · s / (inverter · depth)``, the efficiency of the inverter and the share of a battery that
+    is used. Source: definition. Validity: new batteries at room temperature.
+
     >>> round(battery_j(10_200.0, 600.0) / 3.6e6, 2)
     2.31
     """
@@ -121,6 +132,8 @@ def battery_j(power_w: float, backup_s: float) -> float:
 def heat_btu_per_hour(power_w: float) -> float:
     """Return the heat of a load: all of its watts, in BTU an hour.
 
+    ``W · 3.412``. Source: definition of the unit. Validity: exact; lamps and people come on top.
+
     >>> round(heat_btu_per_hour(10_200.0))
     34804
     """
@@ -129,6 +142,8 @@ def heat_btu_per_hour(power_w: float) -> float:
 
 def cooling_tons_count(power_w: float) -> float:
     """Return the tons of refrigeration that take a load's heat away: 12,000 BTU/h each.
+
+    ``BTU/h / 12,000``. Source: definition of the unit. Validity: exact.
 
     >>> round(cooling_tons_count(10_200.0), 2)
     2.9
@@ -140,6 +155,8 @@ def air_cfm(power_w: float, rise_celsius: float) -> float:
     """Return the air that carries a load's heat with a rise in temperature, in cubic feet a minute.
 
     ``CFM = BTU/h / (1.08 · ΔT in °F)``; validity: sea level.
+
+    Source: the sensible heat of standard air, as ASHRAE's handbook has it.
 
     >>> round(air_cfm(10_200.0, 15.0))
     1194

@@ -35,9 +35,12 @@ _SHARDED_VOLUME_RATIO: Final = 1.5
 def training_state_bytes(
     params_count: float, bytes_per_weight: float, ranks_count: int, sharing: Sharing
 ) -> float:
-    """Return the states on one card: ``16Ψ``, ``4Ψ + 12Ψ/n``, ``2Ψ + 14Ψ/n`` or ``16Ψ/n`` (F4.3).
+    """Return the states on one card: ``16Ψ``, ``4Ψ + 12Ψ/n``, ``2Ψ + 14Ψ/n`` or ``16Ψ/n``.
 
     Without activations, so that a card needs more.
+
+    Source: Rajbhandari et al. 2020 (ZeRO), arXiv:1910.02054. Validity: Adam with mixed precision;
+    buffers are left out.
 
     >>> round(training_state_bytes(68_976_648_192, 16.0, 8, "none") / 1e9)
     1104
@@ -57,7 +60,10 @@ def volume_ratio(sharing: Sharing) -> float:
     """Return what cards exchange in a step over one all-reduce of the gradients.
 
     An all-reduce is a reduce-scatter and an all-gather; weights that are sharded too are gathered
-    twice, for the forward and for the backward pass: 3Ψ instead of 2Ψ.
+    twice, for the forward and for the backward pass: ``3Ψ / 2Ψ``.
+
+    Source: Rajbhandari et al. 2020 (ZeRO, section 7), arXiv:1910.02054. Validity: gradients and
+    weights of one width.
     """
     return _SHARDED_VOLUME_RATIO if sharing == "zero-3" else 1.0
 
@@ -111,7 +117,10 @@ def _bus_bytes_per_s(rig: Rig, ranks_count: int) -> float:
 
 
 def exposed_s(sync_s: float, compute_s: float, overlap_ratio: float) -> float:
-    """Return what of the exchange a step waits for: ``max(0, T_AR − φ·T_backward)`` (F10.3).
+    """Return what of the exchange a step waits for: ``max(0, T_AR − φ·T_backward)``.
+
+    Source: Li et al. 2020 (buckets), arXiv:2006.15704. Validity: φ is stated or fitted, not
+    derived.
 
     Args:
         sync_s: The whole exchange.
@@ -127,6 +136,8 @@ def exposed_s(sync_s: float, compute_s: float, overlap_ratio: float) -> float:
 def overhead_ratio(compute_s: float, waited_s: float) -> float:
     """Return the share of a step that waits: ``e / (c + e)``.
 
+    Source: definition. Validity: ``e`` is what no arithmetic hides.
+
     >>> round(overhead_ratio(5.0, 14.0), 3)
     0.737
     """
@@ -135,6 +146,8 @@ def overhead_ratio(compute_s: float, waited_s: float) -> float:
 
 def weak_scaling_ratio(ranks_count: int, alone_s: float, step_s: float) -> float:
     """Return how many times one card's work n cards do in the same time: ``n·T₁/T_n``.
+
+    Source: Gustafson 1988, doi:10.1145/42411.42415. Validity: the work of a card stays as it is.
 
     >>> round(weak_scaling_ratio(4, 5.0, 19.0), 2)
     1.05

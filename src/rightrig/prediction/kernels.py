@@ -286,6 +286,9 @@ def _link_factor(key: str) -> tuple[float, str]:
 def tp_efficiency(gemm_s: float, comm_s: float, n: int) -> float:
     """Return the share of n cards that tensor parallelism uses: ``(g/n) / (g/n + c)``.
 
+    Source: Amdahl 1967, doi:10.1145/1465482.1465560, messages as the part that does not shrink.
+    Validity: products alone, nothing overlaps.
+
     Args:
         gemm_s: Time of the products on one card.
         comm_s: Time of the messages among n cards, which overlaps with nothing.
@@ -304,6 +307,8 @@ def tp_efficiency(gemm_s: float, comm_s: float, n: int) -> float:
 
 def tp_speedup_ratio(gemm_s: float, comm_s: float, n: int) -> float:
     """Return how many times one card n cards are: ``n · efficiency``; below 1 they are slower.
+
+    Source: definition, with ``tp_efficiency``. Validity: as there.
 
     >>> round(tp_speedup_ratio(8.5, 8.0, 2), 2)
     0.69

@@ -82,8 +82,10 @@ def working_power_w(
     """Return the power of a card at work, in W.
 
     ``P = min(limit, TDP · min(0.98, floor + 0.79·m + 1.24·c^0.75))`` with ``m`` and ``c`` the
-    shares of the peak bandwidth and of the peak arithmetic that the step uses (F13; fitted, see
+    shares of the peak bandwidth and of the peak arithmetic that the step uses (fitted, see
     ``data/power.toml``). Validity: means over seconds; transients are in ``power_supply``.
+
+    Source: fitted on the runs that ``prediction/data/power.toml`` names.
 
     >>> round(float(working_power_w(700.0, 700.0, 0.65, 0.03, 0.21)))
     569
@@ -143,7 +145,9 @@ def rig_idle_power_w(rig: Rig) -> float | None:
 
 
 def energy_per_token_j(power_w: float, tokens_per_s: float) -> float:
-    """Return joules a token: ``P / (tok/s)`` (F13).
+    """Return joules a token: ``P / (tok/s)``.
+
+    Source: definition. Validity: of the watts that are given: a card's, or a machine's at the wall.
 
     >>> energy_per_token_j(300.0, 2500.0)
     0.12
@@ -154,9 +158,11 @@ def energy_per_token_j(power_w: float, tokens_per_s: float) -> float:
 def used_energy_per_token_j(
     working_w: float, idle_w: float, use_ratio: float, tokens_per_s: float
 ) -> float:
-    """Return joules a token when a machine works only a share of the time (F13).
+    """Return joules a token when a machine works only a share of the time.
 
     ``E(u) = P/(tok/s) + P_idle·(1 − u)/(u·tok/s)``: each token pays for the idle time around it.
+
+    Source: definition. Validity: a machine that neither sleeps nor does other work.
 
     >>> used_energy_per_token_j(300.0, 100.0, 0.5, 100.0)
     4.0

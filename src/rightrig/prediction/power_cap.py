@@ -48,8 +48,13 @@ LEAST_TRUSTED_RATIO: Final = 0.6
 def clock_ratio(limit_ratio: Floats, draw_ratio: Floats = 1.0) -> Floats:
     """Return the clock that a cap leaves to some work, over its clock without one.
 
-    ``x = (c − s)/(d − s)`` is the share of the dynamic power that is left; the clock is ``x^(1/3)``
-    down to the lowest voltage at ``v``, and ``x/v²`` below.
+    ``x = (c − s)/(d − s)`` is the share of the dynamic power that is left, with ``s`` the share of
+    the board's power that no clock changes; the clock is ``x^(1/3)`` down to the lowest voltage, at
+    the clock ``v``, and ``x/v²`` below.
+
+    Source: dynamic power as ``f·V²``, Kim et al. 2003, doi:10.1109/MC.2003.1250885; ``s`` and ``v``
+    fitted by eye on the sweeps at the head of ``prediction/power_cap.py``. Validity: caps of 60 %
+    of the board's power and more; below, the clock of a card that decodes may break down.
 
     Args:
         limit_ratio: The cap over the board's power, ``c``.
@@ -68,6 +73,11 @@ def clock_ratio(limit_ratio: Floats, draw_ratio: Floats = 1.0) -> Floats:
 
 def memory_speed_ratio(clock_ratio: Floats) -> Floats:
     """Return what work that waits for memory keeps of its speed: ``1/(1 + β·(1/f − 1))``.
+
+    ``f`` is the clock over its own, ``β`` the share of such work's time that follows it.
+
+    Source: fitted on the sweeps at the head of ``prediction/power_cap.py``. Validity: work that
+    waits for memory; clocks from a half to all of the own one.
 
     >>> round(float(memory_speed_ratio(0.75)), 2)
     0.94

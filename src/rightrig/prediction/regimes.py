@@ -153,6 +153,9 @@ def delayed_ratio(share_ratio: Floats, in_flight_count: Floats) -> Floats:
     extra time of the ``k`` others of ``n`` that have one, so that of prompts in a share ``s`` of
     the micro-batches the mean token waits for ``s + (1 − s)·s·(n − 1)/n``.
 
+    Source: derived here, a count over the micro-batches in flight. Validity: prompts spread evenly
+    over them.
+
     >>> float(delayed_ratio(0.5, 1.0)), float(delayed_ratio(0.5, 2.0))
     (0.5, 0.625)
     """
@@ -188,6 +191,9 @@ def prompt_bound_seqs(pace: Pace, lengths: Lengths) -> Floats:
     At least one: while several steps read a long prompt before a short answer, fewer decode on
     average, but one user is always served. Engines that read prompts in steps of their own have
     no such bound.
+
+    Source: derived here, the balance of tokens in a step; chunked prompts as in Sarathi, Agrawal et
+    al. 2024, arXiv:2403.02310. Validity: a steady state of lengths' means.
     """
     if not pace.mixes_prompts:
         return np.inf

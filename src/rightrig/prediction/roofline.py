@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def smooth_max_s(first_s: Floats, second_s: Floats) -> Floats:
-    """Return the smooth maximum ``(a³ + b³)^(1/3)``: within 26 % above the larger of them."""
+    """Return the smooth maximum ``(a³ + b³)^(1/3)``: within 26 % above the larger of them.
+
+    Source: definition, the 3-norm of both times; it rounds off the roofline's corner. Validity:
+    exact far from the ridge, 26 % above the larger time at it.
+    """
     cubes = first_s * first_s * first_s + second_s * second_s * second_s
     # A number alone is four times as quick without NumPy.
     return math.cbrt(cubes) if isinstance(cubes, float) else np.cbrt(cubes)
@@ -39,14 +43,21 @@ def kernel_s(
 def bound_s(
     flop: Floats, moved_bytes: Floats, peak_flop_per_s: Floats, peak_bytes_per_s: Floats
 ) -> Floats:
-    """Return the least time that the datasheet allows: ``max(flop/Π, bytes/BW)`` (F5.3)."""
+    """Return the least time that the datasheet allows: ``max(flop/Π, bytes/BW)``.
+
+    Source: the roofline, Williams et al. 2009, doi:10.1145/1498765.1498785. Validity: a lower
+    bound; kernels reach a share of each rate.
+    """
     return np.maximum(flop / peak_flop_per_s, moved_bytes / peak_bytes_per_s)
 
 
 def decode_bound_tokens_per_s(weight_bytes: float, peak_bytes_per_s: float) -> float:
-    """Return tokens/s of one sequence when weights alone are read: ``BW / bytes`` (F5.3).
+    """Return tokens/s of one sequence when weights alone are read: ``BW / bytes``.
 
     A 70B in 35 GB on an H100 (3.35 TB/s) makes at most 95.7 tokens/s.
+
+    Source: Pope et al. 2022, arXiv:2211.05102. Validity: an upper bound for one sequence without
+    speculation; cache and activations are not counted.
 
     >>> round(decode_bound_tokens_per_s(35e9, 3.35e12), 1)
     95.7
@@ -57,14 +68,22 @@ def decode_bound_tokens_per_s(weight_bytes: float, peak_bytes_per_s: float) -> f
 def achieved_bandwidth_ratio(
     tokens_per_s: float, read_bytes: float, peak_bytes_per_s: float
 ) -> float:
-    """Return model bandwidth utilisation: ``tok/s · bytes / BW`` (F5.4)."""
+    """Return model bandwidth utilisation: ``tok/s · bytes / BW``.
+
+    Source: definition, as
+    https://www.databricks.com/blog/llm-inference-performance-engineering-best-practices has it.
+    Validity: one sequence; ``bytes`` are those that a step reads.
+    """
     return tokens_per_s * read_bytes / peak_bytes_per_s
 
 
 def ridge_tokens_count(
     peak_flop_per_s: float, peak_bytes_per_s: float, bytes_per_weight_count: float
 ) -> float:
-    """Return the batch at which weights cost as much to read as to use: ``Π·b/(2·BW)`` (F5.5).
+    """Return the batch at which weights cost as much to read as to use: ``Π·b/(2·BW)``.
+
+    Source: the roofline's ridge, Williams et al. 2009, doi:10.1145/1498765.1498785. Validity:
+    products of dense weights alone; what they read and write beside the weights moves it up.
 
     >>> round(ridge_tokens_count(989.4e12, 3.35e12, 2.0), 1)
     295.3
@@ -73,7 +92,10 @@ def ridge_tokens_count(
 
 
 def tensor_peak_flop_per_s(sm_count: int, fma_per_clock_count: int, clock_hz: float) -> float:
-    """Return a tensor-core peak: ``SM · FMA/clock/SM · 2 · f`` (F5.7).
+    """Return a tensor-core peak: ``SM · FMA/clock/SM · 2 · f``.
+
+    Source: NVIDIA's white papers (A100 2020, H100 2022), whose peaks it gives again. Validity:
+    dense, at a clock that the power allows.
 
     >>> round(tensor_peak_flop_per_s(132, 2048, 1.83e9) / 1e12, 1)
     989.4

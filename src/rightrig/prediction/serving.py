@@ -136,9 +136,13 @@ def first_s(speeds: Waits, own_s: Floats, burst_s: Floats, users_seqs: Floats) -
     """Return the mean TTFT of ``N`` users in a closed loop, memory allowing.
 
     ``request + own · (1 + (miss − 1)·(N − 1)/N) + burst · (N − 1)/N · share + turn · (N − 1)``: a
-    prompt often comes just after a step with others' prompts has begun, the first prompts of a run
-    all come at once, and a host may take requests in one after another. The first two are fitted
-    on closed loops (``data/fitted.toml``), the last on those of a machine of one's own alone.
+    prompt often comes just after a step with others' prompts has begun (``miss``), the first
+    prompts of a run all come at once (a ``share`` of that is waited for), and a host may take
+    requests in one after another (``turn``). The first two are fitted on closed loops
+    (``data/fitted.toml``), the last on those of a machine of one's own alone.
+
+    Source: fitted (``prediction/data/fitted.toml``) on published closed loops. Validity: steady
+    users without think time, memory for all of them.
     """
     others_ratio = (users_seqs - 1.0) / users_seqs
     missed = 1.0 + (speeds.miss_ratio - 1.0) * others_ratio
@@ -266,6 +270,10 @@ def wait_tail_s(service_s: Floats, busy_ratio: Floats, tail_ratio: float = 0.01)
 
     Kingman (1964): in M/D/1, ``P(W > t) ≤ exp(−z·t/S)`` with ``z > 0`` from ``e^z = 1 + z/ρ``;
     and no more than a share ρ waits at all. Newton's method from above converges monotonically.
+
+    Source: Kingman 1964, A martingale inequality in the theory of queues, Proc. Cambridge Phil.
+    Soc. 60. Validity: Poisson arrivals, one server, services of one length; a
+    bound.
 
     Args:
         service_s: Time of the service.

@@ -29,6 +29,8 @@ def available_ratio(mtbf_s: float, mttr_s: float) -> float:
 
     For any laws of working and repair; the two alternate.
 
+    Source: definition, by renewal theory (Cox 1962). Validity: the long run.
+
     >>> available_ratio(99.0, 1.0)
     0.99
     """
@@ -39,6 +41,9 @@ def at_least_ratio(needed_count: int, replicas_count: int, up_ratio: float) -> f
     """Return P(at least k of n replicas work), each independently with the same chance.
 
     Binomial: Σ over i ≥ k of C(n, i)·A^i·(1 − A)^(n − i).
+
+    Source: definition of the binomial law. Validity: replicas that fail apart;
+    ``working_ratio`` has zones.
 
     >>> round(at_least_ratio(2, 3, 0.9), 3)
     0.972
@@ -106,6 +111,9 @@ def working_ratio(replicas_count: int, up_ratio: float, zones: Zones) -> NDArray
 
     Of a zone: Z·Bin(n, A) + (1 − Z)·Bin(n, A·(1 − q)), with Z its share of time whole and q the
     co-failure; the zones are independent, so that their laws convolve.
+
+    Source: definition, a mixture; the co-failure is measured, arXiv:2604.16457. Validity: one kind
+    of zone failure.
     """
     lost_ratio = up_ratio * (1.0 - zones.co_failure_ratio)
     chances = np.ones(1)

@@ -54,6 +54,8 @@ def no_error_ratio(mean_per_card_count: float, concentration_count: float, cards
 
     (1 + m/k)^(−k·n), the zero term of the negative binomial law; a concentration k of infinity is
     the Poisson law e^(−m·n), and a small one puts most errors on few cards.
+
+    Source: Greenwood and Yule 1920, doi:10.2307/2341080. Validity: cards independent of each other.
     """
     if math.isinf(concentration_count):
         return math.exp(-mean_per_card_count * cards)
@@ -83,7 +85,10 @@ def concentration_count(record: FailureRate) -> float:
 
 
 def corrupting_count(silent_count: Interval, vulnerable_ratio: Interval) -> Interval:
-    """Return the silent errors that change a computed result: errors × vulnerability factor."""
+    """Return the silent errors that change a computed result: errors × vulnerability factor.
+
+    Source: PVF, arXiv:2405.01741. Validity: factors span decades; see the interval.
+    """
     if silent_count.mid == 0.0:
         return silent_count
     return product_if_independent(silent_count, vulnerable_ratio)

@@ -53,6 +53,8 @@ class Saving:
 def young_s(save_s: float, mtbf_s: float) -> float:
     """Return Young's interval √(2·C·M), first order (CACM 17(9), 1974, doi:10.1145/361147.361115).
 
+    Validity: C far below M; restarts do not enter.
+
     >>> round(young_s(60.0, 3.093078759 * 3600.0), 1)
     1155.9
     """
@@ -63,6 +65,8 @@ def daly_s(save_s: float, mtbf_s: float) -> float:
     """Return Daly's interval (FGCS 22(3), 2006, doi:10.1016/j.future.2004.11.016).
 
     √(2CM)·[1 + ⅓·√(C/2M) + (1/9)·(C/2M)] − C for C < 2M, else M.
+
+    Validity: exponential failures; a series that comes near ``optimal_s``.
 
     >>> round(daly_s(60.0, 3.093078759 * 3600.0), 1)
     1116.3
@@ -78,6 +82,8 @@ def availability_period_s(save_s: float, mtbf_s: float, restart_s: float) -> flo
 
     Saxena et al., NVIDIA, arXiv:2410.18124. The work between two saves is C less.
 
+    Validity: as its source has it, for saves that block.
+
     >>> round(availability_period_s(60.0, 3.093078759 * 3600.0, 600.0), 1)
     1248.2
     """
@@ -87,8 +93,11 @@ def availability_period_s(save_s: float, mtbf_s: float, restart_s: float) -> flo
 def optimal_s(save_s: float, mtbf_s: float) -> float:
     """Return the interval of least expected time, exactly: M·(1 + W₀(−e^(−1 − C/M))).
 
-    Where the derivative of :func:`expected_s` is zero: e^(x + c)·(x − 1) = −1 with x = τ/M and
+    Where the derivative of ``expected_s`` is zero: e^(x + c)·(x − 1) = −1 with x = τ/M and
     c = C/M. The time to restart does not move it. W₀ is the main branch of Lambert's function.
+
+    Source: derived here from Daly 2006, doi:10.1016/j.future.2004.11.016. Validity: exponential
+    failures, constant times.
     """
     inner = -math.exp(-1.0 - save_s / mtbf_s)
     return mtbf_s * (1.0 + float(lambertw(inner).real))
@@ -100,6 +109,9 @@ def expected_s(work_s: float, interval_s: float, saving: Saving) -> float:
     Failures come at random, at any time, a restart included. A save in the background costs the
     time of its flush a failure, as work done meanwhile is lost with it (first order in F/M).
     Infinite where hardly any interval ends without a failure.
+
+    Source: Daly 2006, doi:10.1016/j.future.2004.11.016. Validity: exponential failures, constant
+    times; exact for saves that block.
     """
     mtbf = saving.mtbf_s
     span = (interval_s + saving.save_s) / mtbf
@@ -113,6 +125,8 @@ def first_order_waste_ratio(interval_s: float, saving: Saving) -> float:
     """Return the share of time that is lost, to first order: C/τ + (τ/2 + F + R + D)/M.
 
     For τ and R far below M only; it passes 1 where they are not.
+
+    Source: Young 1974, doi:10.1145/361147.361115, with the restart. Validity: below about a tenth.
 
     >>> saving = Saving(11136.0, 60.0, 600.0)
     >>> round(first_order_waste_ratio(1155.945511, saving), 3)
@@ -142,6 +156,8 @@ def kept_saves_count(interval_s: float, saving: Saving) -> int:
 
     A fault that is noticed late may be in all saves of that time: ⌈D / (τ + C)⌉ of them, and one
     before.
+
+    Source: derived here. Validity: D bounds the delay.
     """
     return math.ceil(saving.detection_s / (interval_s + saving.save_s)) + 1
 

@@ -69,6 +69,9 @@ def counted_rate_per_s(events_count: float, exposure_s: float) -> Interval:
     The middle is n / T; the ends are those of the gamma law of the rate after n events in T with
     Jeffreys' prior, Γ(n + ½, T), 10 % and 90 %. Without an event the middle is the median of it.
 
+    Source: Jeffreys 1946, doi:10.1098/rspa.1946.0056. Validity: events independent, at a constant
+    rate.
+
     Raises:
         InputError: for no exposure, or a negative count.
     """
@@ -142,7 +145,10 @@ def no_event_ratio(mean_count: float) -> float:
 
 
 def any_event_ratio(mean_count: float) -> float:
-    """Return P(≥ 1 event) = 1 − e^−m of a Poisson law of mean m."""
+    """Return P(≥ 1 event) = 1 − e^−m of a Poisson law of mean m.
+
+    Source: definition of the Poisson law. Validity: events independent.
+    """
     return -math.expm1(-mean_count)
 
 
@@ -151,6 +157,9 @@ def at_most_ratio(most_count: int, mean_count: float, shape_count: float = math.
 
     That mixture is the negative binomial law: P(N ≤ s) = I_p(k, s + 1) with p = k / (k + m); a
     shape of infinity is the Poisson law of a known mean.
+
+    Source: Greenwood and Yule 1920, doi:10.2307/2341080. Validity: one unknown rate for all
+    devices.
     """
     if mean_count == 0.0:
         return 1.0

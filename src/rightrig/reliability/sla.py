@@ -58,6 +58,9 @@ def corrupted_per_event_requests(service: Service, cards_count: int) -> float:
     An error in a weight touches every answer of its engine until the weights are loaded anew,
     half the time between loads in the mean; one elsewhere (cache, activations) touches one:
     w · (λ · g/n) · L/2 + (1 − w), λ the requests of the fleet, n its cards, g those of an engine.
+
+    Source: derived here. Validity: errors far apart; a damaged weight is taken to touch every
+    answer, which is the worst.
     """
     per_engine_per_day = service.daily_requests * service.cards_per_engine_count / cards_count
     lasting = per_engine_per_day * (service.reload_s / DAY_S) / 2.0

@@ -64,7 +64,10 @@ class Spares:
 
 
 def spares(rate: Rate, devices_count: int, lead_time_s: float, target_ratio: float) -> Spares:
-    """Return the fewest spares with P(failures in the lead time ≤ spares) ≥ target (F11.6).
+    """Return the fewest spares with P(failures in the lead time ≤ spares) ≥ target.
+
+    Source: the base-stock model with Poisson demand, Palm 1938; the mixture of an uncertain rate.
+    Validity: one lead time, failed cards do not return.
 
     >>> from rightrig.reliability.rates import stated_rate
     >>> spares(stated_rate(0.09, "GPU"), 1000, 30.0 * 86400.0, 0.95).spares_count

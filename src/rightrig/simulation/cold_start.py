@@ -37,6 +37,9 @@ def cold_start_s(weight_bytes: float, cards_count: int, storage: Storage) -> flo
     ``engine + max(weights/source, weights/(cards · PCIe)) + graphs``: the pieces of a checkpoint
     travel to the cards while the next ones are read.
 
+    Source: derived here, a pipeline of two links; rates of storage are stated ones
+    (``Storage``). Validity: the slower link stays the same over the whole load.
+
     >>> round(cold_start_s(16e9, 1, Storage()), 1)
     61.7
     """
@@ -49,6 +52,8 @@ def warm_start_s(weight_bytes: float, cards_count: int, storage: Storage) -> flo
     """Return the time from a warm pool, in s: processes live, weights wait in host memory.
 
     ``weights/(cards · PCIe)``; graphs were captured before (vLLM's sleep mode, level 1).
+
+    Source: derived here. Validity: host memory holds the weights.
 
     >>> round(warm_start_s(16e9, 1, Storage()), 2)
     0.64

@@ -64,6 +64,9 @@ def latency_of(values_s: NDArray[np.float64]) -> Latency:
     The interval of a statistic comes from its spread over 20 batches of requests in a row,
     ``±t₀.₉·s/√20`` (Law and Kelton, batch means): requests near each other are alike, so that
     counting them as independent would be too sure.
+
+    Source: Law and Kelton (Simulation Modeling and Analysis), as textbooks have it. Validity: a
+    steady state; batches much longer than the waits.
     """
     if len(values_s) == 0:
         return {}

@@ -37,7 +37,10 @@ def drawn_steps(w: Row, rep: Row, tokens: int) -> int:
     """Return the steps that yield some tokens: one each, or fewer when drafts are accepted.
 
     Each drafted token is accepted with the same probability, up to the first that is not; the
-    step yields one more.
+    step yields one more: ``n`` tokens with ``α^(n−1)·(1 − α)``, all ``γ + 1`` with ``α^γ``.
+
+    Source: Leviathan et al. 2023, arXiv:2211.17192. Validity: acceptance independent from token to
+    token.
     """
     kind = kinds(w)[rep.kind]
     if kind.drafted == 0:

@@ -66,10 +66,13 @@ def adapter_bytes(
 ) -> float:
     """Return the slots for LoRA adapters on one rank, in bytes: ``(n + 1)·Σ r·(d_in + d_out)·2``.
 
-    Formula F4.4 over every dense projection. vLLM keeps one slot more than adapters may be
+    Over every dense projection. vLLM keeps one slot more than adapters may be
     active; column-parallel layers divide ``d_out`` by the ranks (keys and values down to one
     head), row-parallel ones ``d_in``.
     Routed experts carry no adapter.
+
+    Source: Hu et al. 2021 (LoRA), arXiv:2106.09685; slots as vLLM allocates them. Validity: 16-bit
+    adapters of one largest rank.
     """
     if not companions.lora_count:
         return 0.0

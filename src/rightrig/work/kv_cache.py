@@ -57,6 +57,9 @@ def token_bytes(attention: Attention, bits_per_element: float, ranks_count: int 
     8-bit caches of sparse attention keep the rotated part at 16 bits and scales beside it
     (vLLM's ``fp8_ds_mla``): one FP32 scale for 128 latents of MLA with an indexer (656 B for
     DeepSeek-V3.2), one byte for 64 values of a compressed entry (584 B for DeepSeek-V4).
+
+    ``elements · bits / 8``, and the index key. Source: vLLM's cache layouts, read in 0.33.0;
+    DeepSeek-V3.2, arXiv:2512.02556. Validity: whole pages are counted elsewhere.
     """
     size = elements_per_token(attention, ranks_count) * bits_per_element / 8.0
     index = 0.0 if attention.indexer is None else attention.indexer.cached_bytes_per_token
@@ -77,6 +80,10 @@ def window_of(attention: Attention) -> int | None:
 
 def kept_tokens(attention: Attention, context_tokens: float) -> float:
     """Return the entries that a layer keeps of a context: all, a window's, or compressed ones.
+
+    ``T``, ``min(T, W)``, or ``min(T, W) + T/c``. Source: sliding windows, Jiang et al. 2023
+    (Mistral 7B), arXiv:2310.06825; compression: DeepSeek-V4's configuration. Validity: engines that
+    free what leaves a window.
 
     >>> from rightrig.facts.llm import Attention
     >>> v4 = Attention(kind="compressed", head_count=8, kv_head_count=1, head_dim=512,
@@ -118,6 +125,9 @@ def kv_bytes_per_token(
 
     Llama-2-7B at 16 bits: 524,288 B; Llama-3-70B: 327,680 B; DeepSeek-V3: 70,272 B. Recurrent
     layers add nothing: their state does not grow.
+
+    ``Σ layers · KV·(h + v)·bits/8``. Source: Shazeer 2019, arXiv:1911.02150. Validity: no window
+    full; see ``sequence_kv_bytes``.
     """
     return sum(
         count * _block_token_bytes(block, bits_per_element, ranks_count) for block, count in blocks
@@ -141,8 +151,11 @@ def sequence_kv_bytes(
 ) -> float:
     """Return cache bytes of one sequence without any rounding.
 
-    Windows bound their layers (F2.3), recurrent layers add their state (F2.4), compressed ones
-    a share of the tokens (F2.8).
+    Windows bound their layers, recurrent layers add their state, compressed ones
+    a share of the tokens.
+
+    ``Σ layers · kept(T) · bytes + states``. Source: as ``kept_tokens``; states: Gu and Dao
+    2023, arXiv:2312.00752. Validity: without an engine's pages.
     """
     layers = tuple(blocks)
     total = recurrent_state_bytes(layers, ranks_count)
@@ -235,6 +248,9 @@ def paged_sequence_kv_bytes(
 
     Layers that all keep every token: ``Σ layers · ceil(T/16)·16 · bytes``; ``context_ranks_count``
     ranks share the tokens (decode context parallelism). Mixed kinds: see ``_grouped_bytes``.
+
+    Source: Kwon et al. 2023 (PagedAttention), arXiv:2309.06180; groups as vLLM 0.33.0 makes them.
+    Validity: that engine and those of its kind.
     """
     local_tokens = math.ceil(context_tokens / context_ranks_count)
     if any(b.attention is not None and b.attention.kind == "compressed" for b, _ in blocks):

@@ -101,7 +101,10 @@ class Shard:
 
 
 def gemm_flop(rows_count: Floats, params_count: Floats) -> Floats:
-    """Return ``2·m·k·n`` of a product of ``rows`` with a matrix of ``params`` = k·n (F5.1)."""
+    """Return ``2·m·k·n`` of a product of ``rows`` with a matrix of ``params`` = k·n.
+
+    Source: definition, a product and a sum a term. Validity: exact, biases left out.
+    """
     return 2.0 * rows_count * params_count
 
 
@@ -117,6 +120,8 @@ def gemm_bytes(
     Each matrix once: weights, inputs of ``a`` bytes an element (16-bit unless said), a 16-bit
     result. The working set of the roofline (Williams et al. 2009, doi:10.1145/1498765.1498785).
 
+    Validity: a lower bound; what no cache holds is read again.
+
     >>> gemm_bytes(1, 2.0 * 4096 * 4096, 4096, 4096)
     33570816.0
     """
@@ -129,8 +134,11 @@ def attention_flop(
 ) -> Floats:
     """Return the work of attention: ``2 · queries · context · heads · (h + v)``.
 
-    Scores over ``h`` dimensions and the weighted sum over ``v``, at two flop a term (F5.1);
+    Scores over ``h`` dimensions and the weighted sum over ``v``, at two flop a term;
     ``dims_count`` is their sum.
+
+    Source: Chowdhery et al. 2022 (PaLM, appendix B), arXiv:2204.02311. Validity: the softmax is
+    left out; ``context`` is the mean of what queries attend to.
 
     >>> attention_flop(1, 1000, 32, 256)
     16384000.0
@@ -149,6 +157,8 @@ def cache_bytes(
     ``elements_count`` are the cached values of a token: ``KV·(h + v)`` (Shazeer 2019,
     arXiv:1911.02150), or MLA's latent.
 
+    Validity: kernels that read a key once for all queries that share it.
+
     >>> cache_bytes(1, 1000, 8 * 256, 2.0)
     4096000.0
     """
@@ -163,9 +173,11 @@ CORRELATION_EXPONENT: Final = 0.9
 def distinct_experts_count(
     experts_count: Floats, experts_per_token_count: Floats, tokens_count: Floats
 ) -> Floats:
-    """Return the experts that a step touches: ``E·(1 − (1 − k/E)^m)`` (F6.1, uniform routing).
+    """Return the experts that a step touches: ``E·(1 − (1 − k/E)^m)`` (uniform routing).
 
-    An upper bound: tokens of one sequence choose alike.
+    Validity: an upper bound in the mean, as tokens of one sequence choose alike.
+
+    Source: definition, the expectation of what ``m`` choices of ``k`` of ``E`` leave out.
 
     >>> round(float(distinct_experts_count(128, 8, 32)), 4)
     111.771
@@ -175,11 +187,13 @@ def distinct_experts_count(
 
 
 def experts_load_ratio(visits_count: Floats, expert_ranks_count: Floats) -> Floats:
-    """Return the load of the busiest of ``n`` expert-parallel ranks over the mean (F6.2).
+    """Return the load of the busiest of ``n`` expert-parallel ranks over the mean.
 
     ``1 + √(2·ln n / m)`` with ``m`` visits a rank, at most ``n``: the maximum of ``n`` bins
     under uniform routing (Raab and Steger 1998, doi:10.1007/3-540-49543-6_13). Skewed routing
     is worse, balanced replicas of experts are better.
+
+    Validity: many visits a rank; the correction is of first order.
 
     >>> round(float(experts_load_ratio(8192.0, 8)), 3)
     1.064
@@ -191,7 +205,10 @@ def experts_load_ratio(visits_count: Floats, expert_ranks_count: Floats) -> Floa
 
 
 def destination_ranks_count(expert_ranks_count: Floats, experts_per_token_count: float) -> Floats:
-    """Return the other ranks that a token's experts lie on: ``(n−1)·(1 − (1 − 1/n)^k)`` (F6.3).
+    """Return the other ranks that a token's experts lie on: ``(n−1)·(1 − (1 − 1/n)^k)``.
+
+    Source: definition, the expectation over ``k`` choices. Validity: experts spread evenly, routing
+    uniform.
 
     >>> round(float(destination_ranks_count(8, 8)), 3)
     4.595
@@ -202,9 +219,11 @@ def destination_ranks_count(expert_ranks_count: Floats, experts_per_token_count:
 
 
 def speculated_tokens_count(acceptance_ratio: Floats, drafted_count: Floats) -> Floats:
-    """Return the tokens that one verified step yields: ``(1 − α^(γ+1)) / (1 − α)`` (F9.4).
+    """Return the tokens that one verified step yields: ``(1 − α^(γ+1)) / (1 − α)``.
 
     Leviathan et al. 2023, arXiv:2211.17192; the last one is the target model's own.
+
+    Validity: each draft accepted with the same chance, whatever came before.
 
     >>> round(float(speculated_tokens_count(0.8, 4)), 4)
     3.3616
@@ -214,5 +233,8 @@ def speculated_tokens_count(acceptance_ratio: Floats, drafted_count: Floats) -> 
 
 
 def all_reduce_message_bytes(rows_count: Floats, hidden_count: float) -> Floats:
-    """Return one all-reduce's message, ``m·d·2`` bytes (F7.3): 16 KiB for a 70B at batch 1."""
+    """Return one all-reduce's message, ``m·d·2`` bytes: 16 KiB for a 70B at batch 1.
+
+    Source: Shoeybi et al. 2019 (Megatron-LM), arXiv:1909.08053. Validity: activations of 16 bits.
+    """
     return 2.0 * rows_count * hidden_count

@@ -17,11 +17,14 @@ UPDATES_PER_STATE_COUNT: Final = 4.0
 
 
 def state_bytes(recurrent: Recurrent, ranks_count: int = 1) -> float:
-    """Return the bytes that one layer keeps of one sequence on one rank (F2.4).
+    """Return the bytes that one layer keeps of one sequence on one rank.
 
     ``H·d_k·d_v·bits/8 + channels·(kernel − 1)·2``; ranks divide heads and channels, whole
     ones where there are fewer heads than ranks. Mamba2: ``H·d_head·d_state`` and its
     convolution (arXiv:2405.21060).
+
+    Source for the others: gated delta rule, Yang et al. 2024, arXiv:2412.06464. Validity: exact for
+    states of the width that the record says.
     """
     heads = max(1, recurrent.head_count // ranks_count)
     state = heads * recurrent.key_dim * recurrent.value_dim * recurrent.state_bits / 8.0

@@ -137,9 +137,12 @@ def _head(llm: Llm, stored: Stored, step: Step, tp: Floats) -> Operator:
 
 
 def prefill_flop(llm: Llm, prompt_tokens: float) -> float:
-    """Return flop of prefilling one prompt of S tokens (F5.2).
+    """Return flop of prefilling one prompt of S tokens.
 
-    ``2·(N_mm − V·d)·S + 2·Σ layers H·h·S²·(1 causal) + 2·V·d`` for full attention.
+    ``2·(N_mm − V·d)·S + 2·Σ layers H·h·S² + 2·V·d`` for causal full attention.
+
+    Source: Chowdhery et al. 2022 (PaLM, appendix B), arXiv:2204.02311. Validity: softmax, norms and
+    sampling are left out.
     """
     step = Step(0.0, 0.0, prompt_tokens, prompt_tokens / 2.0, 1.0)
     stored = Stored(dict.fromkeys(LANGUAGE, 16.0), 16.0)

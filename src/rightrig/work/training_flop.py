@@ -60,7 +60,12 @@ def model_flop_per_token(
     adapter: Adapter | None = None,
     convention: FlopConvention = "causal",
 ) -> float:
-    """Return the flop to train on one token without recomputation, which MFU counts (F10.1).
+    """Return the flop to train on one token without recomputation, which MFU counts.
+
+    ``6·N_mm + 6·Σ layers H·h·s`` for causal full attention, ``N_mm`` the weights that multiply.
+
+    Source: Kaplan et al. 2020, arXiv:2001.08361; Chowdhery et al. 2022 (PaLM), arXiv:2204.02311.
+    Validity: norms, softmax and the optimizer are left out.
 
     Args:
         llm: The model.

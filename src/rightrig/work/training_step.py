@@ -156,6 +156,9 @@ def attended_tokens(attention: Attention, seq_tokens: float) -> float:
     In a window of ``W`` tokens ``W·(1 − W/(2s))``; in chunks of ``W`` ``W/2``. What sparse or
     compressed attention chooses is left to its operators.
 
+    Source: definition, the mean over a causal mask. Validity: whole sequences; packed shorter ones
+    attend to less.
+
     >>> from rightrig.facts.llm import Attention
     >>> local = Attention(kind="sliding", head_count=8, kv_head_count=8, head_dim=64,
     ...                   window_tokens=1024)

@@ -26,9 +26,13 @@ VOCAB_PADDING = 64
 def attention_params(attention: Attention, hidden_size: int, ranks_count: int = 1) -> int:
     """Return the attention parameters of one layer on one tensor-parallel rank.
 
-    Full and sliding attention: ``d·H·h + d·KV·h + d·KV·v + H·v·d`` (F1.1) with query heads
+    Full and sliding attention: ``d·H·h + d·KV·h + d·KV·v + H·v·d`` with query heads
     divided by the ranks and key-value heads as ``max(1, KV // ranks)``: below one head a rank
-    they are replicated. MLA (F1.3): the down-projections are replicated, the rest divided.
+    they are replicated. MLA: the down-projections are replicated, the rest divided.
+
+    Source: Ainslie et al. 2023 (GQA), arXiv:2305.13245; DeepSeek-V2, arXiv:2405.04434; ranks as in
+    Megatron-LM, arXiv:1909.08053. Validity: exact; tests hold the sums to counts that makers
+    publish.
     """
     heads = attention.head_count // ranks_count
     further = attention.split_params // ranks_count + attention.whole_params
@@ -67,7 +71,11 @@ def matrices_count(ffn: Ffn) -> int:
 
 
 def expert_params(ffn: Ffn, hidden_size: int, ranks_count: int = 1) -> int:
-    """Return the parameters of one routed expert on one rank: ``3·d·f_e`` (F1.2)."""
+    """Return the parameters of one routed expert on one rank: ``3·d·f_e``.
+
+    Source: Shazeer 2020 (gated units), arXiv:2002.05202. Validity: exact; two matrices where
+    nothing gates.
+    """
     width = matrices_count(ffn)
     outer = ffn.expert_hidden_size or hidden_size
     inner = ffn.expert_inner_size // ranks_count
@@ -79,8 +87,11 @@ def ffn_params(
 ) -> dict[TensorClass, int]:
     """Return the feed-forward parameters of one layer on one rank, by tensor class.
 
-    Dense: ``3·d·f`` (2 without a gate). Experts: ``E·3·d·f_e`` + router ``d·E`` + shared (F1.2);
+    Dense: ``3·d·f`` (2 without a gate). Experts: ``E·3·d·f_e`` + router ``d·E`` + shared;
     ``expert_ranks_count`` ranks share the experts, by default the tensor-parallel ones.
+
+    Source: Shazeer 2020, arXiv:2002.05202; shared experts: DeepSeekMoE, arXiv:2401.06066. Validity:
+    exact.
     """
     parts: Counter[TensorClass] = Counter()
     width = matrices_count(ffn)
@@ -223,7 +234,11 @@ def class_bits(llm: Llm, format_name: str) -> dict[TensorClass, float]:
 
 
 def weight_bytes(llm: Llm, format_name: str) -> float:
-    """Return the bytes of the whole model: Σ over classes of params · bits / 8 (F3.2)."""
+    """Return the bytes of the whole model: Σ over classes of params · bits / 8.
+
+    Source: definition. Validity: bits include scales and zero points; headers of files are left
+    out.
+    """
     bits = class_bits(llm, format_name)
     return sum(params * bits[kind] / 8.0 for kind, params in params_by_class(llm).items())
 
@@ -260,12 +275,16 @@ def rank_weight_bytes(
     expert_ranks_count: int | None = None,
     dense_ranks_count: int | None = None,
 ) -> tuple[float, ...]:
-    """Return weight bytes on one tensor-parallel rank of each pipeline stage (F4, F7.6).
+    """Return weight bytes on one tensor-parallel rank of each pipeline stage.
 
-    Routed experts are shared by ``expert_ranks_count`` ranks, dense and shared feed-forward parts
+    ``Σ classes · params / ranks · bits / 8``. Routed experts are shared by
+    ``expert_ranks_count`` ranks, dense and shared feed-forward parts
     and the head by ``dense_ranks_count``, by default the tensor-parallel ones. The embedding lies
     on the first stage, the head on the last; with tied embeddings and more than one stage, both
     hold a copy. Norms and routers are whole on every rank.
+
+    Source: Shoeybi et al. 2019 (Megatron-LM), arXiv:1909.08053. Validity: the engine's padding of
+    vocabularies is left out.
     """
     bits = class_bits(llm, format_name)
     sizes = []
