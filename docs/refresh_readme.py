@@ -17,25 +17,28 @@ each is made from.
 
 from __future__ import annotations
 
-import inspect
-import os
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rightrig.deployment.compatibility import RULES
 from rightrig.deployment.limits import sglang_reserve_bytes
 from rightrig.deployment.parallelism import Parallelism
 from rightrig.facts.catalog import shipped
 from rightrig.facts.index import DATA
 from rightrig.facts.unspecified import unspecified
-from rightrig.planning.constraints import CONSTRAINTS
 from rightrig.prediction.engine_memory import eras, overheads
 from rightrig.prediction.parameters import tables
 from rightrig.quantities import show_seconds
+
+sys.path.append(str(Path(__file__).parent))
+
+import audit_tables
+import catalogue_tables
+import peer_tables
+import reference_tables
+from example_runs import printed_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,7 +52,9 @@ _TABLE: Final = re.compile(
     r"(?P<start>^<!-- table: (?P<name>[a-z-]+) -->\n).*?(?P<end>^<!-- end -->$)",
     re.MULTILINE | re.DOTALL,
 )
-_VOLATILE: Final = re.compile(r"\d+\.\d+ s\.|\d+ days? old")
+_STOPWATCH: Final = re.compile(r"\d+\.\d+\s+s\.")
+_AGE: Final = re.compile(r"\d+\s+days?\s+old")
+_RULE: Final = re.compile(r"─+")
 _SGLANG_CARDS: Final = ("rtx-4090", "l40s", "a100-sxm-80gb", "h100-sxm", "h200-sxm", "b200-sxm")
 _KINDS: Final[dict[str, tuple[str, str]]] = {
     "gpus": ("accelerators", "`rightrig gpus list`"),
@@ -120,33 +125,16 @@ def _examples(body: str) -> Iterator[Example]:
         yield Example("".join(command).removeprefix(PROMPT), "".join(output))
 
 
-def printed_by(command: str) -> str:
-    """Return what a shell prints for a command, errors too, in a pipe 80 columns wide."""
-    programs = str(Path(sys.executable).parent)
-    environment = {
-        **os.environ,
-        "COLUMNS": "80",
-        "RIGHTRIG_CATALOG": "",
-        "RIGHTRIG_PRICES": "shipped",
-        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
-    }
-    found = subprocess.run(  # noqa: S603 - the examples are the project's own
-        ["/bin/bash", "-c", command],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    text = found.stdout.decode("utf-8")
-    if "Traceback (most recent call last)" in text:
-        raise RuntimeError(f"an example crashed, and is not written: {command}\n{text}")
-    return text
-
-
 def comparable(output: str) -> list[str]:
-    """Return the lines that must agree: those that change from run to run are blanked."""
-    return [_VOLATILE.sub("~", line).rstrip() for line in output.rstrip().splitlines()]
+    """Return the lines that must agree: those that change from run to run are blanked.
+
+    An age that grows by a digit moves the words behind it to other lines and widens its column:
+    where there is one, the words must agree, and not the lines.
+    """
+    timeless, ages_count = _AGE.subn("~", _STOPWATCH.sub("~", output.rstrip()))
+    if ages_count:
+        return _RULE.sub("─", timeless).split()
+    return [line.rstrip() for line in timeless.splitlines()]
 
 
 def refreshed(text: str) -> str:
@@ -306,15 +294,6 @@ def _files(kind: str) -> int:
     return len(list((DATA / kind).glob("*.toml")))
 
 
-def rules_table(rules: Iterable[Any]) -> str:
-    """Return the rules in their order, each with the sentence that it stands for."""
-    rows = []
-    for rule in rules:
-        first = (inspect.getdoc(type(rule)) or "").split("\n\n")[0]
-        rows.append((f"`{rule.id}`", " ".join(first.split())))
-    return table(("ID", "what holds"), rows)
-
-
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "eras": eras_table,
     "era-sources": era_sources_table,
@@ -323,8 +302,10 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "parameters": parameters_table,
     "engines": engines_table,
     "catalogue": catalogue_table,
-    "rules": lambda: rules_table(RULES),
-    "constraints": lambda: rules_table(CONSTRAINTS),
+    **catalogue_tables.TABLES,
+    **audit_tables.TABLES,
+    **peer_tables.TABLES,
+    **reference_tables.TABLES,
 }
 
 

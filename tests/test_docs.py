@@ -110,6 +110,8 @@ LISTED_JSON: Final = (
     ("finetune", "finetune llama-3.2-1b --on 2xl40s --method lora --measured 9000"),
     ("prices status", "prices status"),
     ("accuracy", "accuracy {folder}/training.csv"),
+    ("audit", "audit --id C126"),
+    ("audit", "audit --functions"),
     ("watch rules", "watch rules"),
     ("watch rules", "watch counters"),
     ("watch runbook", "watch runbook"),
@@ -224,6 +226,20 @@ def test_what_changes_from_run_to_run_is_not_compared() -> None:
         "168 feasible; 1.31 s.\n"
     )
     assert REFRESHER.comparable("TPOT 13.8 ms\n") != REFRESHER.comparable("TPOT 13.9 ms\n")
+
+
+def test_an_age_is_not_compared_however_its_line_was_broken() -> None:
+    told = "Prices: shipped,\n{}. Ask runpod.\n"
+    dated = REFRESHER.comparable(told.format("257 days old"))
+    for age in ("257\ndays old", "1000 days\nold", "1 day old"):
+        assert REFRESHER.comparable(told.format(age)) == dated
+    assert REFRESHER.comparable(told.format("257 days ago")) != dated
+    assert REFRESHER.comparable("9 days old\nat $2\n") != REFRESHER.comparable(
+        "9 days old\nat $3\n"
+    )
+    assert REFRESHER.comparable("age\n──────────\n9 days old\n") == REFRESHER.comparable(
+        "age\n───────────\n10 days old\n"
+    )
 
 
 def test_no_traceback_is_written_as_an_example() -> None:

@@ -37,6 +37,13 @@ def test_without_a_name_every_page_is_listed() -> None:
         assert slug in done.output
 
 
+def test_alerts_and_xids_of_a_page_stand_under_it_within_a_page_s_width() -> None:
+    lines = asked().output.splitlines()
+    assert max(len(line) for line in lines) <= 100
+    lost = next(i for i, line in enumerate(lines) if line.startswith("gpu-lost"))
+    assert lines[lost + 1].strip() == "GpuLost, GpusMissing, RecoveryNeeded; XID 79, 167"
+
+
 def test_a_page_is_printed_as_it_is_but_for_links() -> None:
     done = asked("thermal")
     assert done.exit_code == 0
