@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+# Each page is loaded once for all tests of it: by one process.
+pytestmark = pytest.mark.xdist_group("every-page")
 PLANS: Final = "/plan?model=qwen3-8b&rate=9/s&vendor=nvidia&gpu=l40s&runtime=vllm"
 """A search among few candidates."""
 PAGES: Final = (

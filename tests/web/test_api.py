@@ -152,6 +152,12 @@ def test_a_record_has_a_path_of_its_own(api: httpx.Client) -> None:
     assert is_problem(api.get("/gpus/rtx-4091"), 422)
 
 
+def test_a_list_of_models_that_is_empty_is_told(api: httpx.Client) -> None:
+    found = api.post("/ask/mix", json={"models": [], "rigs": "4xrtx-4090,2xa100-sxm-80gb"})
+    assert is_problem(found, 422)
+    assert "models is empty" in found.text
+
+
 def test_a_configuration_can_be_sent_in_place_of_a_name(api: httpx.Client) -> None:
     found = api.post("/fit", json={"model": {"config": CONFIG}, "on": "1xl4"}).json()
     assert found["verdict"] == "fits"

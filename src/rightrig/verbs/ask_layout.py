@@ -135,9 +135,9 @@ def mix(
     """Cards of several kinds, in one engine or pools."""
     from rightrig.report.questions_layout import mix_document
     from rightrig.report.questions_layout_json import mix_json
-    from rightrig.verbs.asking_layout import Choices, Words, mixed
+    from rightrig.verbs.asking_layout import Choices, Words, first_of, mixed
 
-    words = Words(model=models[0], input=input, output=output, ttft_p99=ttft_p99,
+    words = Words(model=first_of(models), input=input, output=output, ttft_p99=ttft_p99,
                   tpot_p99=tpot_p99)  # fmt: skip
     fixed = Choices(runtime, weights, kv)
     found, records = mixed(catalog, words, models, rigs, fixed)

@@ -83,6 +83,17 @@ def splits_of_rigs(
     return found, (asked.llm, *(rig.gpu for rig in rigs))
 
 
+def first_of(models: Sequence[str]) -> str:
+    """Return the first model that was named.
+
+    Raises:
+        InputError: where none was, as a request can.
+    """
+    if models:
+        return models[0]
+    raise InputError("models is empty: name one or more, such as llama-3.1-8b")
+
+
 def mixed(
     catalog: Catalog, words: Words, models: Sequence[str], rigs: str, fixed: Choices
 ) -> tuple[Mix, tuple[Record, ...]]:

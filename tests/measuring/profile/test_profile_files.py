@@ -8,10 +8,10 @@ import time
 import tracemalloc
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from profile_traces import ATTENTION, GEMM, kernel, write
 
@@ -295,6 +295,11 @@ EVENT = st.fixed_dictionaries(
 )
 
 
+TINY: Final = {"ph": "X", "cat": "kernel", "name": "k", "ts": 0.0, "dur": 5e-300}
+"""A kernel whose time times that of its step is zero in a float."""
+
+
+@example([TINY])
 @given(st.lists(EVENT, max_size=12))
 def test_any_events_are_a_profile_or_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, events: list[Any]

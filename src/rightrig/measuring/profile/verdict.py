@@ -137,7 +137,8 @@ def _shares_ratio(found: Account, beside: Compared | None) -> dict[BoundBy, floa
     room_s = found.step_s - sum(times_s.values())
     own_s = sum(kernels.values())
     for resource, time_s in kernels.items():
-        scaled_s = time_s * room_s / own_s if own_s > 0.0 else 0.0
+        # Divided first: the product of two tiny times is zero.
+        scaled_s = time_s / own_s * room_s if own_s > 0.0 else 0.0
         times_s[resource] = times_s.get(resource, 0.0) + scaled_s
     return {name: time_s / found.step_s for name, time_s in times_s.items() if time_s > 0.0}
 
