@@ -35,7 +35,7 @@ ARTICLES: Final = (
 )
 _WHAT: Final = {
     "correct": "as it is, at the digits that it states",
-    "approximate": "within 10 % (5 % for three digits), or within the 80 % interval of a prediction",
+    "approximate": "within 10 % (5 % for three digits), or in the 80 % interval of a prediction",
     "depends": "right for one reading and not for another, or no single value is right",
     "unverifiable": "nothing public computes it, or only a bound is known, and it keeps that",
     "wrong": "none of these, or its arithmetic is right and its premise breaks a rule",
