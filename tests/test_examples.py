@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -64,7 +65,7 @@ DECIDED: Final[dict[str, Callable[[Any], None]]] = {
 
 @pytest.mark.parametrize("name", DECIDED)
 def test_a_demand_has_a_proven_cheapest_fleet(program: Program, name: str) -> None:
-    answer = program.json(f"fleet {EXAMPLES / name}")
+    answer = program.json(f"fleet {quote(str(EXAMPLES / name))}")
     assert answer["status"] == "optimal"
     DECIDED[name](answer)
 
@@ -74,7 +75,7 @@ def test_a_batch_within_45_minutes_takes_the_second_cheapest_card(
     program: Program, tmp_path: Path
 ) -> None:
     file = EXAMPLES / "batch.toml"
-    answer = program.json(f"plan --sweep {file} --jobs 1 --save {tmp_path / 'out'}")
+    answer = program.json(f"plan --sweep {quote(str(file))} --jobs 1 --save {tmp_path / 'out'}")
     assert [best["winner"]["rig"] for best in answer["best"]] == ["1xl40s"]
 
 

@@ -175,6 +175,9 @@ def test_a_mixed_rig_is_as_slow_as_its_slowest_link() -> None:
         ("1xl4@ram=64GB+1xl4@ram=128GB", "names two sizes of host memory; a machine has one"),
         ("-1xh100-sxm", "the count '-1'"),
         ("1.5xh100-sxm", "the count '1.5'"),
+        ("rtx3090x2", "the number comes first, as in 2xrtx-3090"),
+        ("RTX 4090 × 4", "as in 4xrtx-4090"),
+        ("nopex2", "no GPU is called 'nopex2'"),
         ("h100", "may mean h100-nvl, h100-pcie or h100-sxm: say which"),
     ],
 )

@@ -34,6 +34,7 @@ _HGX4_PAIR_BYTES_PER_S: Final = 150e9
 _HGX4_CARDS: Final = 4
 _GROUP: Final = re.compile(r"(?:(\d{1,12})\s*x\s*)?([^@+]{1,80})((?:@[^@+]{1,40})*)", re.IGNORECASE)
 _WRONG_COUNT: Final = re.compile(r"([+-]?\d[\d.,]*)\s*x\s*\D", re.IGNORECASE)
+_COUNT_BEHIND: Final = re.compile(r"(\S.{0,60}?)\s*[x×*]\s*(\d{1,3})", re.IGNORECASE)
 _PCIE: Final = re.compile(r"pcie([3-6])x(1|2|4|8|16)", re.IGNORECASE)
 _WATTS: Final = re.compile(r"(\d{1,5})w", re.IGNORECASE)
 _EXAMPLE: Final = "write it as 8xh100-sxm, 4xrtx-4090+1xa100-sxm-80gb or 2n:8xh200-sxm"
@@ -266,12 +267,21 @@ def _parse_group(part: str, whole: str, catalog: Catalog) -> _Part:
     except UnknownNameError as error:
         system = _system_part(part, catalog) if match[1] is None else None
         if system is None:
+            _refuse_count_behind(name, catalog)
             raise error from None
         return system
     found = _Part(CardGroup(count, gpu, options=options))
     for option in filter(None, options.split("@")):
         found = _with_named(found, option, catalog)
     return found
+
+
+def _refuse_count_behind(name: str, catalog: Catalog) -> None:
+    """Refuse ``rtx-3090x2``, where the count stands behind a card that there is."""
+    found = _COUNT_BEHIND.fullmatch(name)
+    if found is not None and catalog.claims("gpus", found[1]):
+        written = f"{found[2]}x{catalog.resolve('gpus', found[1])}"
+        raise InputError(f"{name!r} is no rig: the number comes first, as in {written}")
 
 
 def _with_named(part: _Part, option: str, catalog: Catalog) -> _Part:
